@@ -1,0 +1,130 @@
+//! Who may do what: users, password hashes, certificate identities, rights → a verdict with its
+//! reason.
+
+mod password;
+mod rights;
+mod users;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+pub use password::PasswordHash;
+pub use rights::{Denied, Rights};
+pub use users::{UserName, Users, UsersError};
+
+/// What a listener asks of a peer before it is let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Policy {
+    /// Nothing. A login, if given, is still checked.
+    Anonymous,
+    /// A user name and its password.
+    Password,
+    /// A client certificate of an authority we trust.
+    Certificate,
+    /// Either of the two.
+    CertificateOrPassword,
+    /// Both, and both of the same user.
+    CertificateAndPassword,
+}
+
+/// Names a connection for as long as the process lives; never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// The other end of a connection.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Name of the listener it came by, for people.
+    pub listener: Arc<str>,
+    /// What that listener asks.
+    pub policy: Policy,
+    /// The name in its verified certificate.
+    pub certificate: Option<String>,
+}
+
+/// What a peer shows to be let in. `Debug` does not show the password.
+#[derive(Clone)]
+pub struct Login {
+    /// What its listener asks.
+    pub policy: Policy,
+    /// User name of the CONNECT.
+    pub user: Option<String>,
+    /// Password of the CONNECT: any bytes.
+    pub password: Option<Bytes>,
+    /// The name in the certificate that the TLS handshake verified.
+    pub certificate: Option<String>,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Login")
+            .field("policy", &self.policy)
+            .field("user", &self.user)
+            .field("password", &self.password.as_ref().map(|_| "…"))
+            .field("certificate", &self.certificate)
+            .finish()
+    }
+}
+
+/// On whose behalf something is done.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Principal {
+    /// The gateway itself: sensors, state, `$SYS`.
+    Gateway,
+    /// A peer of an anonymous listener that gave no login.
+    Anonymous,
+    /// A user, by login or by certificate.
+    User(Arc<str>),
+}
+
+impl Principal {
+    /// The name under which sessions are kept apart; empty for those without one.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Gateway | Self::Anonymous => "",
+            Self::User(name) => name,
+        }
+    }
+}
+
+/// Why a login was refused; [`fmt::Display`] is the word in the log line and the reason string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// Neither password nor certificate was shown where one is asked.
+    NoCredentials,
+    /// A user name without a password.
+    NoPassword,
+    /// Unknown user or wrong password: the peer cannot tell which.
+    BadPassword,
+    /// The listener asks for a certificate.
+    NoCertificate,
+    /// The certificate's name is no user of ours.
+    UnknownCertificate,
+    /// User name and certificate are of different users.
+    CertificateMismatch,
+    /// Too many logins are being checked.
+    Busy,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::NoCredentials => "no-credentials",
+            Self::NoPassword => "no-password",
+            Self::BadPassword => "bad-password",
+            Self::NoCertificate => "no-certificate",
+            Self::UnknownCertificate => "unknown-certificate",
+            Self::CertificateMismatch => "certificate-mismatch",
+            Self::Busy => "busy",
+        })
+    }
+}
+
+/// The answer to a [`Login`].
+pub type Verdict = Result<Principal, Refusal>;

@@ -1,0 +1,50 @@
+//! Rights: which principal may publish and subscribe where.
+
+use std::fmt;
+
+use super::Principal;
+use crate::mqtt::{TopicFilter, TopicName};
+
+/// Why something is not allowed: the deciding rule, as a sentence for log and reason string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Denied(pub &'static str);
+
+impl fmt::Display for Denied {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0)
+    }
+}
+
+/// The rules of this house: everyone who is in reads every room; only the gateway writes below its
+/// root and below `$`-topics. Elsewhere clients may talk to each other.
+#[derive(Clone, Debug)]
+pub struct Rights {
+    root: String,
+}
+
+impl Rights {
+    /// Rules for a gateway that publishes below `root`.
+    pub fn new(root: &str) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// Whether `principal` may publish to `topic`.
+    pub fn publish(&self, principal: &Principal, topic: &TopicName) -> Result<(), Denied> {
+        if *principal == Principal::Gateway {
+            return Ok(());
+        }
+        let first = topic.as_str().split('/').next().unwrap_or_default();
+        if first.starts_with('$') {
+            return Err(Denied("only the broker publishes to `$` topics"));
+        }
+        if first == self.root {
+            return Err(Denied("only the gateway publishes below its root"));
+        }
+        Ok(())
+    }
+
+    /// Whether `principal` may subscribe to `filter`.
+    pub fn subscribe(&self, _principal: &Principal, _filter: &TopicFilter) -> Result<(), Denied> {
+        Ok(())
+    }
+}

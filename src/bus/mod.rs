@@ -1,0 +1,37 @@
+//! One thread per physical bus: it sleeps until its sampler's deadline, reads the chips, and hands
+//! reports to the house. A slow bus never delays another; a missing chip never ends a thread.
+
+use crate::sampling::SensorId;
+use crate::sensors::catalog::Driver;
+use crate::sensors::{Address, Fault, Measurement};
+use crate::time::{Tick, Timestamp};
+
+/// A bus with its chips. Owned by one thread; may block.
+pub trait Bus: Send {
+    /// Reads these sensors, by one common conversion where the bus can; `answer` is called once for
+    /// each, as soon as it is known.
+    fn read(
+        &mut self,
+        sensors: &[SensorId],
+        answer: &mut dyn FnMut(SensorId, Result<Measurement, Fault>),
+    );
+}
+
+/// A sensor as its bus needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attached {
+    /// Its name in the house.
+    pub id: SensorId,
+    /// Which chip.
+    pub driver: Driver,
+    /// Where on the bus.
+    pub address: Address,
+}
+
+/// The clocks of this machine, or of a test.
+pub trait Clock: Send + Sync {
+    /// Monotonic time.
+    fn now(&self) -> Tick;
+    /// Wall-clock time.
+    fn wall(&self) -> Timestamp;
+}

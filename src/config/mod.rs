@@ -1,0 +1,132 @@
+//! TOML text → checked settings. What is written is in `schema`, what is meant is here, what is
+//! wrong is said by `report`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::access::Policy;
+use crate::sampling::SensorSettings;
+use crate::sensors::Address;
+use crate::sensors::catalog::Driver;
+
+/// All that an operator can set, checked: nothing below asks again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// `[gateway]`.
+    pub gateway: Gateway,
+    /// `[broker]`.
+    pub broker: Broker,
+    /// `[hardware]`.
+    pub hardware: Hardware,
+    /// `[[listener]]`, in order; one at least.
+    pub listeners: Vec<Listener>,
+    /// `[rooms.*]`, in order of their slugs.
+    pub rooms: Vec<Room>,
+}
+
+/// `[gateway]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gateway {
+    /// First level(s) of the gateway's own topics.
+    pub root: String,
+    /// CA, users, store, history.
+    pub state_dir: PathBuf,
+}
+
+/// `[broker]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Broker {
+    /// What an acknowledgement promises.
+    pub durability: Durability,
+    /// Largest packet accepted, in bytes.
+    pub max_packet_size: u32,
+    /// How long a session outlives its connection.
+    pub session_expiry: Duration,
+    /// Messages queued for one absent client; `None`: no bound.
+    pub queue_messages: Option<usize>,
+    /// Bytes queued for one absent client; `None`: no bound.
+    pub queue_bytes: Option<usize>,
+}
+
+/// What an acknowledgement promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Kept across a pulled plug.
+    PowerCut,
+    /// Kept across `kill -9`.
+    Crash,
+    /// Kept while the process lives.
+    Memory,
+}
+
+/// `[hardware]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hardware {
+    /// Where the kernel's files are.
+    pub sysfs: PathBuf,
+}
+
+/// `[[listener]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listener {
+    /// Address and port.
+    pub bind: SocketAddr,
+    /// `None`: plain TCP.
+    pub tls: Option<Tls>,
+    /// Who is let in.
+    pub auth: Policy,
+}
+
+/// `tls` of a listener.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Tls {
+    /// A certificate of our own CA, which also signs the clients'.
+    Own,
+    /// An administrator's.
+    Files {
+        /// PEM chain.
+        certificate: PathBuf,
+        /// PEM key.
+        key: PathBuf,
+        /// PEM of the authorities of client certificates; `None`: our own CA.
+        client_ca: Option<PathBuf>,
+    },
+}
+
+/// `[rooms.<slug>]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Room {
+    /// As in its topics.
+    pub slug: String,
+    /// As people call it.
+    pub name: String,
+    /// In order; none is allowed.
+    pub sensors: Vec<Sensor>,
+}
+
+/// `[[rooms.<slug>.sensors]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sensor {
+    /// Which chip.
+    pub driver: Driver,
+    /// Which bus it hangs on.
+    pub bus: Bus,
+    /// Where on that bus.
+    pub address: Address,
+    /// How it is sampled.
+    pub sampling: SensorSettings,
+}
+
+/// `bus` of a sensor.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Bus {
+    /// `w1`: the kernel's 1-Wire files.
+    Kernel1Wire,
+    /// `gpioN`: 1-Wire on a pin.
+    Gpio(u8),
+    /// `i2c-N`: `/dev/i2c-N`.
+    I2c(u8),
+    /// `simulated`.
+    Simulated,
+}

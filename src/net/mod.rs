@@ -1,0 +1,81 @@
+//! Listeners, TLS and connections: bytes in, packets to the brain; packets from the brain, bytes
+//! out. This shell does not know the broker: it talks to a [`Service`].
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::access::{ConnectionId, Peer};
+use crate::mqtt::{DecodeError, Packet};
+
+/// The brain as a connection sees it. Calls are short and never block on anything but the brain's
+/// own lock.
+pub trait Service: Send + Sync + 'static {
+    /// A transport is open (for TLS: after its handshake). Packets for it will be put into `outbox`.
+    fn opened(&self, peer: Peer, outbox: Arc<Outbox>) -> ConnectionId;
+
+    /// Packets that arrived in one read, in order; left empty. A CONNECT is alone in its batch, and
+    /// nothing is decoded after it until the outbox was filled or closed.
+    fn received(&self, connection: ConnectionId, packets: &mut Vec<Packet>);
+
+    /// What arrived is no packet.
+    fn malformed(&self, connection: ConnectionId, error: DecodeError);
+
+    /// Packets of this total [`Packet::weight`] have been given to the operating system.
+    fn written(&self, connection: ConnectionId, bytes: usize);
+
+    /// The transport is gone; the last call for this connection.
+    fn closed(&self, connection: ConnectionId);
+}
+
+/// Packets on their way to one connection. The broker bounds what is in it (it counts what it sent
+/// and what [`Service::written`] gave back), so pushing never waits.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    queue: Mutex<Queue>,
+    filled: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    packets: VecDeque<Packet>,
+    closed: bool,
+}
+
+/// Whether more will follow what [`Outbox::take`] gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Yes.
+    Open,
+    /// No: write what there is, then close.
+    Closing,
+}
+
+impl Outbox {
+    /// Puts a packet at the end.
+    pub fn push(&self, packet: Packet) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.packets.push_back(packet);
+        drop(queue);
+        self.filled.notify_one();
+    }
+
+    /// After what is in it, the connection is to be closed.
+    pub fn close(&self) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.filled.notify_one();
+    }
+
+    /// Moves all packets to the end of `packets`.
+    pub fn take(&self, packets: &mut Vec<Packet>) -> Flow {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        packets.extend(queue.packets.drain(..));
+        if queue.closed { Flow::Closing } else { Flow::Open }
+    }
+
+    /// Waits until something was put in or it was closed; only one waits at a time.
+    pub async fn filled(&self) {
+        self.filled.notified().await;
+    }
+}

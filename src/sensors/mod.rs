@@ -1,0 +1,109 @@
+//! Chips: conversion of raw values, validation, identity. One file per chip, generic over
+//! `embedded-hal` where there is a bus to talk on; nothing here knows MQTT, threads or settings.
+
+pub mod catalog;
+pub mod ds18b20;
+pub mod sht3x;
+pub mod tmp117;
+
+use std::fmt;
+
+use crate::units::MilliCelsius;
+
+/// What a chip said, converted but not yet judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measurement {
+    /// At the chip.
+    pub temperature: MilliCelsius,
+    /// The chip may be repeating its power-on value (85 °C): true only if other evidence agrees.
+    pub may_be_power_on: bool,
+}
+
+/// Why a chip gave no value. [`fmt::Display`] is its name in topics and logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// No chip answers: not acknowledged, no presence pulse, its file is gone.
+    Absent,
+    /// A checksum does not match.
+    Crc,
+    /// The register still holds its power-on value: the conversion did not happen.
+    PowerOn,
+    /// The conversion failed for want of supply current.
+    Unpowered,
+    /// The bus reads as all zeros: shorted to ground.
+    StuckLow,
+    /// The bus reads as all ones: nothing drives it, or no pull-up.
+    StuckHigh,
+    /// The answer makes no sense for this chip: reserved bits, wrong length.
+    Garbled,
+    /// Another chip is at this address.
+    WrongChip,
+    /// The bus is held by someone, or the chip stretches the clock too long.
+    Timeout,
+    /// The device file may not be opened.
+    Permission,
+    /// The bus does not exist on this machine.
+    NoBus,
+    /// The operating system reports another error.
+    Bus,
+}
+
+impl Fault {
+    /// Its name in topics and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Crc => "crc",
+            Self::PowerOn => "power-on",
+            Self::Unpowered => "unpowered",
+            Self::StuckLow => "stuck-low",
+            Self::StuckHigh => "stuck-high",
+            Self::Garbled => "garbled",
+            Self::WrongChip => "wrong-chip",
+            Self::Timeout => "timeout",
+            Self::Permission => "permission",
+            Self::NoBus => "no-bus",
+            Self::Bus => "bus",
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// Where a chip is on its bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Address {
+    /// 1-Wire: family code and serial number.
+    OneWire(OneWireId),
+    /// I²C: 7 bits.
+    I2c(u8),
+}
+
+/// Family and serial number of a 1-Wire device, without its CRC. Printed as the kernel names it:
+/// `28-01131e858aef`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OneWireId {
+    /// 0x28 is a DS18B20.
+    pub family: u8,
+    /// 48 bits.
+    pub serial: u64,
+}
+
+impl fmt::Display for OneWireId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:02x}-{:012x}", self.family, self.serial)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OneWire(id) => id.fmt(formatter),
+            Self::I2c(address) => write!(formatter, "{address:#04x}"),
+        }
+    }
+}
