@@ -1,1 +1,3 @@
-fn main() {}
+//! Tests of the house as a whole: its walls, its parts together, and the real binary.
+
+mod tidy;
