@@ -5,7 +5,10 @@ mod decode;
 mod encode;
 mod packet;
 mod properties;
+mod reader;
 mod reason;
+#[cfg(test)]
+mod tests;
 mod topic;
 
 pub use decode::{DecodeError, Decoder};
