@@ -27,5 +27,4 @@ pub mod telemetry;
 
 pub mod bus;
 
-
 pub mod net;

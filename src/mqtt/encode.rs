@@ -23,7 +23,9 @@ impl Encoder {
     /// DISCONNECT in 3.1.1, and what only clients send.
     pub fn encode(self, packet: &Packet, buffer: &mut BytesMut) {
         match packet {
-            Packet::ConnAck(acknowledgement) => self.connect_acknowledgement(acknowledgement, buffer),
+            Packet::ConnAck(acknowledgement) => {
+                self.connect_acknowledgement(acknowledgement, buffer)
+            }
             Packet::Publish(publish) => {
                 Self::publish_header(publish, buffer);
                 buffer.put_slice(&publish.message.payload);

@@ -81,7 +81,10 @@ fn illegal_frames_are_refused_by_their_clause() {
     check_refused("MQTT-3.3.1-4", &frame(0x10, b"\x00\x04MQTT\x04\x1c\x00\x3c\x00\x01a"));
     check_refused("MQTT-3.1.2-22", &frame(0x10, b"\x00\x04MQTT\x04\x40\x00\x3c\x00\x01a"));
     check_refused("MQTT-1.5.3-1", &frame(0x10, b"\x00\x04MQTT\x04\x02\x00\x3c\x00\x02\xff\xfe"));
-    check_refused("MQTT-1.5.3-1", &frame(0x10, b"\x00\x04MQTT\x04\x02\x00\x3c\x00\x03\xed\xa0\x80"));
+    check_refused(
+        "MQTT-1.5.3-1",
+        &frame(0x10, b"\x00\x04MQTT\x04\x02\x00\x3c\x00\x03\xed\xa0\x80"),
+    );
     check_refused("MQTT-1.5.3-2", &frame(0x10, b"\x00\x04MQTT\x04\x02\x00\x3c\x00\x01\x00"));
     check_refused("2.2.3", &frame(0x10, b"\x00\x04MQTT\x04\x02\x00\x3c\x00\x09a"));
     check_refused("2.2.3", &frame(0x10, b"\x00\x04MQTT\x04\x02\x00\x3c\x00\x01ab"));

@@ -1,5 +1,6 @@
 //! Topic names, topic filters and how they match (section 4.7).
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -78,6 +79,13 @@ impl TopicName {
     #[must_use]
     pub fn compact(&self) -> Self {
         Self(ByteString::from(self.as_str()))
+    }
+}
+
+/// Names are ordered as their text is.
+impl Borrow<str> for TopicName {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

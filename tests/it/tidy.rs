@@ -22,15 +22,36 @@ const WALLS: &[(&str, &[&str])] = &[
 
 /// Modules that take time and events as arguments and touch nothing.
 const PURE: &[&str] = &[
-    "limits", "time", "units", "mqtt", "access", "broker", "sensors", "sampling", "sim",
-    "telemetry", "config",
+    "limits",
+    "time",
+    "units",
+    "mqtt",
+    "access",
+    "broker",
+    "sensors",
+    "sampling",
+    "sim",
+    "telemetry",
+    "config",
 ];
 
 /// What no pure module names.
 const WORLD: &[&str] = &[
-    "tokio", "std::fs", "std::thread", "std::net::Tcp", "std::net::Udp", "std::sync::Mutex",
-    "std::sync::RwLock", "std::sync::mpsc", "Instant::now", "SystemTime::now", "std::env", "std::io::",
-    "std::process", "tracing", "rustix",
+    "tokio",
+    "std::fs",
+    "std::thread",
+    "std::net::Tcp",
+    "std::net::Udp",
+    "std::sync::Mutex",
+    "std::sync::RwLock",
+    "std::sync::mpsc",
+    "Instant::now",
+    "SystemTime::now",
+    "std::env",
+    "std::io::",
+    "std::process",
+    "tracing",
+    "rustix",
 ];
 
 /// Libraries that only one room may know.
@@ -181,7 +202,8 @@ fn names_library(line: &str, library: &str) -> bool {
     let path = if library.ends_with("::") { library.to_owned() } else { format!("{library}::") };
     line.match_indices(&path).any(|(at, _)| {
         let before = line[..at].chars().next_back();
-        before.is_none_or(|letter| !letter.is_ascii_alphanumeric() && letter != '_' && letter != ':')
+        before
+            .is_none_or(|letter| !letter.is_ascii_alphanumeric() && letter != '_' && letter != ':')
     })
 }
 
@@ -224,7 +246,8 @@ fn nothing_is_left_open() {
 fn tests_that_the_architecture_names_exist() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
-    let all: String = ["src", "tests"].into_iter().flat_map(sources).map(|file| file.text).collect();
+    let all: String =
+        ["src", "tests"].into_iter().flat_map(sources).map(|file| file.text).collect();
     let claims: Vec<&str> = text.split("*held by*").skip(1).collect();
     assert!(claims.len() >= 8, "the invariants are gone from ARCHITECTURE.md");
     for claim in claims {
