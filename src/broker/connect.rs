@@ -66,10 +66,11 @@ impl Broker {
     }
 
     fn accept(&mut self, now: Tick, id: ConnectionId, connect: Connect, principal: Principal) {
-        if let Some(will) = &connect.will {
-            if self.settings.rights.publish(&principal, &will.message.topic).is_err() {
-                return self.refuse(now, id, ReasonCode::NotAuthorized);
-            }
+        let rights = &self.settings.rights;
+        if let Some(will) = &connect.will
+            && rights.publish(&principal, &will.message.topic).is_err()
+        {
+            return self.refuse(now, id, ReasonCode::NotAuthorized);
         }
         let client = match &*connect.client_id {
             "" => Client::Assigned(id),

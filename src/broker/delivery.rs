@@ -49,6 +49,17 @@ enum Stage {
     AwaitingComp,
 }
 
+/// What a client says of a message that it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// PUBACK.
+    Acknowledged,
+    /// PUBREC.
+    Received,
+    /// PUBCOMP.
+    Completed,
+}
+
 impl Offer {
     /// What it counts towards a queue's bytes: topic, payload, and its entry.
     fn bytes(&self) -> usize {
@@ -127,10 +138,10 @@ impl Outgoing {
     fn next_packet_id(&mut self) -> PacketId {
         loop {
             self.last_packet_id = self.last_packet_id.wrapping_add(1);
-            if let Some(candidate) = PacketId::new(self.last_packet_id) {
-                if self.position(candidate).is_none() {
-                    return candidate;
-                }
+            if let Some(candidate) = PacketId::new(self.last_packet_id)
+                && self.position(candidate).is_none()
+            {
+                return candidate;
             }
         }
     }
@@ -139,18 +150,22 @@ impl Outgoing {
         self.window.iter().position(|in_flight| in_flight.packet_id == packet_id)
     }
 
-    /// PUBACK or PUBCOMP: the message is done, if it was at that step.
-    fn complete(&mut self, packet_id: PacketId) {
-        if let Some(position) = self.position(packet_id) {
-            self.window.remove(position);
-        }
-    }
-
-    /// PUBREC: only the PUBREL of this message may be sent again from now on.
-    fn half_complete(&mut self, packet_id: PacketId) {
-        let position = self.position(packet_id);
-        if let Some(in_flight) = position.and_then(|position| self.window.get_mut(position)) {
-            in_flight.stage = Stage::AwaitingComp;
+    /// Takes an answer to a message in the window, if it is the one that is awaited.
+    fn take(&mut self, packet_id: PacketId, answer: Answer) {
+        let Some(position) = self.position(packet_id) else { return };
+        let Some(in_flight) = self.window.get_mut(position) else { return };
+        match (&in_flight.stage, answer) {
+            (Stage::AwaitingAck(offer), Answer::Acknowledged) if offer.qos == QoS::AtLeastOnce => {
+                self.window.remove(position);
+            }
+            // From now on only the PUBREL may be sent again.
+            (Stage::AwaitingAck(offer), Answer::Received) if offer.qos == QoS::ExactlyOnce => {
+                in_flight.stage = Stage::AwaitingComp;
+            }
+            (Stage::AwaitingComp, Answer::Completed) => {
+                self.window.remove(position);
+            }
+            (Stage::AwaitingAck(_) | Stage::AwaitingComp, _) => {}
         }
     }
 
@@ -270,24 +285,19 @@ impl Broker {
         self.pump(now, index);
     }
 
-    /// PUBACK, PUBCOMP.
-    pub(super) fn acknowledged(&mut self, now: Tick, index: SessionIndex, packet_id: PacketId) {
-        if let Some(session) = self.sessions.session_mut(index) {
-            session.outgoing.complete(packet_id);
-        }
-        self.pump(now, index);
-    }
-
-    /// PUBREC: answered by PUBREL even where the message is unknown, so that the client can finish.
-    pub(super) fn half_acknowledged(
+    /// A PUBREC is answered by PUBREL even where the message is unknown: so that the client can
+    /// finish.
+    pub(super) fn answered(
         &mut self,
         now: Tick,
         index: SessionIndex,
         packet_id: PacketId,
+        answer: Answer,
     ) {
         let Some(session) = self.sessions.session_mut(index) else { return };
-        session.outgoing.half_complete(packet_id);
-        if let Some(id) = session.connection {
+        session.outgoing.take(packet_id, answer);
+        let connection = session.connection.filter(|_| answer == Answer::Received);
+        if let Some(id) = connection {
             self.send(id, Packet::PubRel(Acknowledgement::success(packet_id)));
         }
         self.pump(now, index);

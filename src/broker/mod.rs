@@ -28,10 +28,11 @@ mod timers;
 use std::collections::{HashMap, VecDeque};
 
 use crate::access::ConnectionId;
-use crate::mqtt::{Packet, ReasonCode};
+use crate::mqtt::{Acknowledgement, Packet, ReasonCode};
 use crate::time::Tick;
 
 use connection::{Connection, Ending, Phase};
+use delivery::Answer;
 use retained::RetainedMessages;
 use session::{SessionIndex, Sessions};
 use subscriptions::Subscriptions;
@@ -159,10 +160,16 @@ impl Broker {
     fn serve(&mut self, now: Tick, id: ConnectionId, session: SessionIndex, packet: Packet) {
         match packet {
             Packet::Publish(publish) => self.received(now, id, session, &publish),
-            Packet::PubAck(answer) => self.acknowledged(now, session, answer.packet_id),
-            Packet::PubRec(answer) => self.half_acknowledged(now, session, answer.packet_id),
+            Packet::PubAck(Acknowledgement { packet_id, .. }) => {
+                self.answered(now, session, packet_id, Answer::Acknowledged);
+            }
+            Packet::PubRec(Acknowledgement { packet_id, .. }) => {
+                self.answered(now, session, packet_id, Answer::Received);
+            }
+            Packet::PubComp(Acknowledgement { packet_id, .. }) => {
+                self.answered(now, session, packet_id, Answer::Completed);
+            }
             Packet::PubRel(answer) => self.released(id, session, answer.packet_id),
-            Packet::PubComp(answer) => self.acknowledged(now, session, answer.packet_id),
             Packet::Subscribe(subscribe) => self.subscribe(now, id, session, &subscribe),
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(id, session, &unsubscribe),
             Packet::PingReq => self.send(id, Packet::PingResp),
