@@ -44,6 +44,13 @@ pub const QUEUE_BYTES_DEFAULT: usize = 16 * 1024 * 1024;
 /// its session's bounded queue.
 pub const UNWRITTEN_BYTES_MAX: usize = 256 * 1024;
 
+/// Packets that wait to be written to one connection before nothing more is read from it: answers to
+/// all packet identifiers of a client that sends first and reads later, and its messages.
+pub const PACKETS_UNWRITTEN_MAX: usize = 100_000;
+
+/// Longest a peer may take none of the bytes that are being written to it.
+pub const WRITE_STALLED_MAX: Duration = Duration::from_secs(60);
+
 /// Longest a session outlives its connection unless `broker.session_expiry` says otherwise.
 pub const SESSION_EXPIRY_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3600);
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub use password::PasswordHash;
+pub use password::{PasswordHash, SALT_BYTES};
 pub use rights::{Denied, Rights};
 pub use users::{UserName, Users, UsersError};
 

@@ -182,6 +182,7 @@ fn protocol(reader: &mut Reader) -> Result<Version, DecodeError> {
 }
 
 /// 3.1.2.3.
+#[expect(clippy::struct_excessive_bools, reason = "they are the flags of the standard")]
 struct ConnectFlags {
     clean: bool,
     will: bool,

@@ -24,7 +24,7 @@ impl Encoder {
     pub fn encode(self, packet: &Packet, buffer: &mut BytesMut) {
         match packet {
             Packet::ConnAck(acknowledgement) => {
-                self.connect_acknowledgement(acknowledgement, buffer)
+                self.connect_acknowledgement(acknowledgement, buffer);
             }
             Packet::Publish(publish) => {
                 Self::publish_header(publish, buffer);

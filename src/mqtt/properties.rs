@@ -21,7 +21,7 @@ pub struct UserProperty {
 /// 3.1.2.11.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectProperties {
-    /// How long the session outlives the connection; `None`: for ever (0xFFFF_FFFF).
+    /// How long the session outlives the connection; `None`: for ever (`0xFFFF_FFFF`).
     pub session_expiry: Option<Duration>,
     /// QoS 1 and 2 messages the client takes at a time.
     pub receive_maximum: NonZeroU16,
@@ -132,7 +132,7 @@ pub struct AcknowledgementProperties {
 /// 3.14.2.2.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DisconnectProperties {
-    /// From a client: the expiry it wants now, in seconds; 0xFFFF_FFFF is for ever.
+    /// From a client: the expiry it wants now, in seconds; `0xFFFF_FFFF` is for ever.
     pub session_expiry_seconds: Option<u32>,
     /// Why, for people.
     pub reason_string: Option<ByteString>,

@@ -24,7 +24,8 @@ impl Chance {
     }
 
     fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[usize::try_from(self.below(from.len() as u64)).unwrap()]
+        let count = u64::try_from(from.len()).unwrap();
+        from[usize::try_from(self.below(count)).unwrap()]
     }
 }
 
