@@ -29,7 +29,8 @@ impl fmt::Display for TlsError {
 impl std::error::Error for TlsError {}
 
 impl TlsError {
-    pub(super) fn new(what: &'static str, why: impl fmt::Display) -> Self {
+    /// `what` is the part, `why` a sentence that may end with a hint.
+    pub fn new(what: &'static str, why: impl fmt::Display) -> Self {
         Self { what, why: why.to_string() }
     }
 }
