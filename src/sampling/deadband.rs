@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn a_change_counts_from_what_was_published_last_so_that_a_slow_drift_is_seen() {
-        let readings = [(0, 20_000), (1, 20_199), (2, 19_801), (3, 20_200), (4, 20_399), (5, 20_000)];
+        let readings =
+            [(0, 20_000), (1, 20_199), (2, 19_801), (3, 20_200), (4, 20_399), (5, 20_000)];
         let expected = [(0, 20_000), (3, 20_200), (5, 20_000)];
         assert_eq!(published(&patient(), &readings), expected);
     }

@@ -39,7 +39,7 @@ impl Filter {
 /// The middle of the last readings; of one reading less where their number is even, so that it is
 /// always one that was read.
 fn median(window: &VecDeque<MilliCelsius>) -> Option<MilliCelsius> {
-    let even = usize::from(window.len() % 2 == 0);
+    let even = usize::from(window.len().is_multiple_of(2));
     let mut sorted: Vec<_> = window.iter().skip(even).copied().collect();
     sorted.sort_unstable();
     sorted.get(sorted.len() / 2).copied()

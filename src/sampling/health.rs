@@ -22,7 +22,7 @@ use crate::sensors::Fault;
 use crate::time::{Tick, Timestamp};
 
 /// How a sensor is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Not read yet.
     Unknown,
@@ -38,7 +38,7 @@ pub enum State {
 
 impl State {
     /// Its name in topics and logs.
-    pub const fn name(&self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
             Self::Ok => "ok",
@@ -49,9 +49,9 @@ impl State {
     }
 
     /// What is wrong, where that is known.
-    pub const fn reason(&self) -> Option<Reason> {
+    pub const fn reason(self) -> Option<Reason> {
         match self {
-            Self::Suspect(reason) | Self::Failed(reason) => Some(*reason),
+            Self::Suspect(reason) | Self::Failed(reason) => Some(reason),
             Self::Unknown | Self::Ok | Self::Stale => None,
         }
     }
@@ -106,8 +106,8 @@ impl Health {
     }
 
     /// How it is.
-    pub(super) const fn state(&self) -> &State {
-        &self.state
+    pub(super) const fn state(&self) -> State {
+        self.state
     }
 
     /// When its state was entered; `None` in the first.
@@ -216,7 +216,7 @@ mod tests {
     #[track_caller]
     fn check(events: &[(u64, Event)], state: State, since: Option<u64>) {
         let health = play(events);
-        assert_eq!(*health.state(), state, "{events:?}");
+        assert_eq!(health.state(), state, "{events:?}");
         assert_eq!(health.since(), since.map(at), "{events:?}");
     }
 

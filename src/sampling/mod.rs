@@ -76,7 +76,7 @@ pub enum Calibration {
 }
 
 /// What the sampler is told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Input {
     /// Nothing but the passing of time. Readings start on this only, so that all answers to one
     /// [`Output::Read`] are in before the next is composed.
@@ -214,8 +214,7 @@ impl Sampler {
         at: Timestamp,
         result: Result<Measurement, Fault>,
     ) {
-        let Some(probe) =
-            self.probes.get_mut(&sensor).filter(|_| self.schedule.is_reading(sensor))
+        let Some(probe) = self.probes.get_mut(&sensor).filter(|_| self.schedule.is_reading(sensor))
         else {
             // A second answer must not end the thread of a bus, but a test should.
             debug_assert!(false, "nobody asked {sensor:?}");

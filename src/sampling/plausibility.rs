@@ -96,36 +96,19 @@ impl Sample {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::settings;
+    use super::super::tests::Said::{Degrees, Faulty, PowerOn};
+    use super::super::tests::{Said, settings};
     use super::*;
 
     const POWER_ON: Reason = Reason::Fault(Fault::PowerOn);
     const CRC: Reason = Reason::Fault(Fault::Crc);
-
-    /// What the driver said.
-    #[derive(Clone, Copy)]
-    enum Said {
-        Degrees(i32),
-        /// 85.000, and no more evidence.
-        PowerOn,
-        Crc,
-    }
-    use Said::{Crc, Degrees, PowerOn};
 
     /// Answers 10 s apart, and what is believed of them: thousandths.
     #[track_caller]
     fn check(settings: &SensorSettings, story: &[(Said, Result<i32, Reason>)]) {
         let mut plausibility = Plausibility::default();
         for (index, (said, expected)) in (0_u64..).zip(story) {
-            let result = match said {
-                Degrees(thousandths) => Ok((*thousandths, false)),
-                PowerOn => Ok((85_000, true)),
-                Crc => Err(Fault::Crc),
-            };
-            let result = result.map(|(thousandths, may_be_power_on)| Measurement {
-                temperature: MilliCelsius::new(thousandths),
-                may_be_power_on,
-            });
+            let result = said.result().unwrap();
             let now = Tick::from_micros(index * 10_000_000);
             let judged = plausibility.judge(settings, now, result);
             assert_eq!(judged.map(MilliCelsius::thousandths), *expected, "answer {index}");
@@ -182,7 +165,7 @@ mod tests {
         let story = [
             (Degrees(20_000), Ok(20_000)),
             (Degrees(50_000), Err(Reason::Rate)),
-            (Crc, Err(CRC)),
+            (Faulty(Fault::Crc), Err(CRC)),
             (Degrees(50_000), Ok(50_000)),
         ];
         check(&rate_of(6000), &story);
@@ -190,8 +173,11 @@ mod tests {
 
     #[test]
     fn what_is_allowed_grows_with_the_time_between() {
-        let story =
-            [(Degrees(20_000), Ok(20_000)), (Crc, Err(CRC)), (Degrees(22_000), Ok(22_000))];
+        let story = [
+            (Degrees(20_000), Ok(20_000)),
+            (Faulty(Fault::Crc), Err(CRC)),
+            (Degrees(22_000), Ok(22_000)),
+        ];
         check(&rate_of(6000), &story);
         let story = [(Degrees(20_000), Ok(20_000)), (Degrees(22_000), Err(Reason::Rate))];
         check(&rate_of(6000), &story);
@@ -229,7 +215,7 @@ mod tests {
     fn after_a_fault_the_power_on_value_must_come_twice_even_in_a_sauna() {
         let story = [
             (Degrees(84_000), Ok(84_000)),
-            (Crc, Err(CRC)),
+            (Faulty(Fault::Crc), Err(CRC)),
             (PowerOn, Err(POWER_ON)),
             (PowerOn, Ok(85_000)),
         ];
@@ -239,7 +225,7 @@ mod tests {
     #[test]
     fn a_reading_that_is_too_old_does_not_speak_for_the_power_on_value() {
         let mut story = vec![(Degrees(84_000), Ok(84_000))];
-        story.extend([(Crc, Err(CRC)); 2]);
+        story.extend([(Faulty(Fault::Crc), Err(CRC)); 2]);
         story.extend([(PowerOn, Err(POWER_ON)); 3]);
         check(&settings(), &story);
     }

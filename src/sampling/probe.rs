@@ -85,7 +85,7 @@ impl Probe {
     }
 
     fn report(&self, at: Timestamp, value: Option<Reading>) -> Report {
-        let state = self.health.state().clone();
+        let state = self.health.state();
         assert!(value.is_none() || state == State::Ok, "a value of a sensor that is not well");
         Report {
             sensor: self.id,

@@ -163,7 +163,7 @@ impl Watched {
             assert_eq!(report.state, State::Ok);
             assert_eq!(reading.at, self.at(), "a value is as old as the answer it came with");
             assert_eq!(report.last_good, Some(reading.at));
-            self.check_value(&self.settings[report.sensor.0], reading);
+            check_value(&self.settings[report.sensor.0], reading);
         } else {
             assert_ne!(before.map(|before| &before.state), Some(&report.state), "told twice");
             assert_ne!(report.state, State::Ok, "a recovery without its value");
@@ -171,14 +171,13 @@ impl Watched {
         assert_ne!(report.state, State::Unknown);
         self.told.insert(report.sensor, report);
     }
+}
 
-    fn check_value(&self, settings: &SensorSettings, reading: Reading) {
-        let _ = self;
-        let end = |raw| settings.calibration.apply(raw).rounded(settings.decimals);
-        let range = end(settings.lowest)..=end(settings.highest);
-        assert!(range.contains(&reading.temperature), "{reading:?} outside {range:?}");
-        assert_eq!(reading.temperature, reading.temperature.rounded(settings.decimals));
-    }
+fn check_value(settings: &SensorSettings, reading: Reading) {
+    let end = |raw| settings.calibration.apply(raw).rounded(settings.decimals);
+    let range = end(settings.lowest)..=end(settings.highest);
+    assert!(range.contains(&reading.temperature), "{reading:?} outside {range:?}");
+    assert_eq!(reading.temperature, reading.temperature.rounded(settings.decimals));
 }
 
 proptest! {
