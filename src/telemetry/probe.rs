@@ -101,7 +101,6 @@ impl Probe {
         self.condition.state = State::Unknown;
         self.condition.since = at;
         let own = self.own.as_mut()?;
-        own.status.forget();
         own.tell_status(&self.condition)
     }
 }

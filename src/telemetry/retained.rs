@@ -90,11 +90,6 @@ impl<T: PartialEq> News<T> {
         self.told = Some(news);
         Some(retained(self.topic.clone(), QoS::AtLeastOnce, payload, properties))
     }
-
-    /// What was told may no longer be what is retained.
-    pub(super) fn forget(&mut self) {
-        self.told = None;
-    }
 }
 
 /// The topic of that name.

@@ -56,8 +56,6 @@ impl RoomView {
 
     /// The room is offline, and nothing is known of its sensors from `at` on.
     pub(super) fn unknown(&mut self, at: Timestamp) -> Vec<Publication> {
-        self.availability.forget();
-        self.status.forget();
         let mut publications: Vec<_> =
             self.probes.iter_mut().filter_map(|probe| probe.unknown(at)).collect();
         publications.extend(self.tell_availability(Availability::Offline));
