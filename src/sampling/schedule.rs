@@ -232,7 +232,7 @@ fn micros(interval: Duration) -> u64 {
     u64::try_from(interval.as_micros()).unwrap_or(u64::MAX).max(1)
 }
 
-/// The finaliser of `SplitMix64` (Steele, Lea, Flood 2014): neighbouring numbers come out far apart.
+/// The finaliser of `SplitMix64` (Steele, Lea, Flood 2014): neighbours come out far apart.
 fn mixed(number: u64) -> u64 {
     let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -167,14 +167,20 @@ mod tests {
             State::Ok,
             "28-01131e858aef",
             "21.4",
-            r#"{"v":21.4,"u":"°C","t":"2026-11-22T13:00:05Z","q":"ok","s":"28-01131e858aef","n":4711}"#,
+            concat!(
+                r#"{"v":21.4,"u":"°C","t":"2026-11-22T13:00:05Z""#,
+                r#","q":"ok","s":"28-01131e858aef","n":4711}"#,
+            ),
         );
         check(
             reading(-40, 2, UNSET),
             State::Suspect(Reason::Range),
             "a\"\\\n",
             "-0.04",
-            r#"{"v":-0.04,"u":"°C","t":"1970-01-01T00:00:17Z","q":"suspect","s":"a\"\\\n","n":4711,"clock":"unsynchronised"}"#,
+            concat!(
+                r#"{"v":-0.04,"u":"°C","t":"1970-01-01T00:00:17Z""#,
+                r#","q":"suspect","s":"a\"\\\n","n":4711,"clock":"unsynchronised"}"#,
+            ),
         );
         check(
             reading(0, 2, AT),
@@ -197,13 +203,19 @@ mod tests {
             State::Failed(Reason::Fault(Fault::Crc)),
             AT,
             Some(Timestamp::new(1_795_352_375_000, true)),
-            r#"{"state":"failed","error":"crc","since":"2026-11-22T13:00:05Z","last_good":"2026-11-22T12:59:35Z"}"#,
+            concat!(
+                r#"{"state":"failed","error":"crc""#,
+                r#","since":"2026-11-22T13:00:05Z","last_good":"2026-11-22T12:59:35Z"}"#,
+            ),
         );
         check_status(
             State::Stale,
             UNSET,
             None,
-            r#"{"state":"stale","error":null,"since":"1970-01-01T00:00:17Z","last_good":null,"clock":"unsynchronised"}"#,
+            concat!(
+                r#"{"state":"stale","error":null"#,
+                r#","since":"1970-01-01T00:00:17Z","last_good":null,"clock":"unsynchronised"}"#,
+            ),
         );
     }
 

@@ -89,7 +89,10 @@ fn at_the_start_every_room_is_offline_and_the_gateway_online() {
         &House::new("home/maison", rooms).start(at(0)),
         &[
             "1 home/maison/chambre/availability offline",
-            r#"1 home/maison/chambre/status {"state":"unknown","error":null,"since":"2026-11-22T13:00:00Z","last_good":null}"#,
+            concat!(
+                r#"1 home/maison/chambre/status {"state":"unknown","error":null"#,
+                r#","since":"2026-11-22T13:00:00Z","last_good":null}"#,
+            ),
             "1 home/maison/salon/availability offline",
             &info,
             "1 home/maison/_gateway/state online",
@@ -104,16 +107,27 @@ fn the_first_value_brings_a_room_online_and_the_next_are_values_only() {
         &house.report(&value(A, 1, 1, 214)),
         &[
             "2 maison/salon/temperature 21.4",
-            r#"2 maison/salon/temperature/json {"v":21.4,"u":"°C","t":"2026-11-22T13:00:01Z","q":"ok","s":"28-00000000000a","n":1}"#,
+            concat!(
+                r#"2 maison/salon/temperature/json "#,
+                r#"{"v":21.4,"u":"°C","t":"2026-11-22T13:00:01Z""#,
+                r#","q":"ok","s":"28-00000000000a","n":1}"#,
+            ),
             "1 maison/salon/availability online",
-            r#"1 maison/salon/status {"state":"ok","error":null,"since":"2026-11-22T13:00:01Z","last_good":"2026-11-22T13:00:01Z"}"#,
+            concat!(
+                r#"1 maison/salon/status {"state":"ok","error":null"#,
+                r#","since":"2026-11-22T13:00:01Z","last_good":"2026-11-22T13:00:01Z"}"#,
+            ),
         ],
     );
     check(
         &house.report(&value(A, 11, 1, 215)),
         &[
             "2 maison/salon/temperature 21.5",
-            r#"2 maison/salon/temperature/json {"v":21.5,"u":"°C","t":"2026-11-22T13:00:11Z","q":"ok","s":"28-00000000000a","n":11}"#,
+            concat!(
+                r#"2 maison/salon/temperature/json "#,
+                r#"{"v":21.5,"u":"°C","t":"2026-11-22T13:00:11Z""#,
+                r#","q":"ok","s":"28-00000000000a","n":11}"#,
+            ),
         ],
     );
 }
@@ -134,15 +148,19 @@ fn a_suspected_sensor_is_online_and_its_failure_clears_the_number() {
     house.report(&value(A, 1, 1, 214));
     check(
         &house.report(&change(A, 11, State::Suspect(CRC), Some(1))),
-        &[
-            r#"1 maison/salon/status {"state":"suspect","error":"crc","since":"2026-11-22T13:00:11Z","last_good":"2026-11-22T13:00:01Z"}"#,
-        ],
+        &[concat!(
+            r#"1 maison/salon/status {"state":"suspect","error":"crc""#,
+            r#","since":"2026-11-22T13:00:11Z","last_good":"2026-11-22T13:00:01Z"}"#,
+        )],
     );
     check(
         &house.report(&change(A, 31, State::Failed(CRC), Some(1))),
         &[
             "1 maison/salon/availability offline",
-            r#"1 maison/salon/status {"state":"failed","error":"crc","since":"2026-11-22T13:00:31Z","last_good":"2026-11-22T13:00:01Z"}"#,
+            concat!(
+                r#"1 maison/salon/status {"state":"failed","error":"crc""#,
+                r#","since":"2026-11-22T13:00:31Z","last_good":"2026-11-22T13:00:01Z"}"#,
+            ),
             "2 maison/salon/temperature",
             "2 maison/salon/temperature/json",
         ],
@@ -150,9 +168,10 @@ fn a_suspected_sensor_is_online_and_its_failure_clears_the_number() {
     let absent = State::Failed(Reason::Fault(Fault::Absent));
     check(
         &house.report(&change(A, 31, absent, Some(1))),
-        &[
-            r#"1 maison/salon/status {"state":"failed","error":"absent","since":"2026-11-22T13:00:31Z","last_good":"2026-11-22T13:00:01Z"}"#,
-        ],
+        &[concat!(
+            r#"1 maison/salon/status {"state":"failed","error":"absent""#,
+            r#","since":"2026-11-22T13:00:31Z","last_good":"2026-11-22T13:00:01Z"}"#,
+        )],
     );
     let back = lines(&house.report(&value(A, 41, 41, 214)));
     assert_eq!(back[0], "2 maison/salon/temperature 21.4");
@@ -197,10 +216,21 @@ fn a_suspected_sensor_gives_way_to_a_healthy_one_with_the_time_of_that_ones_valu
     check(
         &house.report(&change(A, 11, State::Suspect(CRC), Some(1))),
         &[
-            r#"1 home/maison/grenier/sensor/28-00000000000a/status {"state":"suspect","error":"crc","since":"2026-11-22T13:00:11Z","last_good":"2026-11-22T13:00:01Z"}"#,
+            concat!(
+                r#"1 home/maison/grenier/sensor/28-00000000000a/status "#,
+                r#"{"state":"suspect","error":"crc""#,
+                r#","since":"2026-11-22T13:00:11Z","last_good":"2026-11-22T13:00:01Z"}"#,
+            ),
             "2 home/maison/grenier/temperature 18.0",
-            r#"2 home/maison/grenier/temperature/json {"v":18.0,"u":"°C","t":"2026-11-22T13:00:02Z","q":"ok","s":"28-00000000000b","n":2}"#,
-            r#"1 home/maison/grenier/status {"state":"ok","error":null,"since":"2026-11-22T13:00:02Z","last_good":"2026-11-22T13:00:02Z"}"#,
+            concat!(
+                r#"2 home/maison/grenier/temperature/json "#,
+                r#"{"v":18.0,"u":"°C","t":"2026-11-22T13:00:02Z""#,
+                r#","q":"ok","s":"28-00000000000b","n":2}"#,
+            ),
+            concat!(
+                r#"1 home/maison/grenier/status {"state":"ok","error":null"#,
+                r#","since":"2026-11-22T13:00:02Z","last_good":"2026-11-22T13:00:02Z"}"#,
+            ),
         ],
     );
 }
@@ -241,7 +271,10 @@ fn the_last_words_are_offline_and_nothing_is_claimed_of_any_sensor() {
         &house.stop(at(60)),
         &[
             "1 maison/salon/availability offline",
-            r#"1 maison/salon/status {"state":"unknown","error":null,"since":"2026-11-22T13:01:00Z","last_good":"2026-11-22T13:00:01Z"}"#,
+            concat!(
+                r#"1 maison/salon/status {"state":"unknown","error":null"#,
+                r#","since":"2026-11-22T13:01:00Z","last_good":"2026-11-22T13:00:01Z"}"#,
+            ),
             "1 maison/_gateway/state offline",
         ],
     );
