@@ -82,6 +82,17 @@ pub const SENSORS_MAX: usize = 1024;
 /// Readings a median may span.
 pub const MEDIAN_READINGS_MAX: usize = 31;
 
+/// Wait before the first retry of a failed reading: longer than a disturbance of the line lasts.
+pub const RETRY_BACKOFF_MIN: Duration = Duration::from_millis(50);
+
+/// Longest wait before a retry, reached by doubling: all retries fit in the shortest intervals.
+pub const RETRY_BACKOFF_MAX: Duration = Duration::from_millis(200);
+
+/// Failed cycles in a row after which a sensor is tried once per interval only: the bus time of a
+/// dead sensor's retries belongs to the living ones.
+pub const FAILED_CYCLES_WITH_RETRIES_MAX: u32 = 3;
+
+const _: () = assert!(RETRY_BACKOFF_MIN.as_millis() < RETRY_BACKOFF_MAX.as_millis());
 const _: () = assert!(PACKET_BYTES_BEFORE_LOGIN_MAX < PACKET_BYTES_DEFAULT);
 const _: () = assert!(PACKET_BYTES_DEFAULT <= PACKET_BYTES_MAX);
 const _: () = assert!(CONNECTIONS_PER_ADDRESS_MAX < CONNECTIONS_MAX);
