@@ -92,9 +92,53 @@ pub const RETRY_BACKOFF_MAX: Duration = Duration::from_millis(200);
 /// dead sensor's retries belongs to the living ones.
 pub const FAILED_CYCLES_WITH_RETRIES_MAX: u32 = 3;
 
-const _: () = assert!(RETRY_BACKOFF_MIN.as_millis() < RETRY_BACKOFF_MAX.as_millis());
+/// Rooms of one house: each has topics of its own, with or without a sensor.
+pub const ROOMS_MAX: usize = 1024;
+
+/// Longest room slug: Homie's identifiers are short, and a slug is a level of every topic.
+pub const ROOM_SLUG_BYTES_MAX: usize = 32;
+
+/// Longest room name, in characters: it is shown on dashboards.
+pub const ROOM_NAME_CHARS_MAX: usize = 64;
+
+/// Longest root topic: it is part of every topic name.
+pub const ROOT_TOPIC_BYTES_MAX: usize = 128;
+
+/// Listeners of one gateway: each is a task and a socket.
+pub const LISTENERS_MAX: usize = 16;
+
+/// Shortest time between two readings of a sensor: some chips convert in less, none of ours has
+/// news sooner.
+pub const INTERVAL_MIN: Duration = Duration::from_millis(100);
+
+/// Longest time between two readings, and between two publications, of a healthy sensor.
+pub const INTERVAL_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Longest time for which the last good reading may count.
+pub const STALE_AFTER_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Further tries to read a sensor within one interval: each holds its bus for a conversion.
+pub const RETRIES_MAX: u8 = 10;
+
+/// Furthest a calibration may move a reading, in thousandths of a degree: beyond it the chip is
+/// broken, not inexact.
+pub const CORRECTION_MAX: i32 = 50_000;
+
+/// Longest a session may outlive its connection: the protocol counts seconds in 32 bits and keeps
+/// the highest number for "never" (MQTT 5.0 section 3.1.2.11.2).
+pub const SESSION_EXPIRY_MAX: Duration = Duration::from_secs(49_710 * 24 * 3600);
+
+/// Largest file of the configuration: a thousand sensors with all their keys, twice.
+pub const CONFIG_FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Files in `conf.d`.
+pub const CONFIG_FILES_MAX: usize = 256;
+
 const _: () = assert!(PACKET_BYTES_BEFORE_LOGIN_MAX < PACKET_BYTES_DEFAULT);
 const _: () = assert!(PACKET_BYTES_DEFAULT <= PACKET_BYTES_MAX);
 const _: () = assert!(CONNECTIONS_PER_ADDRESS_MAX < CONNECTIONS_MAX);
 const _: () = assert!(INFLIGHT_TO_CLIENT_MAX <= INFLIGHT_FROM_CLIENT_MAX);
+const _: () = assert!(SESSION_EXPIRY_DEFAULT.as_secs() <= SESSION_EXPIRY_MAX.as_secs());
+const _: () = assert!(INTERVAL_MAX.as_secs() < STALE_AFTER_MAX.as_secs());
 const _: () = assert!(STOP_TIMEOUT.as_millis() < 2000);
+const _: () = assert!(RETRY_BACKOFF_MIN.as_millis() < RETRY_BACKOFF_MAX.as_millis());
