@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, IsTerminal, Write as _};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -60,8 +60,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     super::run::logging("warn");
     super::block_on(async {
-        let mut gateway = Gateway::start(settings.clone())?;
-        let ports = gateway.addresses().map(|address| address.port()).collect::<Vec<_>>();
+        let gateway = Gateway::start(&settings)?;
+        let ports = gateway.addresses().iter().map(SocketAddr::port).collect::<Vec<_>>();
         let visit = Visit::new(&settings, &folder, &ports, password)?;
         visit.print_commands()?;
         let wanted = arguments.duration.unwrap_or(Duration::MAX);

@@ -34,7 +34,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     logging(&arguments.log);
     super::block_on(async {
-        let mut gateway = match Gateway::start(settings) {
+        let gateway = match Gateway::start(&settings) {
             Ok(gateway) => gateway,
             Err(error) => {
                 let code = code_of(&error);

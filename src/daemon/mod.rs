@@ -153,7 +153,7 @@ impl Gateway {
     /// The first bus whose loop has not gone round for `patience` past its time, if any.
     fn late_bus(&self, patience: Duration) -> Option<&str> {
         let now = self.clock.now();
-        let late = |bus: &&BusThread| now.since(bus.due()) > patience;
+        let late = |bus: &&BusThread| now.since(bus.beat()) > patience;
         self.buses.iter().find(late).map(BusThread::name)
     }
 }

@@ -19,7 +19,7 @@ const FIRST_TRY_MAX: Duration = Duration::from_secs(30);
 /// long as the loops that matter go round.
 pub async fn attend(gateway: &Gateway) {
     let mut health = gateway.health.clone();
-    let sensors = gateway.sensors();
+    let sensors = gateway.sensors;
     let all_tried = health.wait_for(|health| health.tried >= sensors);
     let in_time = tokio::time::timeout(FIRST_TRY_MAX, all_tried).await.is_ok();
     info!(sensors, all_tried = in_time, "ready");
@@ -35,7 +35,7 @@ pub fn stopping() {
 async fn keep_status(gateway: &Gateway) {
     let mut health = gateway.health.clone();
     loop {
-        let sentence = sentence(gateway.rooms(), &health.borrow_and_update());
+        let sentence = sentence(gateway.rooms, &health.borrow_and_update());
         notify(&[NotifyState::Status(&sentence)]);
         if health.changed().await.is_err() {
             return;
