@@ -32,11 +32,11 @@ pub enum TopicError {
     TooLong,
     /// Contains U+0000 ([MQTT-4.7.3-2]).
     Nul,
-    /// A topic name contains `+` or `#` ([MQTT-4.7.1-1]).
+    /// A topic name contains `+` or `#` ([MQTT-4.7.0-1]).
     WildcardInName,
-    /// A filter has `+` or `#` beside other characters of a level ([MQTT-4.7.1-2], -3).
+    /// A filter has `+` or `#` beside other characters of a level ([MQTT-4.7.1-1], -2).
     WildcardInsideLevel,
-    /// A filter has levels after `#` ([MQTT-4.7.1-2]).
+    /// A filter has levels after `#` ([MQTT-4.7.1-1]).
     LevelAfterMultiLevelWildcard,
     /// More than [`TOPIC_LEVELS_MAX`] levels: our own limit.
     TooManyLevels,

@@ -24,7 +24,7 @@ fn check_match(filter: &str, topic: &str, expected: bool) {
     assert_eq!(outcome, expected, "`{filter}` against `{topic}`");
 }
 
-/// [MQTT-4.7.1-1], [MQTT-4.7.3-1] to -3.
+/// [MQTT-4.7.0-1], [MQTT-4.7.3-1] to -3.
 #[test]
 fn topic_names_are_non_empty_text_without_wildcards_and_nul() {
     check_name("a", Ok(()));
@@ -42,7 +42,7 @@ fn topic_names_are_non_empty_text_without_wildcards_and_nul() {
     check_name("a#b", Err(TopicError::WildcardInName));
 }
 
-/// [MQTT-4.7.1-2], [MQTT-4.7.1-3].
+/// [MQTT-4.7.1-1], [MQTT-4.7.1-2].
 #[test]
 fn wildcards_of_filters_are_whole_levels_and_the_multi_level_one_is_last() {
     check_filter("#", Ok(()));
