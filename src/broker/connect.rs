@@ -6,7 +6,7 @@ use super::{Broker, Event, Output};
 use crate::access::{ConnectionId, Login, Principal, Refusal, Verdict};
 use crate::limits::CLIENT_ID_BYTES_MAX;
 use crate::mqtt::{
-    Connect, ConnectAcknowledgement, ConnectAcknowledgementProperties, Packet, ReasonCode,
+    Connect, ConnectAcknowledgement, ConnectAcknowledgementProperties, Packet, ReasonCode, Version,
 };
 use crate::time::Tick;
 
@@ -16,6 +16,9 @@ impl Broker {
         let Packet::Connect(connect) = packet else {
             return self.end(now, id, Ending::Violation);
         };
+        if connect.version == Version::V5 {
+            return self.refuse(now, id, ReasonCode::UnsupportedProtocolVersion);
+        }
         let is_nameless = connect.client_id.is_empty() && !connect.clean_start; // [MQTT-3.1.3-8]
         if is_nameless || connect.client_id.len() > CLIENT_ID_BYTES_MAX {
             return self.refuse(now, id, ReasonCode::ClientIdentifierNotValid);

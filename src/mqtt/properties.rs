@@ -2,6 +2,7 @@
 //! standard says of an absent property, and what a 3.1.1 client means.
 
 use std::num::NonZeroU16;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -111,6 +112,13 @@ pub struct MessageProperties {
     pub correlation_data: Option<Bytes>,
     /// In order, unchanged.
     pub user_properties: Vec<UserProperty>,
+}
+
+impl MessageProperties {
+    /// As a message has them: `None` when they say nothing.
+    pub fn shared(self) -> Option<Arc<Self>> {
+        (self != Self::default()).then(|| Arc::new(self))
+    }
 }
 
 /// 3.1.3.2, but for what the will's message carries.

@@ -12,7 +12,7 @@ use tracing::debug;
 use super::{Flow, Outbox, Service};
 use crate::access::{ConnectionId, Peer};
 use crate::limits::{PACKET_BYTES_BEFORE_LOGIN_MAX, WRITE_STALLED_MAX};
-use crate::mqtt::{Decoder, Encoder, Packet, Version};
+use crate::mqtt::{Decoder, Encoder, Packet, Role, Version};
 
 /// What an idle connection holds ready to read into.
 const READ_BYTES_IDLE: usize = 1024;
@@ -64,7 +64,7 @@ impl Connection {
         packet_bytes_max: u32,
     ) -> io::Result<()> {
         let before_login = PACKET_BYTES_BEFORE_LOGIN_MAX.min(packet_bytes_max);
-        let mut decoder = Decoder::new(before_login);
+        let mut decoder = Decoder::new(Role::Client, before_login);
         let (mut buffer, mut packets) = (BytesMut::new(), Vec::new());
         loop {
             self.outbox.has_room().await;
@@ -137,15 +137,15 @@ impl Connection {
         writer: &mut WriteHalf<S>,
         packets: &[Packet],
     ) -> io::Result<()> {
-        let encoder = Encoder::new(self.version.get().copied().unwrap_or(Version::V3_1_1));
+        let mut encoder = Encoder::new(self.version.get().copied().unwrap_or(Version::V3_1_1));
         let mut buffer = BytesMut::new();
         for packet in packets {
             match packet {
                 Packet::Publish(publish)
                     if publish.message.payload.len() >= PAYLOAD_BYTES_SHARED =>
                 {
-                    Encoder::publish_header(publish, &mut buffer);
-                    let whole = buffer.split().freeze().chain(publish.message.payload.clone());
+                    let payload = encoder.publish_header(publish, &mut buffer);
+                    let whole = buffer.split().freeze().chain(payload);
                     write(writer, whole).await?;
                 }
                 packet => encoder.encode(packet, &mut buffer),

@@ -220,3 +220,14 @@ fn forbidden_message_is_acknowledged_dropped_and_told() {
     assert!(world.events.iter().any(told), "{:?}", world.events);
     world.end();
 }
+
+/// The packets of 5.0 are understood, what they promise is not kept yet.
+#[test]
+fn clients_of_5_0_are_told_that_it_is_not_spoken() {
+    let mut world = World::new();
+    let connection = world.open();
+    let five = Connect { version: Version::V5, ..connect("new", true) };
+    world.send(connection, Packet::Connect(Box::new(five)));
+    assert_eq!(refusal(&mut world, connection), ReasonCode::UnsupportedProtocolVersion);
+    world.end();
+}
