@@ -93,12 +93,14 @@ impl Schedule {
     /// The sensors to be read now, in the order of their names; they count as being read from here
     /// on. Slots that were missed are skipped.
     pub(super) fn due(&mut self, now: Tick) -> Vec<SensorId> {
-        let retry = self.retry_at().filter(|at| *at <= now).map(|_| Due::Retry);
         let mut due = Vec::new();
         for (interval, group) in &mut self.groups {
-            if let Some(call) = group.slot(now, *interval).or(retry) {
-                due.extend(group.begin(now, call));
+            if group.takes_slot(now, *interval) {
+                due.extend(group.begin(now, Due::Slot));
             }
+        }
+        if self.retry_at().is_some_and(|at| at <= now) {
+            due.extend(self.groups.values_mut().flat_map(|group| group.begin(now, Due::Retry)));
         }
         due.sort_unstable();
         due
@@ -152,13 +154,13 @@ impl Schedule {
 }
 
 impl Group {
-    fn slot(&mut self, now: Tick, interval: Duration) -> Option<Due> {
+    fn takes_slot(&mut self, now: Tick, interval: Duration) -> bool {
         if self.next > now {
-            return None;
+            return false;
         }
         self.next = slot_after(self.anchor, interval, now);
         assert!(self.next > now || now == Tick::MAX, "a slot that stands still is a busy loop");
-        Some(Due::Slot)
+        true
     }
 
     fn begin(&mut self, now: Tick, due: Due) -> impl Iterator<Item = SensorId> {

@@ -124,6 +124,23 @@ fn a_retry_after_the_next_slot_is_that_slots_reading() {
     assert_eq!(schedule.groups[&seconds(10)].members[&A].cycle, tries);
 }
 
+/// Found by `whatever_the_chips_say`. A waits until 5.05 s, B until 5.06 s; B's slot at 5.055 s
+/// comes first.
+#[test]
+fn a_slot_of_the_last_that_waits_takes_the_others_along() {
+    let mut schedule = Schedule::new(1, Tick::ZERO);
+    schedule.add(A, seconds(10), 2);
+    schedule.add(B, seconds(30), 2);
+    schedule.due(Tick::ZERO);
+    schedule.groups.get_mut(&seconds(10)).unwrap().next = ms(9_000);
+    schedule.groups.get_mut(&seconds(30)).unwrap().next = ms(5_055);
+    assert_eq!(schedule.failed(ms(5_000), A), Verdict::Retry);
+    assert_eq!(schedule.failed(ms(5_010), B), Verdict::Retry);
+    assert_eq!(schedule.deadline(), Some(ms(5_055)));
+    assert_eq!(schedule.due(ms(5_055)), [A, B]);
+    assert!(schedule.deadline().is_some_and(|next| next > ms(5_055)));
+}
+
 #[test]
 fn a_dead_sensor_is_retried_in_its_first_cycles_only_and_again_once_it_lives() {
     let mut schedule = Schedule::new(1, Tick::ZERO);
