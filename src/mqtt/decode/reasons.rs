@@ -1,7 +1,7 @@
 //! Which reason codes a packet may carry, and from which end.
 
 use super::{Body, DecodeError};
-#[expect(clippy::enum_glob_use, reason = "tables of names read like those of the standard")]
+#[allow(clippy::enum_glob_use, reason = "tables of names read like those of the standard")]
 use crate::mqtt::ReasonCode::{self, *};
 use crate::mqtt::kind::{PacketKind, Role};
 

@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn binary_data_that_is_too_long_is_cut() {
         let mut buffer = BytesMut::new();
-        buffer.binary(&[7; 70_000]);
+        buffer.binary(&vec![7; 70_000]);
         assert_eq!(buffer.len(), 2 + 65_535);
         assert_eq!(buffer[..2], [0xFF, 0xFF]);
     }
