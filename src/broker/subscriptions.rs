@@ -2,7 +2,6 @@
 //! that match its levels, not of all there are.
 
 use std::collections::HashMap;
-use std::str::Split;
 
 use super::session::SessionIndex;
 use crate::mqtt::{QoS, TopicFilter, TopicName};
@@ -58,9 +57,9 @@ impl Subscriptions {
 }
 
 impl Node {
-    fn collect(
+    fn collect<'a>(
         &self,
-        mut levels: Split<'_, char>,
+        mut levels: impl Iterator<Item = &'a str> + Clone,
         wildcards: bool,
         found: &mut Vec<(SessionIndex, QoS)>,
     ) {
@@ -79,7 +78,7 @@ impl Node {
         }
     }
 
-    fn remove(&mut self, mut levels: Split<'_, char>, session: SessionIndex) {
+    fn remove<'a>(&mut self, mut levels: impl Iterator<Item = &'a str>, session: SessionIndex) {
         match levels.next() {
             None => self.here.retain(|(other, _)| *other != session),
             Some("#") => self.below.retain(|(other, _)| *other != session),
