@@ -151,7 +151,7 @@ impl Broker {
     /// The right to publish it is asked again: it may have been taken away since CONNECT.
     fn publish_will(&mut self, now: Tick, principal: &Principal, will: &Will) {
         if self.settings.rights.publish(principal, &will.message.topic).is_ok() {
-            self.route(now, &will.message, will.qos, will.retain);
+            self.route(now, &will.message, will.qos, will.retain.into());
         }
     }
 

@@ -57,13 +57,25 @@ pub enum Input {
         message: Message,
         /// Most a subscriber can get.
         qos: QoS,
-        /// Whether it is retained.
-        retain: bool,
+        /// Whether it is retained, and how long.
+        retention: Retention,
     },
     /// Nothing but the passing of time.
     Wake,
     /// The process ends: everyone is told, nobody new is let in.
     Shutdown,
+}
+
+/// Whether a message of the gateway is retained, and how long. Apart from its expiry, which would
+/// also take it from the queues of those who are away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    /// It passes.
+    None,
+    /// Until another takes its place.
+    Replaced,
+    /// Likewise, or until this time is over.
+    For(Duration),
 }
 
 /// What the world is to do.

@@ -38,7 +38,7 @@ use session::{SessionIndex, Sessions};
 use subscriptions::Subscriptions;
 use timers::{Timer, Timers};
 
-pub use interface::{Event, Input, Output, Settings};
+pub use interface::{Event, Input, Output, Retention, Settings};
 
 /// The broker. One owner, `&mut`.
 #[derive(Debug)]
@@ -117,9 +117,9 @@ impl Broker {
             Input::Closed { connection } => self.closed(now, connection),
             Input::Written { connection, bytes } => self.written(now, connection, bytes),
             Input::Verdict { connection, verdict } => self.verdict(now, connection, verdict),
-            Input::Publish { message, qos, retain } => {
+            Input::Publish { message, qos, retention } => {
                 self.statistics.messages_received += 1;
-                self.route(now, &message, qos, retain);
+                self.route(now, &message, qos, retention);
             }
             Input::Wake => {}
             Input::Shutdown => self.shut_down(now),

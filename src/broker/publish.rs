@@ -1,7 +1,7 @@
 //! PUBLISH from a client, QoS 2 in three steps, and the way from a message to its subscribers.
 
 use super::delivery::Offer;
-use super::{Broker, Event, Output, SessionIndex};
+use super::{Broker, Event, Output, Retention, SessionIndex};
 use crate::access::ConnectionId;
 use crate::mqtt::{Acknowledgement, Delivery, Message, Packet, PacketId, Publish, QoS};
 use crate::time::Tick;
@@ -54,7 +54,9 @@ impl Broker {
         let Some(connection) = self.connections.get(&id) else { return };
         let topic = &publish.message.topic;
         match self.settings.rights.publish(&connection.principal, topic) {
-            Ok(()) => self.route(now, &publish.message, publish.delivery.qos(), publish.retain),
+            Ok(()) => {
+                self.route(now, &publish.message, publish.delivery.qos(), publish.retain.into())
+            }
             Err(reason) => {
                 let (peer, topic) = (connection.peer.address, topic.as_str().to_owned());
                 let client_id = self.sessions.name(index);
@@ -66,11 +68,18 @@ impl Broker {
 
     /// To the retained store if asked, and to every session with a matching subscription: once, at
     /// the lower of the message's quality and the highest that the session subscribed with.
-    pub(super) fn route(&mut self, now: Tick, message: &Message, qos: QoS, retain: bool) {
+    pub(super) fn route(&mut self, now: Tick, message: &Message, qos: QoS, retention: Retention) {
         let expiry = message.properties.as_ref().and_then(|properties| properties.message_expiry);
         let expires = expiry.map(|expiry| now.after(expiry));
-        if retain {
-            self.retained.put(message, qos, expires); // [MQTT-3.3.1-5]
+        // [MQTT-3.3.1-5]
+        match retention {
+            Retention::None => {}
+            Retention::Replaced => self.retained.put(message, qos, expires),
+            Retention::For(time) => {
+                let over = now.after(time);
+                let over = expires.map_or(over, |expires| expires.min(over));
+                self.retained.put(message, qos, Some(over));
+            }
         }
         let mut matches = std::mem::take(&mut self.matches);
         self.subscriptions.matches(&message.topic, &mut matches);
@@ -84,5 +93,12 @@ impl Broker {
         }
         matches.clear();
         self.matches = matches;
+    }
+}
+
+/// The retain flag of a client's message.
+impl From<bool> for Retention {
+    fn from(retain: bool) -> Self {
+        if retain { Self::Replaced } else { Self::None }
     }
 }

@@ -57,9 +57,9 @@ impl Subscriptions {
 }
 
 impl Node {
-    fn collect<'a>(
+    fn collect<'topic>(
         &self,
-        mut levels: impl Iterator<Item = &'a str> + Clone,
+        mut levels: impl Iterator<Item = &'topic str> + Clone,
         wildcards: bool,
         found: &mut Vec<(SessionIndex, QoS)>,
     ) {
@@ -78,7 +78,11 @@ impl Node {
         }
     }
 
-    fn remove<'a>(&mut self, mut levels: impl Iterator<Item = &'a str>, session: SessionIndex) {
+    fn remove<'filter>(
+        &mut self,
+        mut levels: impl Iterator<Item = &'filter str>,
+        session: SessionIndex,
+    ) {
         match levels.next() {
             None => self.here.retain(|(other, _)| *other != session),
             Some("#") => self.below.retain(|(other, _)| *other != session),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 
 use crate::access::{ConnectionId, Login, Peer, Verdict};
-use crate::broker::{Broker, Input, Output, Settings};
+use crate::broker::{Broker, Input, Output, Retention, Settings};
 use crate::bus::Clock;
 use crate::daemon::journal;
 use crate::mqtt::{DecodeError, Packet};
@@ -57,8 +57,10 @@ impl Hub {
 
     /// Publishes as the gateway.
     pub fn publish(&self, publications: impl IntoIterator<Item = Publication>) {
-        let inputs = publications.into_iter().map(|Publication { message, qos, retain }| {
-            Input::Publish { message, qos, retain }
+        let inputs = publications.into_iter().map(|publication| {
+            let Publication { message, qos, retained_for } = publication;
+            let retention = retained_for.map_or(Retention::Replaced, Retention::For);
+            Input::Publish { message, qos, retention }
         });
         self.enter(inputs);
     }

@@ -14,7 +14,7 @@
 //! | `_gateway/info` | version, rooms | 1 |
 //!
 //! `<id>` is the printed address, as `28-01131e858aef` or `0x44`; a second sensor with it in the
-//! same room, on another bus, has `-2` appended. Numbers expire after `stale_after`.
+//! same room, on another bus, has `-2` appended. Numbers are retained for `stale_after`.
 
 mod payload;
 mod probe;
@@ -24,6 +24,7 @@ mod room;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::mqtt::{Message, QoS, TopicName};
 use crate::sampling::{Report, SensorId};
@@ -39,8 +40,9 @@ pub struct Publication {
     pub message: Message,
     /// Most a subscriber can get.
     pub qos: QoS,
-    /// Whether it is retained.
-    pub retain: bool,
+    /// How long it is retained: a number only as long as it counts, even where nobody is left to
+    /// clear it. `None`: until another takes its place.
+    pub retained_for: Option<Duration>,
 }
 
 /// A room and its sensors, in the order of the configuration.

@@ -53,18 +53,13 @@ impl Sourced<'_> {
         let user_properties = said.into_iter().chain(mark(self.reading.at));
         MessageProperties {
             user_properties: user_properties.map(property).collect(),
-            ..self.expiring("text/plain")
+            ..content("text/plain")
         }
     }
 
     /// Of the JSON.
     pub(super) fn json_properties(&self) -> MessageProperties {
-        self.expiring("application/json")
-    }
-
-    fn expiring(&self, content_type: &'static str) -> MessageProperties {
-        let message_expiry = Some(whole_seconds(self.reading.stale_after));
-        MessageProperties { message_expiry, ..content(content_type) }
+        content("application/json")
     }
 }
 
@@ -123,12 +118,6 @@ fn text(text: &str) -> String {
 
 fn null() -> String {
     Value::Null.to_string()
-}
-
-/// The expiry on the wire has whole seconds; cut off, half a second would be none at all.
-fn whole_seconds(duration: Duration) -> Duration {
-    let more = u64::from(duration.subsec_nanos() > 0);
-    Duration::from_secs(duration.as_secs().saturating_add(more))
 }
 
 #[cfg(test)]
@@ -224,7 +213,10 @@ mod tests {
         let sourced =
             Sourced { reading: reading(21_400, 1, UNSET), state: State::Ok, sensor: "0x44" };
         let properties = sourced.properties();
-        assert_eq!(properties.message_expiry, Some(Duration::from_secs(31)));
+        assert_eq!(
+            properties.message_expiry, None,
+            "a reading that waits for its reader stays one"
+        );
         assert!(properties.payload_is_utf8);
         assert_eq!(properties.content_type.as_deref(), Some("text/plain"));
         let said: Vec<_> =
@@ -238,7 +230,10 @@ mod tests {
         ];
         assert_eq!(said, expected);
         let properties = sourced.json_properties();
-        assert_eq!(properties.message_expiry, Some(Duration::from_secs(31)));
+        assert_eq!(
+            properties.message_expiry, None,
+            "a reading that waits for its reader stays one"
+        );
         assert_eq!(properties.content_type.as_deref(), Some("application/json"));
     }
 }

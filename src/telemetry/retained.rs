@@ -48,7 +48,8 @@ impl Number {
             .into_iter()
             .flatten()
             .map(|(topic, payload, properties)| {
-                retained(topic.clone(), self.qos, payload, Some(properties))
+                let shown = retained(topic.clone(), self.qos, payload, Some(properties));
+                Publication { retained_for: Some(value.reading.stale_after), ..shown }
             })
             .collect()
     }
@@ -97,7 +98,7 @@ pub(super) fn named(text: &str) -> TopicName {
     TopicName::new(ByteString::from(text)).expect("a checked root and slug make a topic name")
 }
 
-/// A retained message.
+/// A message that is retained until another takes its place.
 pub(super) fn retained(
     topic: TopicName,
     qos: QoS,
@@ -106,5 +107,5 @@ pub(super) fn retained(
 ) -> Publication {
     let properties = properties.map(Arc::new);
     let message = Message { topic, payload: Bytes::from(payload), properties };
-    Publication { message, qos, retain: true }
+    Publication { message, qos, retained_for: None }
 }

@@ -43,10 +43,9 @@ fn change(sensor: SensorId, second: u64, state: State, good: Option<u64>) -> Rep
     Report { sensor, value: None, state, since: at(second), last_good: good.map(at) }
 }
 
-/// `<qos> <topic> <payload>`, of retained messages.
+/// `<qos> <topic> <payload>` of each.
 fn lines(publications: &[Publication]) -> Vec<String> {
     let line = |publication: &Publication| {
-        assert!(publication.retain, "{publication:?}");
         let qos = match publication.qos {
             QoS::AtMostOnce => 0,
             QoS::AtLeastOnce => 1,
@@ -135,11 +134,9 @@ fn the_first_value_brings_a_room_online_and_the_next_are_values_only() {
 #[test]
 fn numbers_carry_their_lifetime_and_the_rest_stays() {
     let publications = salon().report(&value(A, 1, 1, 214));
-    let expiry = |publication: &Publication| {
-        publication.message.properties.as_ref().and_then(|properties| properties.message_expiry)
-    };
+    let lifetimes = publications.iter().map(|publication| publication.retained_for);
     let expected = [Some(Duration::from_secs(30)), Some(Duration::from_secs(30)), None, None];
-    assert_eq!(publications.iter().map(expiry).collect::<Vec<_>>(), expected);
+    assert_eq!(lifetimes.collect::<Vec<_>>(), expected);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::world::*;
-use crate::broker::Input;
+use crate::broker::{Input, Retention};
 use crate::mqtt::QoS::{AtLeastOnce, AtMostOnce, ExactlyOnce};
 use crate::mqtt::*;
 
@@ -98,7 +98,8 @@ fn expired_message_is_neither_retained_nor_delivered() {
     let expiry = Some(Duration::from_secs(30));
     let properties = MessageProperties { message_expiry: expiry, ..MessageProperties::default() };
     let message = Message { properties: Some(Arc::new(properties)), ..message("a", "21.4") };
-    world.handle(Input::Publish { message, qos: ExactlyOnce, retain: true });
+    let retention = Retention::Replaced;
+    world.handle(Input::Publish { message, qos: ExactlyOnce, retention });
     world.pass(Duration::from_secs(29));
     world.subscribe(reader, "a", AtMostOnce);
     assert_eq!(world.read(reader), ["a=21.4"]);
@@ -107,5 +108,20 @@ fn expired_message_is_neither_retained_nor_delivered() {
     let (away, _) = world.join_as("", connect("away", false));
     assert!(world.read(away).is_empty());
     assert_eq!(world.broker.statistics().messages_expired, 2);
+    world.end();
+}
+
+#[test]
+fn message_retained_for_a_time_still_waits_for_those_who_are_away() {
+    let mut world = World::new();
+    let away = world.join_kept("away");
+    world.subscribe(away, "a", AtLeastOnce);
+    world.leave(away);
+    let (message, retention) = (message("a", "21.4"), Retention::For(Duration::from_secs(30)));
+    world.handle(Input::Publish { message, qos: ExactlyOnce, retention });
+    world.pass(Duration::from_secs(31));
+    assert_eq!(world.broker.sizes().retained, 0);
+    let (away, _) = world.join_as("", connect("away", false));
+    assert_eq!(world.read(away), ["a=21.4"]);
     world.end();
 }

@@ -84,8 +84,12 @@ fn wildcards_do_not_see_dollar_topics() {
     world.subscribe(reader, "#", AtMostOnce);
     world.subscribe(reader, "+/a", AtMostOnce);
     world.subscribe(reader, "$SYS/#", AtLeastOnce);
-    let (message, qos, retain) = (message("$SYS/a", "x"), ExactlyOnce, false);
-    world.handle(crate::broker::Input::Publish { message, qos, retain });
+    let (message, qos) = (message("$SYS/a", "x"), ExactlyOnce);
+    world.handle(crate::broker::Input::Publish {
+        message,
+        qos,
+        retention: crate::broker::Retention::None,
+    });
     let messages = world.messages(reader);
     assert_eq!(messages.len(), 1);
     assert_eq!(messages[0].delivery.qos(), AtLeastOnce);
