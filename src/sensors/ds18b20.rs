@@ -166,14 +166,14 @@ mod tests {
         sealed([low, high, 0x4B, 0x46, configuration, 0xFF, 0x10 - (low & 0x0F), 0x10])
     }
 
-    fn value(thousandths: i32) -> Result<Measurement, Fault> {
+    fn value(thousandths: i32) -> Measurement {
         let temperature = MilliCelsius::new(thousandths);
-        Ok(Measurement { temperature, may_be_power_on: false })
+        Measurement { temperature, may_be_power_on: false }
     }
 
-    fn perhaps(thousandths: i32) -> Result<Measurement, Fault> {
+    fn perhaps(thousandths: i32) -> Measurement {
         let temperature = MilliCelsius::new(thousandths);
-        Ok(Measurement { temperature, may_be_power_on: true })
+        Measurement { temperature, may_be_power_on: true }
     }
 
     /// The table of the DS18B20 datasheet ("temperature/data relationship"), for all its relatives.
@@ -193,7 +193,7 @@ mod tests {
         ];
         for (register, expected) in table {
             for family in [0x22, 0x28, 0x3B, 0x42] {
-                assert_eq!(decode(family, &converted(register, 0x7F)), value(expected));
+                assert_eq!(decode(family, &converted(register, 0x7F)), Ok(value(expected)));
             }
         }
     }
@@ -219,7 +219,7 @@ mod tests {
             let scratchpad = sealed([low, high, 0x4B, 0x46, 0xFF, 0xFF, remain, 0x10]);
             assert_eq!(
                 decode(DS18S20, &scratchpad),
-                value(expected),
+                Ok(value(expected)),
                 "{register:04x} {remain:02x}"
             );
         }
@@ -228,10 +228,10 @@ mod tests {
     #[test]
     fn bits_below_the_resolution_do_not_count() {
         for (configuration, expected) in [(0x1F, 500), (0x3F, 750), (0x5F, 875), (0x7F, 938)] {
-            assert_eq!(decode(DS18B20, &converted(0x000F, configuration)), value(expected));
+            assert_eq!(decode(DS18B20, &converted(0x000F, configuration)), Ok(value(expected)));
         }
         for (configuration, expected) in [(0x1F, -500), (0x3F, -250), (0x5F, -125), (0x7F, -63)] {
-            assert_eq!(decode(DS18B20, &converted(0xFFFF, configuration)), value(expected));
+            assert_eq!(decode(DS18B20, &converted(0xFFFF, configuration)), Ok(value(expected)));
         }
     }
 
@@ -253,27 +253,27 @@ mod tests {
     #[test]
     fn recorded_answers_are_decoded() {
         let room = [0x72, 0x01, 0x4B, 0x46, 0x7F, 0xFF, 0x0E, 0x10, 0x57];
-        assert_eq!(decode(DS18B20, &room), value(23_125));
+        assert_eq!(decode(DS18B20, &room), Ok(value(23_125)));
         let power_on = [0x50, 0x05, 0x4B, 0x46, 0x7F, 0xFF, 0x0C, 0x10, 0x1C];
         assert_eq!(decode(DS18B20, &power_on), Err(Fault::PowerOn));
         let power_on = [0xAA, 0x00, 0x4B, 0x46, 0xFF, 0xFF, 0x0C, 0x10, 0x87];
-        assert_eq!(decode(DS18S20, &power_on), perhaps(85_000));
+        assert_eq!(decode(DS18S20, &power_on), Ok(perhaps(85_000)));
     }
 
     #[test]
     fn eighty_five_degrees_are_power_on_doubtful_or_real_by_byte_6() {
         let answer = |remain| sealed([0x50, 0x05, 0x4B, 0x46, 0x7F, 0xFF, remain, 0x10]);
         assert_eq!(decode(DS18B20, &answer(0x0C)), Err(Fault::PowerOn));
-        assert_eq!(decode(DS18B20, &answer(0x10)), value(85_000));
-        assert_eq!(decode(DS18B20, &answer(0xFF)), perhaps(85_000));
-        assert_eq!(decode(DS18B20, &converted(0x0553, 0x1F)), value(85_000));
+        assert_eq!(decode(DS18B20, &answer(0x10)), Ok(value(85_000)));
+        assert_eq!(decode(DS18B20, &answer(0xFF)), Ok(perhaps(85_000)));
+        assert_eq!(decode(DS18B20, &converted(0x0553, 0x1F)), Ok(value(85_000)));
     }
 
     #[test]
     fn lack_of_current_is_told_from_heat() {
         let answer = |remain| sealed([0xFF, 0x07, 0x4B, 0x46, 0x7F, 0xFF, remain, 0x10]);
         assert_eq!(decode(DS18B20, &answer(0x0C)), Err(Fault::Unpowered));
-        assert_eq!(decode(DS18B20, &answer(0x01)), value(127_938));
+        assert_eq!(decode(DS18B20, &answer(0x01)), Ok(value(127_938)));
     }
 
     #[test]
@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn address_pins_of_a_ds1825_are_no_garbage() {
         for pins in 0x0..=0xF {
-            assert_eq!(decode(DS1825, &converted(0x0191, 0x70 | pins)), value(25_063));
+            assert_eq!(decode(DS1825, &converted(0x0191, 0x70 | pins)), Ok(value(25_063)));
         }
         assert_eq!(decode(DS1825, &converted(0x0191, 0x6F)), Err(Fault::Garbled));
     }
@@ -319,9 +319,9 @@ mod tests {
     #[test]
     fn thermocouple_is_read_in_quarters_and_its_faults_are_named() {
         let answer = |low, high, faults| sealed([low, high, faults, 0x19, 0xF0, 0xFF, 0xFF, 0xFF]);
-        assert_eq!(decode(DS1825, &answer(0x92, 0x01, 0x00)), value(25_000));
-        assert_eq!(decode(DS1825, &answer(0x5C, 0xFF, 0x00)), value(-10_250));
-        assert_eq!(decode(DS1825, &answer(0x40, 0x3E, 0x00)), value(996_000));
+        assert_eq!(decode(DS1825, &answer(0x92, 0x01, 0x00)), Ok(value(25_000)));
+        assert_eq!(decode(DS1825, &answer(0x5C, 0xFF, 0x00)), Ok(value(-10_250)));
+        assert_eq!(decode(DS1825, &answer(0x40, 0x3E, 0x00)), Ok(value(996_000)));
         assert_eq!(decode(DS1825, &answer(0x01, 0x00, 0x01)), Err(Fault::Absent));
         assert_eq!(decode(DS1825, &answer(0x01, 0x00, 0x02)), Err(Fault::StuckLow));
         assert_eq!(decode(DS1825, &answer(0x01, 0x00, 0x04)), Err(Fault::StuckHigh));

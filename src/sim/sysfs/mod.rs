@@ -8,18 +8,13 @@
 //! devices/w1_bus_master1/28-…/   name  resolution  temperature  w1_slave
 //! ```
 
+mod slave;
+
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use crate::units::MilliCelsius;
+pub use slave::{Condition, Slave};
 
-use super::scratchpad::{self, Resolution};
-
-/// Bus time of one scratchpad through the kernel, measured.
-const SCRATCHPAD_TIME: Duration = Duration::from_millis(13);
-/// The one family that takes no part in a common conversion.
-const DS28EA00: u8 = 0x42;
-const SLAVE_FILES: [&str; 4] = ["name", "resolution", "temperature", "w1_slave"];
 const MASTER_FILES: [&str; 4] =
     ["therm_bulk_read", "w1_master_name", "w1_master_slave_count", "w1_master_slaves"];
 
@@ -57,54 +52,6 @@ pub enum Bulk {
     Writable,
     /// Only root may write, and someone did: a conversion is running.
     Running,
-}
-
-/// A thermometer.
-#[derive(Clone, Debug)]
-pub struct Slave {
-    /// One of [`scratchpad::FAMILIES`].
-    pub family: u8,
-    /// 48 bits.
-    pub serial: u64,
-    /// Where it hangs.
-    pub temperature: MilliCelsius,
-    /// In its configuration register.
-    pub resolution: Resolution,
-    /// What is wrong with it.
-    pub condition: Condition,
-    scratchpad: [u8; scratchpad::BYTES],
-    last_good: [u8; scratchpad::BYTES],
-    conversion: Conversion,
-}
-
-/// What is wrong with a slave.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// Nothing.
-    Sound,
-    /// It restarts in each conversion, for want of current: 85 °C.
-    Restarting,
-    /// It misses the command to convert: the bytes of before.
-    Deaf,
-    /// It does not answer, or never with a right checksum: an empty file.
-    Silent,
-    /// A wrong checksum, as older kernels show it: `NO`, and the last good bytes below.
-    Noisy,
-    /// Its bus is shorted to ground: nine zeros, whose checksum is right.
-    Shorted,
-    /// Nothing drives its bus: nine times 0xFF.
-    Floating,
-    /// Its file may not be opened.
-    Denied,
-    /// Its file gives an error.
-    Broken,
-}
-
-/// Whether a common conversion waits to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Conversion {
-    None,
-    Waiting,
 }
 
 /// A part of a recorded tree; paths are relative to its root.
@@ -181,7 +128,7 @@ impl Tree {
                 let files = master.files().map(str::to_owned);
                 files.chain(master.slaves.iter().map(Slave::name)).collect()
             })),
-            Place::Slave => Ok(SLAVE_FILES.map(str::to_owned).to_vec()),
+            Place::Slave => Ok(slave::FILES.map(str::to_owned).to_vec()),
             Place::MasterFile(..) | Place::SlaveFile(..) => Err(ErrorKind::NotADirectory),
         }
     }
@@ -200,7 +147,7 @@ impl Tree {
             for slave in &mut master.slaves {
                 let folder = format!("{name}/{}", slave.name());
                 entries.push(device_link(&slave.name(), &folder));
-                for file in SLAVE_FILES {
+                for file in slave::FILES {
                     let path = format!("devices/{folder}/{file}");
                     let shown = slave.show(file, &mut self.bus_time);
                     entries.extend(shown.ok().map(|text| Entry::File(path, text.into_bytes())));
@@ -284,124 +231,16 @@ impl Master {
     }
 
     fn bulk_state(&self) -> i8 {
-        let waits = |slave: &Slave| slave.conversion == Conversion::Waiting;
         match self.bulk {
             Bulk::Running => -1,
-            _ if self.slaves.iter().any(waits) => 1,
+            _ if self.slaves.iter().any(Slave::waits) => 1,
             _ => 0,
         }
     }
 
     /// The time it took: that of the slowest.
     fn convert_all(&mut self) -> Duration {
-        let mut longest = Duration::ZERO;
-        for slave in self.slaves.iter_mut().filter(|slave| slave.converts_with_others()) {
-            longest = longest.max(slave.convert());
-            slave.conversion = Conversion::Waiting;
-        }
-        longest
-    }
-}
-
-impl Slave {
-    /// A sound thermometer that has not converted yet.
-    pub fn new(family: u8, serial: u64, temperature: MilliCelsius) -> Self {
-        let resolution = Resolution::default();
-        let scratchpad = scratchpad::power_on(family, resolution);
-        Self {
-            family,
-            serial,
-            temperature,
-            resolution,
-            condition: Condition::Sound,
-            scratchpad,
-            last_good: scratchpad,
-            conversion: Conversion::None,
-        }
-    }
-
-    /// The same, in another condition.
-    #[must_use]
-    pub fn but(self, condition: Condition) -> Self {
-        Self { condition, ..self }
-    }
-
-    /// As its folder is called.
-    pub fn name(&self) -> String {
-        format!("{:02x}-{:012x}", self.family, self.serial)
-    }
-
-    const fn converts_with_others(&self) -> bool {
-        self.family != DS28EA00
-    }
-
-    fn convert(&mut self) -> Duration {
-        match self.condition {
-            Condition::Deaf => {}
-            Condition::Restarting => {
-                self.scratchpad = scratchpad::power_on(self.family, self.resolution);
-            }
-            _ => {
-                self.scratchpad =
-                    scratchpad::converted(self.family, self.temperature, self.resolution);
-            }
-        }
-        Duration::from_millis(self.resolution.conversion_ms())
-    }
-
-    fn show(&mut self, file: &str, bus_time: &mut Duration) -> Result<String, ErrorKind> {
-        match file {
-            "name" => Ok(self.name() + "\n"),
-            "resolution" => Ok(format!("{}\n", self.resolution.bits())),
-            "temperature" => self.answer(bus_time).map(|answer| match answer {
-                Some(bytes) => format!("{}\n", scratchpad::kernel_thousandths(self.family, &bytes)),
-                None => String::new(),
-            }),
-            "w1_slave" => self
-                .answer(bus_time)
-                .map(|answer| answer.map_or_else(String::new, |bytes| self.two_lines(bytes))),
-            _ => Err(ErrorKind::NotFound),
-        }
-    }
-
-    /// The bytes that came over the wire; `None` where the kernel's driver gives up.
-    fn answer(
-        &mut self,
-        bus_time: &mut Duration,
-    ) -> Result<Option<[u8; scratchpad::BYTES]>, ErrorKind> {
-        match self.condition {
-            Condition::Denied => return Err(ErrorKind::PermissionDenied),
-            Condition::Broken => return Err(ErrorKind::Other),
-            _ => {}
-        }
-        if std::mem::replace(&mut self.conversion, Conversion::None) == Conversion::None {
-            *bus_time += self.convert();
-        }
-        *bus_time += SCRATCHPAD_TIME;
-        let [low, rest @ ..] = self.scratchpad;
-        Ok(match self.condition {
-            Condition::Silent => None,
-            Condition::Shorted => Some([0x00; scratchpad::BYTES]),
-            Condition::Floating => Some([0xFF; scratchpad::BYTES]),
-            Condition::Noisy => {
-                let [b, c, d, e, f, g, h, i] = rest;
-                Some([low ^ 0x10, b, c, d, e, f, g, h, i])
-            }
-            _ => Some(self.scratchpad),
-        })
-    }
-
-    fn two_lines(&mut self, answer: [u8; scratchpad::BYTES]) -> String {
-        let [first @ .., crc] = answer;
-        let [.., computed] = scratchpad::sealed(first);
-        let verdict = if crc == computed { "YES" } else { "NO" };
-        if crc == computed {
-            self.last_good = answer;
-        }
-        let [heard, kept] = [answer, self.last_good]
-            .map(|bytes| bytes.iter().map(|byte| format!("{byte:02x} ")).collect::<String>());
-        let thousandths = scratchpad::kernel_thousandths(self.family, &answer);
-        format!("{heard}: crc={computed:02x} {verdict}\n{kept}t={thousandths}\n")
+        self.slaves.iter_mut().map(Slave::convert_with_others).max().unwrap_or_default()
     }
 }
 
@@ -415,6 +254,8 @@ fn device_link(name: &str, target: &str) -> Entry {
 
 #[cfg(test)]
 mod tests {
+    use crate::units::MilliCelsius;
+
     use super::*;
 
     fn tree(condition: Condition) -> Tree {
