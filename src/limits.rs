@@ -90,6 +90,24 @@ pub const PASSWORD_CHECKS_MAX: usize = 2;
 /// stays and the loss is counted.
 pub const REPORTS_WAITING_MAX: usize = 1024;
 
+/// Bytes of one file of sysfs: the smallest page, of which the kernel fills one at most.
+pub const SYSFS_FILE_BYTES_MAX: u64 = 4096;
+
+/// Bytes of the files read most: room for `w1_slave`'s two lines without growing.
+pub const SYSFS_FILE_BYTES_TYPICAL: usize = 128;
+
+/// Longest a bus thread sleeps in one go, so that the watchdog's 30 seconds tell a stuck one from
+/// an idle one.
+pub const BUS_SLEEP_MAX: Duration = Duration::from_secs(5);
+
+/// Shortest a bus thread sleeps between two rounds: one that is always late must not take the whole
+/// core of a Pi Zero.
+pub const BUS_SLEEP_MIN: Duration = Duration::from_millis(1);
+
+/// Longest a bus thread is waited for at the end: two conversions of a DS18B20 would be longer
+/// than [`STOP_TIMEOUT`], so one that still reads is left behind.
+pub const BUS_STOP_TIMEOUT: Duration = Duration::from_millis(800);
+
 /// Sensors of one house; a 1-Wire master of the kernel finds 64.
 pub const SENSORS_MAX: usize = 1024;
 
@@ -156,3 +174,6 @@ const _: () = assert!(SESSION_EXPIRY_DEFAULT.as_secs() <= SESSION_EXPIRY_MAX.as_
 const _: () = assert!(INTERVAL_MAX.as_secs() < STALE_AFTER_MAX.as_secs());
 const _: () = assert!(STOP_TIMEOUT.as_millis() < 2000);
 const _: () = assert!(RETRY_BACKOFF_MIN.as_millis() < RETRY_BACKOFF_MAX.as_millis());
+const _: () = assert!(BUS_STOP_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
+const _: () = assert!(BUS_SLEEP_MIN.as_millis() < BUS_SLEEP_MAX.as_millis());
+const _: () = assert!(SENSORS_MAX <= REPORTS_WAITING_MAX);

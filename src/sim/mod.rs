@@ -1,1 +1,4 @@
 //! x
+
+pub mod scratchpad;
+pub mod sysfs;

@@ -1,0 +1,136 @@
+//! The kernel's files of `/sys`, or of a recorded tree, or of a simulated one.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::io::Errno;
+
+use crate::limits;
+use crate::sim::sysfs::Tree;
+
+/// What the file system of the kernel's devices calls itself: `SYSFS_MAGIC` of `linux/magic.h`.
+const SYSFS_MAGIC: u64 = 0x6265_6572;
+
+/// Small files whose reading and writing does something. Paths are relative to the root, with `/`.
+///
+/// A device that went away while its file was open is [`ErrorKind::NotFound`], as is a file that
+/// never was.
+pub trait SysFs: Send {
+    /// The whole content; may block while the hardware works.
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, ErrorKind>;
+
+    /// Hands over `bytes` in one `write(2)`; may block while the hardware works.
+    fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), ErrorKind>;
+
+    /// The names in a folder, in order.
+    fn list(&mut self, path: &str) -> Result<Vec<String>, ErrorKind>;
+}
+
+/// Files below a root: `/sys`, or a recorded tree. Only a true sysfs is ever written to, since a
+/// recorded tree would keep what it is told.
+#[derive(Clone, Debug)]
+pub struct Files {
+    root: PathBuf,
+}
+
+impl Files {
+    /// The files below `root`.
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+}
+
+impl SysFs for Files {
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, ErrorKind> {
+        let file = File::open(self.root.join(path)).map_err(|error| kind(&error))?;
+        let mut content = Vec::with_capacity(limits::SYSFS_FILE_BYTES_TYPICAL);
+        file.take(limits::SYSFS_FILE_BYTES_MAX)
+            .read_to_end(&mut content)
+            .map_err(|error| kind(&error))?;
+        Ok(content)
+    }
+
+    fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), ErrorKind> {
+        let open = OpenOptions::new().write(true).open(self.root.join(path));
+        let mut file = open.map_err(|error| kind(&error))?;
+        let system = rustix::fs::fstatfs(&file).map_err(Errno::kind)?;
+        if u64::try_from(system.f_type) != Ok(SYSFS_MAGIC) {
+            return Err(ErrorKind::ReadOnlyFilesystem);
+        }
+        match file.write(bytes) {
+            Ok(written) if written == bytes.len() => Ok(()),
+            Ok(_) => Err(ErrorKind::WriteZero),
+            Err(error) => Err(kind(&error)),
+        }
+    }
+
+    fn list(&mut self, path: &str) -> Result<Vec<String>, ErrorKind> {
+        let entries = fs::read_dir(self.root.join(path)).map_err(|error| kind(&error))?;
+        let mut names = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(|error| kind(&error))?.file_name();
+            names.extend(name.into_string().ok());
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+}
+
+fn kind(error: &io::Error) -> ErrorKind {
+    match Errno::from_io_error(error) {
+        Some(Errno::NODEV | Errno::NXIO) => ErrorKind::NotFound,
+        _ => error.kind(),
+    }
+}
+
+/// A simulated tree, which someone else may change meanwhile.
+impl SysFs for Arc<Mutex<Tree>> {
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, ErrorKind> {
+        self.lock().unwrap_or_else(PoisonError::into_inner).read(path)
+    }
+
+    fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), ErrorKind> {
+        self.lock().unwrap_or_else(PoisonError::into_inner).write(path, bytes)
+    }
+
+    fn list(&mut self, path: &str) -> Result<Vec<String>, ErrorKind> {
+        let mut names = self.lock().unwrap_or_else(PoisonError::into_inner).list(path)?;
+        names.sort_unstable();
+        Ok(names)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recorded_tree_is_never_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("therm_bulk_read"), "0\n").unwrap();
+        let mut files = Files::new(folder.path());
+        assert_eq!(
+            files.write("therm_bulk_read", b"trigger\n"),
+            Err(ErrorKind::ReadOnlyFilesystem)
+        );
+        assert_eq!(files.read("therm_bulk_read"), Ok(b"0\n".to_vec()));
+        assert_eq!(files.write("no_such", b"trigger\n"), Err(ErrorKind::NotFound));
+        assert_eq!(files.list(""), Ok(vec!["therm_bulk_read".to_owned()]));
+    }
+
+    #[test]
+    fn no_file_is_read_beyond_a_page() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("long"), vec![b'x'; 100_000]).unwrap();
+        let content = Files::new(folder.path()).read("long").unwrap();
+        assert_eq!(u64::try_from(content.len()), Ok(limits::SYSFS_FILE_BYTES_MAX));
+    }
+
+    #[test]
+    fn a_device_that_went_away_is_not_found() {
+        assert_eq!(kind(&Errno::NODEV.into()), ErrorKind::NotFound);
+        assert_eq!(kind(&Errno::ACCESS.into()), ErrorKind::PermissionDenied);
+    }
+}
