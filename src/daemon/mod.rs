@@ -1,1 +1,3 @@
-//! x
+//! Start, stop, and the loop that joins brain and hands.
+
+pub mod state;
