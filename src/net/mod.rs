@@ -2,12 +2,26 @@
 //! out. This shell does not know the broker: it talks to a [`Service`].
 
 use std::collections::VecDeque;
+use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::access::{ConnectionId, Peer};
 use crate::mqtt::{DecodeError, Packet};
+
+/// Where certificates and keys are kept: private files by name.
+pub trait Files {
+    /// The content of a file, or `None` if there is none of that name.
+    fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>>;
+
+    /// Replaces a file as a whole; only its owner can read it.
+    fn write(&self, name: &str, content: &[u8]) -> io::Result<()>;
+
+    /// Where a file of that name is, for people.
+    fn place(&self, name: &str) -> PathBuf;
+}
 
 /// The brain as a connection sees it. Calls are short and never block on anything but the brain's
 /// own lock.

@@ -144,10 +144,9 @@ impl fmt::Display for StateError {
                 "user exists already: `{name}`\n  hint: `maison user passwd {name}` changes the \
                  password"
             ),
-            Self::UserUnknown(name) => write!(
-                formatter,
-                "no such user: `{name}`\n  hint: `maison user list` names them"
-            ),
+            Self::UserUnknown(name) => {
+                write!(formatter, "no such user: `{name}`\n  hint: `maison user list` names them")
+            }
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::net::Files;
 
 pub use error::StateError;
 pub use users::{
-    UsersFile, edit_users, random_password, read_users, remove_user, set_password, users_path,
+    UsersFile, add_user, change_password, random_password, read_users, remove_user, set_password,
 };
 
 const LOCK_FILE: &str = "lock";
@@ -31,7 +31,7 @@ pub struct StateDir {
     owner: u32,
     group: u32,
     /// Held as long as this lives, so that no second gateway works on the same folder.
-    _lock: Option<File>,
+    lock_held: Option<File>,
 }
 
 impl StateDir {
@@ -42,7 +42,7 @@ impl StateDir {
         if folder.owner != own {
             return Err(StateError::ForeignOwner { path: path.into(), owner: folder.owner, own });
         }
-        folder._lock = Some(folder.lock()?);
+        folder.lock_held = Some(folder.lock()?);
         Ok(folder)
     }
 
@@ -107,15 +107,18 @@ impl StateDir {
             }
             Err(error) => return Err(StateError::Io { doing: "make", path: path.into(), error }),
         }
-        let facts = fs::metadata(path)
-            .map_err(|error| StateError::Io { doing: "open", path: path.into(), error })?;
+        let facts = fs::metadata(path).map_err(|error| StateError::Io {
+            doing: "open",
+            path: path.into(),
+            error,
+        })?;
         if !facts.is_dir() {
             return Err(StateError::NoFolder { path: path.into() });
         }
         if facts.mode() & 0o077 != 0 {
             return Err(StateError::TooOpen { path: path.into(), mode: facts.mode() & 0o7777 });
         }
-        Ok(Self { path: path.into(), owner: facts.uid(), group: facts.gid(), _lock: None })
+        Ok(Self { path: path.into(), owner: facts.uid(), group: facts.gid(), lock_held: None })
     }
 
     /// Takes the lock of the one gateway and leaves its process number in it.
@@ -126,7 +129,10 @@ impl StateDir {
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
             let mut holder = String::new();
             file.read_to_string(&mut holder).map_err(failed)?;
-            return Err(StateError::Locked { path: self.path.clone(), holder: holder.trim().into() });
+            return Err(StateError::Locked {
+                path: self.path.clone(),
+                holder: holder.trim().into(),
+            });
         }
         file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
         writeln!(file, "{}", std::process::id()).map_err(failed)?;
@@ -147,14 +153,12 @@ impl StateDir {
 }
 
 impl Files for StateDir {
-    type Error = StateError;
-
-    fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StateError> {
-        Self::read(self, name)
+    fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        Self::read(self, name).map_err(io::Error::other)
     }
 
-    fn write(&self, name: &str, content: &[u8]) -> Result<(), StateError> {
-        Self::write(self, name, content)
+    fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        Self::write(self, name, content).map_err(io::Error::other)
     }
 
     fn place(&self, name: &str) -> PathBuf {

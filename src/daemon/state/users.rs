@@ -44,7 +44,7 @@ type Stamp = Option<(u64, i64, i64, u64)>;
 impl UsersFile {
     /// Follows the file of users of a state folder; an absent one has no users.
     pub fn open(folder: &StateDir) -> Result<Self, StateError> {
-        let path = users_path(folder.path());
+        let path = folder.path().join(FILE);
         let stamp = stamp(&path)?;
         let users = Arc::new(load(&path)?);
         Ok(Self { path, known: Mutex::new(Known { stamp, users }) })
@@ -75,18 +75,59 @@ impl UsersFile {
     }
 }
 
-/// Where the users of a state folder are.
-pub fn users_path(folder: &Path) -> PathBuf {
-    folder.join(FILE)
-}
-
 /// The users of a state folder; an absent file has none.
 pub fn read_users(folder: &Path) -> Result<Users, StateError> {
-    load(&users_path(StateDir::visit(folder)?.path()))
+    load(&StateDir::visit(folder)?.path().join(FILE))
+}
+
+/// Adds a user of a new name.
+pub fn add_user(folder: &Path, name: UserName, password: &[u8]) -> Result<(), StateError> {
+    let hash = hash(password)?;
+    edit(folder, |users| {
+        if users.contains(&name) {
+            return Err(StateError::UserExists(name));
+        }
+        users.set(name, hash);
+        Ok(())
+    })
+}
+
+/// Gives a known user another password.
+pub fn change_password(folder: &Path, name: UserName, password: &[u8]) -> Result<(), StateError> {
+    let hash = hash(password)?;
+    edit(folder, |users| {
+        if !users.contains(&name) {
+            return Err(StateError::UserUnknown(name));
+        }
+        users.set(name, hash);
+        Ok(())
+    })
+}
+
+/// Gives a user a password, known or not.
+pub fn set_password(folder: &Path, name: &str, password: &[u8]) -> Result<(), StateError> {
+    let name = UserName::parse(name).map_err(StateError::UserName)?;
+    let hash = hash(password)?;
+    edit(folder, |users| {
+        users.set(name, hash);
+        Ok(())
+    })
+}
+
+/// Removes a user.
+pub fn remove_user(folder: &Path, name: UserName) -> Result<(), StateError> {
+    edit(folder, |users| users.remove(&name).map(|_| ()).ok_or(StateError::UserUnknown(name)))
+}
+
+/// A password that nobody guesses, for a machine: 20 lower-case letters and digits.
+pub fn random_password() -> Result<String, StateError> {
+    let letter = |byte: &u8| PASSWORD_LETTERS.get(usize::from(byte % 32)).copied().map(char::from);
+    let drawn = draw::<PASSWORD_LETTERS_DRAWN>()?;
+    Ok(drawn.iter().filter_map(letter).collect())
 }
 
 /// Changes the users of a state folder; two who do so at once wait for each other.
-pub fn edit_users(
+fn edit(
     folder: &Path,
     change: impl FnOnce(&mut Users) -> Result<(), StateError>,
 ) -> Result<(), StateError> {
@@ -97,37 +138,13 @@ pub fn edit_users(
         path: folder.path().join(LOCK_FILE),
         error: error.into(),
     })?;
-    let mut users = load(&users_path(folder.path()))?;
+    let mut users = load(&folder.path().join(FILE))?;
     change(&mut users)?;
     folder.write(FILE, users.to_text().as_bytes())
 }
 
-/// Gives a user a password; adds the user if there is none of that name.
-pub fn set_password(folder: &Path, name: &str, password: &[u8]) -> Result<(), StateError> {
-    let name = UserName::parse(name).map_err(StateError::UserName)?;
-    let hash = hash(password)?;
-    edit_users(folder, |users| {
-        users.set(name, hash);
-        Ok(())
-    })
-}
-
-/// Removes a user.
-pub fn remove_user(folder: &Path, name: UserName) -> Result<(), StateError> {
-    edit_users(folder, |users| {
-        users.remove(&name).map(|_| ()).ok_or(StateError::UserUnknown(name))
-    })
-}
-
-/// A password that nobody guesses, for a machine: 20 lower-case letters and digits.
-pub fn random_password() -> Result<String, StateError> {
-    let letter = |byte: &u8| PASSWORD_LETTERS.get(usize::from(byte % 32)).copied().map(char::from);
-    let drawn = draw::<PASSWORD_LETTERS_DRAWN>()?;
-    Ok(drawn.iter().filter_map(letter).collect())
-}
-
 /// The hash of a password with a salt of its own.
-pub(super) fn hash(password: &[u8]) -> Result<PasswordHash, StateError> {
+fn hash(password: &[u8]) -> Result<PasswordHash, StateError> {
     Ok(PasswordHash::new(password, &draw::<SALT_BYTES>()?))
 }
 
