@@ -1,6 +1,15 @@
 //! Listeners, TLS and connections: bytes in, packets to the brain; packets from the brain, bytes
 //! out. This shell does not know the broker: it talks to a [`Service`].
 
+mod admission;
+mod authority;
+mod bind;
+mod connection;
+mod listener;
+mod names;
+pub mod tls;
+mod writer;
+
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
@@ -10,6 +19,13 @@ use tokio::sync::Notify;
 
 use crate::access::{ConnectionId, Peer};
 use crate::mqtt::{DecodeError, Packet};
+
+pub use admission::Admission;
+pub use authority::Authority;
+pub use bind::BindError;
+pub use listener::{Bound, Listener, Stop};
+pub use names::Names;
+pub use tls::Tls;
 
 /// Where certificates and keys are kept: private files by name.
 pub trait Files {
