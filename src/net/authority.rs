@@ -308,4 +308,4 @@ fn instant(unix_seconds: i64) -> SystemTime {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::net) mod tests;

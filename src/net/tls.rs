@@ -320,4 +320,4 @@ impl fmt::Display for TlsError {
 impl std::error::Error for TlsError {}
 
 #[cfg(test)]
-mod tests;
+pub(in crate::net) mod tests;
