@@ -19,6 +19,20 @@ pub const TOPIC_BYTES_MAX: usize = 65_535;
 /// Deepest topic: matching walks level by level, so depth is work a stranger can ask for.
 pub const TOPIC_LEVELS_MAX: usize = 200;
 
+/// Most a decoder reserves beyond what it has received of a packet: an announcement alone costs its
+/// sender nothing, so it may cost us no more than this.
+pub const RECEIVE_AHEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// User properties of one packet: each may take five bytes of it and 64 of our memory.
+pub const USER_PROPERTIES_PER_PACKET_MAX: usize = 1024;
+
+/// Topic filters of one SUBSCRIBE or UNSUBSCRIBE: no session may hold more.
+pub const FILTERS_PER_PACKET_MAX: usize = SUBSCRIPTIONS_PER_SESSION_MAX;
+
+/// Topic aliases we assign towards one peer, which may offer to remember 65,535: the topics of a
+/// house come round again and again, and each is remembered at this end too.
+pub const TOPIC_ALIASES_TO_PEER_MAX: u16 = 64;
+
 /// Longest client identifier. The standard asks for 23 at least; UUIDs with a prefix are common.
 pub const CLIENT_ID_BYTES_MAX: usize = 1024;
 
