@@ -26,5 +26,6 @@ pub mod sim;
 pub mod telemetry;
 
 pub mod bus;
-
+pub mod cli;
+pub mod daemon;
 pub mod net;

@@ -62,8 +62,8 @@ pub const UNWRITTEN_BYTES_MAX: usize = 256 * 1024;
 /// all packet identifiers of a client that sends first and reads later, and its messages.
 pub const PACKETS_UNWRITTEN_MAX: usize = 100_000;
 
-/// Longest a peer may take none of the bytes that are being written to it.
-pub const WRITE_STALLED_MAX: Duration = Duration::from_secs(60);
+/// Payloads from this size on are written from where they lie, not copied behind their header.
+pub const PAYLOAD_BYTES_SHARED: usize = 8 * 1024;
 
 /// Longest a session outlives its connection unless `broker.session_expiry` says otherwise.
 pub const SESSION_EXPIRY_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -82,6 +82,60 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest a graceful stop waits for last messages to leave: the unit promises two seconds.
 pub const STOP_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// Longest a write may go without progress: a peer that sleeps through this has lost its network.
+pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Longest a closing connection is given to take its last packets and to say good-bye.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What a quiet connection lends to its next read: most packets of a house fit.
+pub const READ_BYTES_MIN: usize = 1024;
+
+/// What a busy connection lends to its next read: a large TCP segment batch, and little enough
+/// that all connections at once could not take a Pi.
+pub const READ_BYTES_MAX: usize = 32 * 1024;
+
+/// Packets handed to the broker at a time: its lock is held no longer than for these.
+pub const PACKETS_PER_BATCH_MAX: usize = 128;
+
+/// Payloads up to here are copied into one buffer with their neighbours; larger ones are written
+/// from where they lie. The size of a TLS record.
+pub const PAYLOAD_BYTES_COPIED_MAX: usize = 16 * 1024;
+
+/// Slices of one vectored write; the kernel takes up to 1024.
+pub const WRITE_SLICES_MAX: usize = 64;
+
+/// Connections the kernel holds for us until they are accepted: a house of clients that all come
+/// back at once.
+pub const LISTEN_BACKLOG: i32 = 1024;
+
+/// Pause after an accept that failed for want of files or memory, so that it does not spin.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Silence after which TCP asks whether a peer is still there, and the time between its questions.
+pub const TCP_KEEPALIVE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(10));
+
+/// A repeated complaint of one kind is logged once in this time, with the count of those left out.
+pub const LOG_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Addresses named by our certificate, so that a host of many containers keeps a small handshake.
+pub const CERTIFICATE_ADDRESSES_MAX: usize = 64;
+
+/// Longest user name: it is part of every session's key and of log lines.
+pub const USER_NAME_CHARS_MAX: usize = 64;
+
+/// Longest password: the length of an MQTT password is a u16.
+pub const PASSWORD_BYTES_MAX: usize = 65_535;
+
+/// Most memory one password hash may ask for, in KiB: two at a time leave a Pi Zero its room.
+pub const PASSWORD_HASH_KIB_MAX: u32 = 64 * 1024;
+
+/// Most passes one password hash may ask for.
+pub const PASSWORD_HASH_PASSES_MAX: u32 = 16;
+
+/// Largest file of users: ten thousand of them.
+pub const USERS_FILE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
 /// Password hashes computed at a time: each takes `argon2`'s memory and most of a core.
 pub const PASSWORD_CHECKS_MAX: usize = 2;
@@ -172,6 +226,8 @@ const _: () = assert!(CONNECTIONS_PER_ADDRESS_MAX < CONNECTIONS_MAX);
 const _: () = assert!(INFLIGHT_TO_CLIENT_MAX <= INFLIGHT_FROM_CLIENT_MAX);
 const _: () = assert!(SESSION_EXPIRY_DEFAULT.as_secs() <= SESSION_EXPIRY_MAX.as_secs());
 const _: () = assert!(INTERVAL_MAX.as_secs() < STALE_AFTER_MAX.as_secs());
+const _: () = assert!(READ_BYTES_MIN < READ_BYTES_MAX);
+const _: () = assert!(CLOSE_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
 const _: () = assert!(STOP_TIMEOUT.as_millis() < 2000);
 const _: () = assert!(RETRY_BACKOFF_MIN.as_millis() < RETRY_BACKOFF_MAX.as_millis());
 const _: () = assert!(BUS_STOP_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());

@@ -13,9 +13,12 @@ pub mod user;
 
 use std::fmt;
 use std::future::Future;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
+
+use crate::daemon::settings;
 
 /// Prints one message for the operator: `error: what: \`value\`` and its hints.
 pub fn complain(message: impl fmt::Display) {
@@ -28,6 +31,17 @@ pub fn end(result: Result<ExitCode>) -> ExitCode {
         complain(format_args!("{error:#}"));
         exit::code(exit::FAILED)
     })
+}
+
+/// Does something in the state folder that the configuration names.
+pub fn with_state_dir(config: Option<&Path>, run: impl FnOnce(&Path) -> ExitCode) -> ExitCode {
+    match settings::load(config) {
+        Ok(settings) => run(&settings.gateway.state_dir),
+        Err(error) => {
+            complain(error);
+            exit::code(exit::CONFIGURATION)
+        }
+    }
 }
 
 /// Runs one small client on a runtime of its own.

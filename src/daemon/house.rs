@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::hub::Hub;
-use crate::bus::Reports;
+use crate::bus::mailbox::Reports;
 use crate::sampling::{Report, SensorId, State};
 use crate::telemetry::House;
 

@@ -24,15 +24,16 @@ use tracing::{info, warn};
 
 use crate::access::Rights;
 use crate::broker;
-use crate::bus::{BusThread, Clock, Reports};
+use crate::bus::Clock;
+use crate::bus::mailbox::Reports;
+use crate::bus::thread::BusThread;
 use crate::config::{Durability, Settings};
 use crate::limits::STOP_TIMEOUT;
 use crate::net::tls::TlsError;
-use crate::net::{Admission, BindError, Bound, Door};
+use crate::net::{Admission, BindError, Bound, Listener, Stop};
 use crate::sampling::SensorId;
 use crate::telemetry::{House, Room};
 
-use certificates::OwnCertificates;
 use clock::SystemClock;
 use house::{Health, Label, Steward};
 use hub::Hub;
@@ -64,6 +65,18 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
+impl From<TlsError> for StartError {
+    fn from(error: TlsError) -> Self {
+        Self::Tls(error)
+    }
+}
+
+impl From<BindError> for StartError {
+    fn from(error: BindError) -> Self {
+        Self::Bind(error)
+    }
+}
+
 impl From<StateError> for StartError {
     fn from(error: StateError) -> Self {
         Self::State(error)
@@ -80,6 +93,7 @@ pub struct Gateway {
     health: watch::Receiver<Health>,
     addresses: Vec<SocketAddr>,
     buses: Vec<BusThread>,
+    accepting: Stop,
     tasks: JoinSet<()>,
     /// Held, so that no second gateway works on the same folder.
     _state: StateDir,
@@ -102,9 +116,9 @@ impl Gateway {
         hub.publish(lock(&house).start(clock.wall()));
 
         let mut tasks = JoinSet::new();
-        let admission = Arc::new(Admission::default());
+        let accepting = Stop::new();
         for listener in listeners {
-            tasks.spawn(listener.serve(Arc::clone(&hub) as Arc<_>, Arc::clone(&admission)));
+            tasks.spawn(listener.serve(Arc::clone(&hub) as Arc<_>, accepting.clone()));
         }
         tasks.spawn(logins::answer(Arc::clone(&hub), users, logins));
         let timed = Arc::clone(&hub);
@@ -125,6 +139,7 @@ impl Gateway {
             health,
             addresses,
             buses,
+            accepting,
             tasks,
             _state: state,
         })
@@ -138,6 +153,7 @@ impl Gateway {
     /// Publishes the last words, lets them leave, and ends all threads and tasks: within
     /// [`STOP_TIMEOUT`] and a little.
     pub async fn stop(mut self) {
+        self.accepting.stop();
         for bus in &self.buses {
             bus.ask_to_stop();
         }
@@ -147,6 +163,9 @@ impl Gateway {
             warn!("some clients did not take their last messages");
         }
         self.tasks.shutdown().await;
+        for bus in std::mem::take(&mut self.buses) {
+            bus.stop();
+        }
         info!("stopped");
     }
 
@@ -167,23 +186,19 @@ fn bind(
     state: &StateDir,
     clock: &dyn Clock,
 ) -> Result<Vec<Bound>, StartError> {
-    let wants_tls = settings.listeners.iter().any(|listener| listener.tls.is_some());
-    let certificates =
-        if wants_tls { Some(OwnCertificates::open(state, clock.wall())?) } else { None };
+    let admission = Arc::new(Admission::default());
+    let tls = certificates::of_listeners(settings, state, clock)?;
     let mut bound = Vec::new();
-    for listener in &settings.listeners {
-        let tls = match (&listener.tls, &certificates) {
-            (Some(tls), Some(certificates)) => Some(certificates.config(tls, listener.auth)?),
-            _ => None,
-        };
-        let door = Door {
+    for (listener, tls) in settings.listeners.iter().zip(tls) {
+        let is_encrypted = tls.is_some();
+        let listening = Listener {
             name: Arc::from(listener.bind.to_string()),
+            bind: listener.bind,
             policy: listener.auth,
             tls,
             packet_bytes_max: settings.broker.max_packet_size,
         };
-        let is_encrypted = door.tls.is_some();
-        let listening = Bound::bind(listener.bind, door).map_err(StartError::Bind)?;
+        let listening = Bound::bind(listening, &admission)?;
         if let Ok(address) = listening.local_addr() {
             info!(%address, tls = is_encrypted, auth = ?listener.auth, "listening");
         }

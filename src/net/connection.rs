@@ -1,182 +1,256 @@
-//! One task per connection: reads and decodes in batches, encodes and writes in batches, both at the
-//! same time, so that a slow reader never blocks its own acknowledgements.
+//! One connection: its bytes are read, decoded and handed to the service in batches; what the
+//! service puts into the outbox is encoded and written.
+//!
+//! ```text
+//!   Open ──CONNECT──▶ Answering ──outbox filled──▶ Open ──no packet──▶ Deaf
+//!     └───────────────────┴─── outbox closed, or the peer is done ───────┴──▶ farewell
+//! ```
 
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::pin::pin;
+use std::sync::Arc;
 
-use bytes::{Buf, BytesMut};
+use bytes::{BufMut, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
+use super::writer::Writer;
 use super::{Flow, Outbox, Service};
 use crate::access::{ConnectionId, Peer};
-use crate::limits::{PACKET_BYTES_BEFORE_LOGIN_MAX, WRITE_STALLED_MAX};
-use crate::mqtt::{Decoder, Encoder, Packet, Role, Version};
+use crate::limits::{
+    CLOSE_TIMEOUT, PACKET_BYTES_BEFORE_LOGIN_MAX, PACKETS_PER_BATCH_MAX, READ_BYTES_MAX,
+    READ_BYTES_MIN, WRITE_STALL_TIMEOUT,
+};
+use crate::mqtt::{Decoder, Packet, ReasonCode, Role, Version};
 
-/// What an idle connection holds ready to read into.
-const READ_BYTES_IDLE: usize = 1024;
-/// What a busy one does.
-const READ_BYTES_BUSY: usize = 32 * 1024;
-/// Payloads from this size on are written from where they are, not copied behind their header.
-const PAYLOAD_BYTES_SHARED: usize = 8 * 1024;
-
-/// Serves one connection until either side ends it.
-pub async fn serve<S>(stream: S, peer: Peer, service: Arc<dyn Service>, packet_bytes_max: u32)
-where
-    S: AsyncRead + AsyncWrite + Send,
-{
-    let (reader, writer) = tokio::io::split(stream);
-    let outbox = Arc::new(Outbox::default());
+/// Serves a peer until it or the service is done. `packet_bytes_max` holds from its login on.
+pub(super) async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    service: Arc<dyn Service>,
+    peer: Peer,
+    packet_bytes_max: u32,
+) {
     let address = peer.address;
-    let id = service.opened(peer, Arc::clone(&outbox));
-    let connection = Connection { id, service, outbox, version: OnceLock::new() };
-    let ended = tokio::select! {
-        ended = connection.write_all(writer) => ended,
-        ended = connection.read_all(reader, packet_bytes_max) => ended,
+    let outbox = Arc::new(Outbox::default());
+    let registered = Registered::new(&*service, peer, &outbox);
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let mut connection = Connection {
+        registered,
+        outbox,
+        packets: Vec::new(),
+        listening: Listening::Open,
+        decoder: Decoder::new(Role::Client, PACKET_BYTES_BEFORE_LOGIN_MAX),
+        packet_bytes_max,
+        input: Input { buffer: BytesMut::new(), lent: READ_BYTES_MIN },
+        writer: Writer::default(),
     };
-    if let Err(error) = ended {
-        debug!(peer = %address, %error, "connection broke");
+    let end = connection.run(&mut reader, &mut writer).await;
+    if matches!(end, End::ByService | End::ByPeer) {
+        connection.say_good_bye(&mut reader, &mut writer).await;
+    }
+    debug!(peer = %address, ?end, "connection ended");
+}
+
+/// Known to the service as long as this lives, whatever ends the task.
+struct Registered<'a> {
+    service: &'a dyn Service,
+    id: ConnectionId,
+}
+
+struct Connection<'a> {
+    registered: Registered<'a>,
+    outbox: Arc<Outbox>,
+    /// On their way in or out; empty between steps.
+    packets: Vec<Packet>,
+    listening: Listening,
+    decoder: Decoder,
+    packet_bytes_max: u32,
+    input: Input,
+    writer: Writer,
+}
+
+/// Whether bytes of the peer are read and decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Listening {
+    Open,
+    /// Its CONNECT is with the service: until the answer, a stranger's bytes stay in the kernel.
+    Answering,
+    /// What came was no packet.
+    Deaf,
+}
+
+/// What has arrived and is no whole packet yet.
+struct Input {
+    buffer: BytesMut,
+    /// Room for the next read: more for a busy peer, little for a quiet one.
+    lent: usize,
+}
+
+#[derive(Debug)]
+enum End {
+    ByService,
+    ByPeer,
+    Stalled,
+    Failed(#[expect(dead_code, reason = "shown in the log line")] io::Error),
+}
+
+impl<'a> Registered<'a> {
+    fn new(service: &'a dyn Service, peer: Peer, outbox: &Arc<Outbox>) -> Self {
+        let id = service.opened(peer, Arc::clone(outbox));
+        Self { service, id }
     }
 }
 
-struct Connection {
-    id: ConnectionId,
-    service: Arc<dyn Service>,
-    outbox: Arc<Outbox>,
-    /// Known once the CONNECT was decoded.
-    version: OnceLock<Version>,
-}
-
-/// However the task ends, the brain is told.
-impl Drop for Connection {
+impl Drop for Registered<'_> {
     fn drop(&mut self) {
         self.service.closed(self.id);
     }
 }
 
-impl Connection {
-    /// Reads until the peer is done or sends what is no packet; in that case waits for the brain to
-    /// end the connection.
-    async fn read_all<S: AsyncRead>(
-        &self,
-        mut reader: ReadHalf<S>,
-        packet_bytes_max: u32,
-    ) -> io::Result<()> {
-        let before_login = PACKET_BYTES_BEFORE_LOGIN_MAX.min(packet_bytes_max);
-        let mut decoder = Decoder::new(Role::Client, before_login);
-        let (mut buffer, mut packets) = (BytesMut::new(), Vec::new());
-        loop {
-            self.outbox.has_room().await;
-            let wanted = if buffer.is_empty() { READ_BYTES_IDLE } else { READ_BYTES_BUSY };
-            buffer.reserve(wanted);
-            if reader.read_buf(&mut buffer).await? == 0 {
-                return Ok(());
-            }
-            if self.version.get().is_none() {
-                if !self.read_connect(&mut decoder, &mut buffer).await {
-                    continue;
-                }
-                decoder.set_packet_bytes_max(packet_bytes_max);
-            }
-            let outcome = decode_all(&mut decoder, &mut buffer, &mut packets);
-            if !packets.is_empty() {
-                self.service.received(self.id, &mut packets);
-            }
-            if let Err(error) = outcome {
-                self.service.malformed(self.id, error);
-                return std::future::pending().await;
-            }
-            if buffer.is_empty() {
-                buffer = BytesMut::new();
-            }
-        }
-    }
-
-    /// The first packet goes to the brain alone, and nothing is decoded until it was answered. Says
-    /// whether it has come.
-    async fn read_connect(&self, decoder: &mut Decoder, buffer: &mut BytesMut) -> bool {
-        let first = decoder.next(buffer);
-        if let Some(version) = decoder.version() {
-            let _ = self.version.set(version);
-        }
-        match first {
-            Ok(None) => return false,
-            Ok(Some(packet)) => self.service.received(self.id, &mut vec![packet]),
-            Err(error) => {
-                self.service.malformed(self.id, error);
-                return std::future::pending().await;
-            }
-        }
-        self.outbox.answered().await;
-        let _ = self.version.set(Version::V3_1_1);
-        true
-    }
-
-    /// Writes what the brain sends, until it says that this was all.
-    async fn write_all<S: AsyncWrite>(&self, mut writer: WriteHalf<S>) -> io::Result<()> {
-        let mut packets = Vec::new();
-        loop {
-            self.outbox.filled().await;
-            let flow = self.outbox.take(&mut packets);
-            let weight: usize = packets.iter().map(Packet::weight).sum();
-            self.write_batch(&mut writer, &packets).await?;
-            packets.clear();
-            packets.shrink_to(READ_BYTES_IDLE);
-            if weight > 0 {
-                self.service.written(self.id, weight);
-            }
-            if flow == Flow::Closing {
-                return stalled(writer.shutdown()).await;
-            }
-        }
-    }
-
-    async fn write_batch<S: AsyncWrite>(
-        &self,
+impl Connection<'_> {
+    /// Reads while it writes: a peer that is slow to take messages can still acknowledge.
+    async fn run<S: AsyncRead + AsyncWrite>(
+        &mut self,
+        reader: &mut ReadHalf<S>,
         writer: &mut WriteHalf<S>,
-        packets: &[Packet],
-    ) -> io::Result<()> {
-        let mut encoder = Encoder::new(self.version.get().copied().unwrap_or(Version::V3_1_1));
-        let mut buffer = BytesMut::new();
-        for packet in packets {
-            match packet {
-                Packet::Publish(publish)
-                    if publish.message.payload.len() >= PAYLOAD_BYTES_SHARED =>
-                {
-                    let payload = encoder.publish_header(publish, &mut buffer);
-                    let whole = buffer.split().freeze().chain(payload);
-                    write(writer, whole).await?;
+    ) -> End {
+        let mut stall = pin!(sleep(WRITE_STALL_TIMEOUT));
+        loop {
+            let busy = self.writer.is_busy();
+            let listens = self.listening == Listening::Open && !self.writer.is_crowded();
+            tokio::select! {
+                read = self.input.read(reader), if listens => match read {
+                    Ok(0) => return End::ByPeer,
+                    Ok(_) => self.decode(),
+                    Err(error) => return End::Failed(error),
+                },
+                () = self.outbox.filled() => {
+                    if self.collect() == Flow::Closing {
+                        return End::ByService;
+                    }
+                    if !busy {
+                        stall.as_mut().reset(Instant::now() + WRITE_STALL_TIMEOUT);
+                    }
                 }
-                packet => encoder.encode(packet, &mut buffer),
+                written = self.writer.step(writer), if busy => match written {
+                    Ok(weight) => {
+                        self.give_back(weight);
+                        stall.as_mut().reset(Instant::now() + WRITE_STALL_TIMEOUT);
+                    }
+                    Err(error) => return End::Failed(error),
+                },
+                () = &mut stall, if busy => return End::Stalled,
             }
         }
-        write(writer, buffer).await?;
-        stalled(writer.flush()).await
     }
-}
 
-fn decode_all(
-    decoder: &mut Decoder,
-    buffer: &mut BytesMut,
-    packets: &mut Vec<Packet>,
-) -> Result<(), crate::mqtt::DecodeError> {
-    while let Some(packet) = decoder.next(buffer)? {
-        packets.push(packet);
+    /// Hands all whole packets to the service.
+    fn decode(&mut self) {
+        while self.listening == Listening::Open {
+            match self.decoder.next(&mut self.input.buffer) {
+                Ok(Some(packet)) => self.batch(packet),
+                Ok(None) => break,
+                Err(error) => {
+                    self.hand_over();
+                    self.listening = Listening::Deaf;
+                    self.registered.service.malformed(self.registered.id, error);
+                }
+            }
+        }
+        self.hand_over();
     }
-    Ok(())
-}
 
-/// Writes all of `bytes`; a peer that takes none of them for too long is given up.
-async fn write<S: AsyncWrite>(writer: &mut WriteHalf<S>, mut bytes: impl Buf) -> io::Result<()> {
-    while bytes.has_remaining() {
-        if stalled(writer.write_buf(&mut bytes)).await? == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
+    fn batch(&mut self, packet: Packet) {
+        let is_connect = matches!(packet, Packet::Connect(_));
+        if is_connect || self.packets.len() >= PACKETS_PER_BATCH_MAX {
+            self.hand_over();
+        }
+        self.packets.push(packet);
+        if is_connect {
+            self.listening = Listening::Answering;
+            self.hand_over();
         }
     }
-    Ok(())
+
+    fn hand_over(&mut self) {
+        if !self.packets.is_empty() {
+            self.registered.service.received(self.registered.id, &mut self.packets);
+            self.packets.clear();
+        }
+    }
+
+    /// Encodes what is in the outbox. An answer to CONNECT opens the ear again.
+    fn collect(&mut self) -> Flow {
+        let flow = self.outbox.take(&mut self.packets);
+        let answered = !self.packets.is_empty();
+        if self.packets.iter().any(lets_in) {
+            self.decoder.set_packet_bytes_max(self.packet_bytes_max);
+        }
+        let version = self.decoder.version().unwrap_or(Version::V3_1_1);
+        self.writer.encode(&mut self.packets, version);
+        if answered && self.listening == Listening::Answering && flow == Flow::Open {
+            self.listening = Listening::Open;
+            self.decode();
+        }
+        flow
+    }
+
+    fn give_back(&self, weight: usize) {
+        if weight > 0 {
+            self.registered.service.written(self.registered.id, weight);
+        }
+    }
+
+    /// Writes what is left, says that no more follows, and waits until the peer has done so too:
+    /// unread bytes would make the kernel take back what was written last. All in a bounded time.
+    async fn say_good_bye<S: AsyncRead + AsyncWrite>(
+        &mut self,
+        reader: &mut ReadHalf<S>,
+        writer: &mut WriteHalf<S>,
+    ) {
+        self.collect();
+        let farewell = async {
+            while self.writer.is_busy() {
+                let weight = self.writer.step(writer).await?;
+                self.give_back(weight);
+            }
+            writer.shutdown().await?;
+            self.input.buffer.clear();
+            while self.input.read(reader).await? > 0 {
+                self.input.buffer.clear();
+            }
+            io::Result::Ok(())
+        };
+        match timeout(CLOSE_TIMEOUT, farewell).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => debug!(%error, "peer left before the farewell"),
+            Err(_) => debug!("peer did not take the farewell"),
+        }
+    }
 }
 
-async fn stalled<T>(step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    timeout(WRITE_STALLED_MAX, step).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+impl Input {
+    /// One read. Dropped before it is ready, nothing has happened.
+    async fn read(&mut self, reader: &mut (impl AsyncRead + Unpin)) -> io::Result<usize> {
+        let roomy = self.lent.saturating_mul(4);
+        if self.buffer.is_empty() && self.buffer.capacity() > roomy {
+            self.buffer = BytesMut::new();
+        }
+        self.buffer.reserve(self.lent);
+        let read = reader.read_buf(&mut (&mut self.buffer).limit(self.lent)).await?;
+        if read >= self.lent {
+            self.lent = READ_BYTES_MAX.min(self.lent.saturating_mul(2));
+        } else if read < self.lent / 4 {
+            self.lent = READ_BYTES_MIN.max(self.lent / 2);
+        }
+        Ok(read)
+    }
 }
+
+fn lets_in(packet: &Packet) -> bool {
+    matches!(packet, Packet::ConnAck(answer) if answer.reason == ReasonCode::Success)
+}
+
+#[cfg(test)]
+mod tests;

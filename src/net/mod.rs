@@ -2,21 +2,42 @@
 //! out. This shell does not know the broker: it talks to a [`Service`].
 
 mod admission;
-pub mod authority;
+mod authority;
+mod bind;
 mod connection;
 mod listener;
-mod outbox;
+mod names;
 pub mod tls;
+mod writer;
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
 
 use crate::access::{ConnectionId, Peer};
 use crate::mqtt::{DecodeError, Packet};
 
 pub use admission::Admission;
-pub use connection::serve;
-pub use listener::{BindError, Bound, Door};
-pub use outbox::{Flow, Outbox};
+pub use authority::Authority;
+pub use bind::BindError;
+pub use listener::{Bound, Listener, Stop};
+pub use names::Names;
+pub use tls::Tls;
+
+/// Where certificates and keys are kept: private files by name.
+pub trait Files {
+    /// The content of a file, or `None` if there is none of that name.
+    fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>>;
+
+    /// Replaces a file as a whole; only its owner can read it.
+    fn write(&self, name: &str, content: &[u8]) -> io::Result<()>;
+
+    /// Where a file of that name is, for people.
+    fn place(&self, name: &str) -> PathBuf;
+}
 
 /// The brain as a connection sees it. Calls are short and never block on anything but the brain's
 /// own lock.
@@ -36,4 +57,55 @@ pub trait Service: Send + Sync + 'static {
 
     /// The transport is gone; the last call for this connection.
     fn closed(&self, connection: ConnectionId);
+}
+
+/// Packets on their way to one connection. The broker bounds what is in it (it counts what it sent
+/// and what [`Service::written`] gave back), so pushing never waits.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    queue: Mutex<Queue>,
+    filled: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    packets: VecDeque<Packet>,
+    closed: bool,
+}
+
+/// Whether more will follow what [`Outbox::take`] gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Yes.
+    Open,
+    /// No: write what there is, then close.
+    Closing,
+}
+
+impl Outbox {
+    /// Puts a packet at the end.
+    pub fn push(&self, packet: Packet) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.packets.push_back(packet);
+        drop(queue);
+        self.filled.notify_one();
+    }
+
+    /// After what is in it, the connection is to be closed.
+    pub fn close(&self) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.filled.notify_one();
+    }
+
+    /// Moves all packets to the end of `packets`.
+    pub fn take(&self, packets: &mut Vec<Packet>) -> Flow {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        packets.extend(queue.packets.drain(..));
+        if queue.closed { Flow::Closing } else { Flow::Open }
+    }
+
+    /// Waits until something was put in or it was closed; only one waits at a time.
+    pub async fn filled(&self) {
+        self.filled.notified().await;
+    }
 }
