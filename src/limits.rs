@@ -75,8 +75,23 @@ pub const SENSORS_MAX: usize = 1024;
 /// Readings a median may span.
 pub const MEDIAN_READINGS_MAX: usize = 31;
 
+/// Devices a 1-Wire search may find: the kernel's number, and an end where noise would find ever
+/// more.
+pub const ONE_WIRE_SEARCH_MAX: usize = 64;
+
+/// Times one chip on a pin is told to convert in one reading: a pause of the process loses a
+/// command now and then, twice in a row seldom.
+pub const CONVERT_TRIES_MAX: u32 = 2;
+
+/// Times one scratchpad on a pin is read until two agree: 12 ms each.
+pub const SCRATCHPAD_READS_MAX: u32 = 4;
+
+/// Readings in a row that fail for every chip of a bus before its device is opened anew.
+pub const BUS_FAILURES_MAX: u32 = 5;
+
 const _: () = assert!(PACKET_BYTES_BEFORE_LOGIN_MAX < PACKET_BYTES_DEFAULT);
 const _: () = assert!(PACKET_BYTES_DEFAULT <= PACKET_BYTES_MAX);
 const _: () = assert!(CONNECTIONS_PER_ADDRESS_MAX < CONNECTIONS_MAX);
 const _: () = assert!(INFLIGHT_TO_CLIENT_MAX <= INFLIGHT_FROM_CLIENT_MAX);
 const _: () = assert!(STOP_TIMEOUT.as_millis() < 2000);
+const _: () = assert!(SCRATCHPAD_READS_MAX >= 2);

@@ -1,6 +1,8 @@
 //! One thread per physical bus: it sleeps until its sampler's deadline, reads the chips, and hands
 //! reports to the house. A slow bus never delays another; a missing chip never ends a thread.
 
+pub mod pin;
+
 use crate::sampling::SensorId;
 use crate::sensors::catalog::Driver;
 use crate::sensors::{Address, Fault, Measurement};

@@ -1,1 +1,5 @@
-//! x
+//! The simulated house.
+
+pub mod chance;
+pub mod clock;
+pub mod onewire;
