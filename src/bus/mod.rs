@@ -1,7 +1,14 @@
 //! One thread per physical bus: it sleeps until its sampler's deadline, reads the chips, and hands
 //! reports to the house. A slow bus never delays another; a missing chip never ends a thread.
 
+#[cfg(all(feature = "rppal", target_os = "linux"))]
+pub mod gpio;
+pub mod i2c;
+#[cfg(all(feature = "linux", target_os = "linux"))]
+pub mod linux;
 pub mod pin;
+pub mod reopen;
+pub mod simulated;
 
 use crate::sampling::SensorId;
 use crate::sensors::catalog::Driver;

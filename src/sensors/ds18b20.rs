@@ -26,8 +26,13 @@ pub fn decode(family: u8, scratchpad: &[u8; 9]) -> Result<Measurement, Fault> {
         (0x0550, 0x0c) => Err(Fault::PowerOn),
         (0x07ff, 0x0c) => Err(Fault::Unpowered),
         _ => Ok(Measurement {
-            temperature: MilliCelsius::new((i32::from(raw) * 125 + i32::from(raw.signum())) / 2),
+            temperature: MilliCelsius::new(half_away(i32::from(raw) * 125)),
             may_be_power_on: raw == 0x0550,
         }),
     }
+}
+
+/// Half of a number of sixteenths × 125, halves away from zero.
+fn half_away(number: i32) -> i32 {
+    number / 2 + number % 2
 }

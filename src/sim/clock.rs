@@ -102,7 +102,6 @@ impl DelayNs for VirtualDelay {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;

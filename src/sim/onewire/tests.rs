@@ -24,7 +24,9 @@ impl Bench {
 
     fn with_chips(serials: &[u64]) -> Self {
         let mut wire = Wire::new(1);
-        serials.iter().for_each(|serial| wire.attach(Ds18b20::new(0x28, *serial)));
+        for serial in serials {
+            wire.attach(Ds18b20::new(0x28, *serial));
+        }
         Self::new(wire)
     }
 
@@ -98,7 +100,7 @@ fn coarser_conversions_are_quicker_and_keep_the_weight_of_each_bit() {
 
 #[test]
 fn a_search_finds_every_chip_and_none_other() {
-    let serials = [0x1_e85_8aef, 1, 2, 0xffff_ffff_ffff, 0x8000_0000_0001];
+    let serials = [0x1e85_8aef, 1, 2, 0xffff_ffff_ffff, 0x8000_0000_0001];
     let mut bench = Bench::with_chips(&serials);
     let mut found: Vec<u64> =
         bench.master.devices(false, &mut bench.delay).map(|found| found.unwrap().0).collect();
