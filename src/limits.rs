@@ -219,6 +219,19 @@ pub const CONFIG_FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Files in `conf.d`.
 pub const CONFIG_FILES_MAX: usize = 256;
+/// Devices a 1-Wire search may find: the kernel's number, and an end where noise would find ever
+/// more.
+pub const ONE_WIRE_SEARCH_MAX: usize = 64;
+
+/// Times one chip on a pin is told to convert in one reading: a pause of the process loses a
+/// command now and then, twice in a row seldom.
+pub const CONVERT_TRIES_MAX: u32 = 2;
+
+/// Times one scratchpad on a pin is read until two agree: 12 ms each.
+pub const SCRATCHPAD_READS_MAX: u32 = 4;
+
+/// Readings in a row that fail for every chip of a bus before its device is opened anew.
+pub const BUS_FAILURES_MAX: u32 = 5;
 
 const _: () = assert!(PACKET_BYTES_BEFORE_LOGIN_MAX < PACKET_BYTES_DEFAULT);
 const _: () = assert!(PACKET_BYTES_DEFAULT <= PACKET_BYTES_MAX);
@@ -233,3 +246,4 @@ const _: () = assert!(RETRY_BACKOFF_MIN.as_millis() < RETRY_BACKOFF_MAX.as_milli
 const _: () = assert!(BUS_STOP_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
 const _: () = assert!(BUS_SLEEP_MIN.as_millis() < BUS_SLEEP_MAX.as_millis());
 const _: () = assert!(SENSORS_MAX <= REPORTS_WAITING_MAX);
+const _: () = assert!(SCRATCHPAD_READS_MAX >= 2);

@@ -28,9 +28,9 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Check(arguments) => Ok(check::run(arguments)),
-        Command::User(arguments) => Ok(cli::with_state_dir(arguments.config(), |state_dir| {
-            user::run(arguments, state_dir)
-        })),
+        Command::User(arguments) => {
+            Ok(cli::with_state_dir(arguments.config(), |state_dir| user::run(arguments, state_dir)))
+        }
         Command::Sub(arguments) => subscribe::run(arguments),
         Command::Pub(arguments) => publish::run(arguments),
     })

@@ -71,8 +71,10 @@ fn payload(arguments: &Arguments) -> Result<Vec<u8>> {
 async fn deliver(client: AsyncClient, mut events: EventLoop) -> ExitCode {
     loop {
         match events.poll().await {
-            Ok(Event::Incoming(Packet::PubAck(_) | Packet::PubComp(_))
-            | Event::Outgoing(Outgoing::Publish(0))) => {
+            Ok(
+                Event::Incoming(Packet::PubAck(_) | Packet::PubComp(_))
+                | Event::Outgoing(Outgoing::Publish(0)),
+            ) => {
                 if client.try_disconnect().is_err() {
                     return exit::code(exit::UNAVAILABLE);
                 }

@@ -115,16 +115,20 @@ pub fn explain(error: &ConnectionError) -> (String, u8) {
         ConnectionError::ConnectionRefused(
             code @ (ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized),
         ) => (
-            format!("the broker refuses the login: `{code:?}`\n  hint: `maison user list` on the \
-                     gateway shows who may enter"),
+            format!(
+                "the broker refuses the login: `{code:?}`\n  hint: `maison user list` on the \
+                     gateway shows who may enter"
+            ),
             exit::PERMISSION,
         ),
         ConnectionError::ConnectionRefused(code) => {
             (format!("the broker refuses the connection: `{code:?}`"), exit::UNAVAILABLE)
         }
         ConnectionError::Tls(tls) => (
-            format!("no TLS with this broker: {tls}\n  hint: `--ca` wants the gateway's `ca.pem`, \
-                     and the host name must be one of its certificate"),
+            format!(
+                "no TLS with this broker: {tls}\n  hint: `--ca` wants the gateway's `ca.pem`, \
+                     and the host name must be one of its certificate"
+            ),
             exit::UNAVAILABLE,
         ),
         other => (format!("no connection: {other}"), exit::UNAVAILABLE),

@@ -110,9 +110,8 @@ async fn listen(
 /// The first filter that was not granted.
 fn refused<'a>(arguments: &'a Arguments, answer: &rumqttc::SubAck) -> Option<&'a str> {
     let codes = answer.return_codes.iter();
-    let refused = |code: &rumqttc::SubscribeReasonCode| {
-        matches!(code, rumqttc::SubscribeReasonCode::Failure)
-    };
+    let refused =
+        |code: &rumqttc::SubscribeReasonCode| matches!(code, rumqttc::SubscribeReasonCode::Failure);
     let mut answered = arguments.filters.iter().zip(codes);
     answered.find(|(_, code)| refused(code)).map(|(filter, _)| filter.as_str())
 }

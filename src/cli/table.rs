@@ -97,8 +97,9 @@ fn status(payload: &Value) -> String {
 
 fn line(cells: [&str; 6]) -> String {
     let [room, temperature, state, availability, time, sensor] = cells;
-    let line =
-        format!("  {room:<16} {temperature:>11}  {state:<20} {availability:<12} {time:<20} {sensor}");
+    let line = format!(
+        "  {room:<16} {temperature:>11}  {state:<20} {availability:<12} {time:<20} {sensor}"
+    );
     line.trim_end().to_owned()
 }
 

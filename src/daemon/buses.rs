@@ -5,9 +5,16 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::bus::{self, Attached, Bus, BusThread, Clock, KernelOneWire, Reports};
+use crate::bus::mailbox::Reports;
+use crate::bus::onewire::{KernelOneWire, discover_masters};
+use crate::bus::thread::{BusThread, spawn};
+use crate::bus::{Attached, Bus, Clock, simulated};
 use crate::config::{self, Settings};
 use crate::sampling::{Sampler, Sensor, SensorId};
+use crate::sensors::Address;
+
+/// The simulated house has the same weather at each start.
+const WEATHER_SEED: u64 = 7;
 
 /// A bus, and the sensors on it.
 type Wired = (String, Box<dyn Bus>, Vec<Attached>);
@@ -35,7 +42,7 @@ pub fn start(
         let seed = u64::try_from(threads.len()).unwrap_or_default();
         let sampler = Sampler::new(mine, seed, clock.now());
         let (clock, reports) = (Arc::clone(clock), Arc::clone(reports));
-        threads.push(bus::spawn(&name, sampler, bus, clock, reports)?);
+        threads.push(spawn(&name, sampler, bus, clock, reports)?);
     }
     Ok(threads)
 }
@@ -49,7 +56,7 @@ fn wire(
 ) -> Vec<Wired> {
     match bus {
         config::Bus::Kernel1Wire => {
-            let masters = bus::discover_masters(sysfs, &attached).into_iter().enumerate();
+            let masters = discover_masters(sysfs, &attached).into_iter().enumerate();
             let wired = masters.map(|(number, attached)| {
                 let bus = Box::new(KernelOneWire::new(sysfs, attached.clone()));
                 (format!("w1-{number}"), bus as Box<dyn Bus>, attached)
@@ -57,11 +64,39 @@ fn wire(
             wired.collect()
         }
         config::Bus::Gpio(pin) => {
-            vec![(format!("gpio{pin}"), bus::gpio(*pin, attached.clone()), attached)]
+            vec![(format!("gpio{pin}"), pin_bus(*pin, attached.clone()), attached)]
         }
         config::Bus::I2c(number) => {
-            vec![(format!("i2c-{number}"), bus::i2c(*number, attached.clone()), attached)]
+            vec![(format!("i2c-{number}"), i2c_bus(*number, attached.clone()), attached)]
         }
-        config::Bus::Simulated => bus::simulated(attached, clock),
+        config::Bus::Simulated => {
+            let (wire, i2c): (Vec<_>, Vec<_>) =
+                attached.iter().partition(|sensor| matches!(sensor.address, Address::OneWire(_)));
+            let wired = [wire, i2c].into_iter().flat_map(|attached| {
+                let buses = simulated::buses(&attached, WEATHER_SEED, clock).into_iter();
+                buses.map(move |(name, bus)| (name, bus, attached.clone()))
+            });
+            wired.collect()
+        }
     }
+}
+
+#[cfg(all(feature = "rppal", target_os = "linux"))]
+fn pin_bus(pin: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
+    crate::bus::gpio::bus(pin, attached)
+}
+
+#[cfg(not(all(feature = "rppal", target_os = "linux")))]
+fn pin_bus(_: u8, _: Vec<Attached>) -> Box<dyn Bus> {
+    Box::new(crate::bus::Missing)
+}
+
+#[cfg(all(feature = "linux", target_os = "linux"))]
+fn i2c_bus(number: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
+    crate::bus::linux::bus(number, attached)
+}
+
+#[cfg(not(all(feature = "linux", target_os = "linux")))]
+fn i2c_bus(_: u8, _: Vec<Attached>) -> Box<dyn Bus> {
+    Box::new(crate::bus::Missing)
 }

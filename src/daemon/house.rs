@@ -61,8 +61,7 @@ impl Steward {
     }
 
     fn take(&mut self, report: &Report) {
-        let publications =
-            self.house.lock().unwrap_or_else(PoisonError::into_inner).report(report);
+        let publications = self.house.lock().unwrap_or_else(PoisonError::into_inner).report(report);
         self.hub.publish(publications);
         if self.states.get(&report.sensor) != Some(&report.state) {
             self.tell(report);

@@ -20,6 +20,9 @@ pub fn record(event: &Event) {
                  reason={reason}"
             );
         }
+        Event::Denied { peer, client_id, topic, reason } => {
+            warn!(%peer, client = client_id, topic, %reason, "message refused and dropped");
+        }
         Event::QueueDropped { client_id, messages } => {
             warn!(client = client_id, messages, "queue full: oldest messages dropped");
         }

@@ -125,7 +125,8 @@ impl Gateway {
         tasks.spawn(async move { timed.keep_time().await });
 
         let reports = Arc::new(Reports::default());
-        let (steward, health) = Steward::new(Arc::clone(&hub), Arc::clone(&house), labels(settings));
+        let (steward, health) =
+            Steward::new(Arc::clone(&hub), Arc::clone(&house), labels(settings));
         tasks.spawn(steward.serve(Arc::clone(&reports)));
         let buses = buses::start(settings, &clock, &reports).map_err(StartError::Thread)?;
         let sensors = settings.rooms.iter().map(|room| room.sensors.len()).sum();
@@ -186,7 +187,7 @@ fn bind(
     state: &StateDir,
     clock: &dyn Clock,
 ) -> Result<Vec<Bound>, StartError> {
-    let admission = Arc::new(Admission::default());
+    let admission = Admission::new();
     let tls = certificates::of_listeners(settings, state, clock)?;
     let mut bound = Vec::new();
     for (listener, tls) in settings.listeners.iter().zip(tls) {
@@ -238,8 +239,10 @@ fn rooms(settings: &Settings) -> Vec<Room> {
         let mine = sensors(settings).filter(|(_, room, _)| *room == slug);
         mine.map(|(id, _, sensor)| (id, Arc::from(sensor.address.to_string()))).collect()
     };
-    let room =
-        |room: &crate::config::Room| Room { slug: Arc::from(&*room.slug), sensors: of_room(&room.slug) };
+    let room = |room: &crate::config::Room| Room {
+        slug: Arc::from(&*room.slug),
+        sensors: of_room(&room.slug),
+    };
     settings.rooms.iter().map(room).collect()
 }
 

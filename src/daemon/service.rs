@@ -5,8 +5,8 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tracing::{debug, error, info};
 
-use super::house::Health;
 use super::Gateway;
+use super::house::Health;
 
 /// Longest a bus may be late before the watchdog starves: a kernel driver that retries a whole
 /// 1-Wire bus of 64 slow sensors stays below it.
