@@ -3,7 +3,6 @@
 //! A time of a clock that nobody had set is still printed, and marked by
 //! `"clock":"unsynchronised"`; the mark is absent otherwise.
 
-use std::time::Duration;
 
 use bytestring::ByteString;
 use serde_json::Value;
