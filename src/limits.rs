@@ -44,6 +44,31 @@ pub const QUEUE_BYTES_DEFAULT: usize = 16 * 1024 * 1024;
 /// its session's bounded queue.
 pub const UNWRITTEN_BYTES_MAX: usize = 256 * 1024;
 
+/// Unwritten bytes, beyond one large message, at which a connection is closed: such a peer asks and
+/// never reads the answers. Four times the mark at which messages wait leaves room for the
+/// acknowledgements of a fast publisher.
+pub const UNWRITTEN_BYTES_FLOOD: usize = 4 * UNWRITTEN_BYTES_MAX;
+
+/// Sessions at a time, absent ones included: far more than a house has clients, and an empty one
+/// costs less than 1 KiB.
+pub const SESSIONS_MAX: usize = 10_000;
+
+/// Bytes that the filters of one session may take, as the subscription tree stores them: 10,000
+/// filters of three levels.
+pub const SUBSCRIPTION_BYTES_PER_SESSION_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes of retained messages that clients may fill; beyond it only the gateway's own are stored.
+/// An eighth of a board of 512 MB, or some 200,000 short messages.
+pub const RETAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Seeks in the retained messages for one session before others have their turn: a few
+/// milliseconds on a Pi Zero.
+pub const RETAINED_SEEKS_PER_TURN: usize = 2000;
+
+/// Events of one kind about one client are told at most this often, each with its count: a log on
+/// an SD card must survive a client gone mad.
+pub const EVENT_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Longest a session outlives its connection unless `broker.session_expiry` says otherwise.
 pub const SESSION_EXPIRY_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -79,4 +104,6 @@ const _: () = assert!(PACKET_BYTES_BEFORE_LOGIN_MAX < PACKET_BYTES_DEFAULT);
 const _: () = assert!(PACKET_BYTES_DEFAULT <= PACKET_BYTES_MAX);
 const _: () = assert!(CONNECTIONS_PER_ADDRESS_MAX < CONNECTIONS_MAX);
 const _: () = assert!(INFLIGHT_TO_CLIENT_MAX <= INFLIGHT_FROM_CLIENT_MAX);
+const _: () = assert!(INFLIGHT_TO_CLIENT_MAX < 65_535, "a free packet identifier always exists");
+const _: () = assert!(CONNECTIONS_MAX < SESSIONS_MAX);
 const _: () = assert!(STOP_TIMEOUT.as_millis() < 2000);
