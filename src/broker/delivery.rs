@@ -15,17 +15,17 @@ use crate::limits;
 use crate::mqtt::{Acknowledgement, Packet, PacketId, QoS};
 use crate::time::Tick;
 
-/// One session's copy of a publication, and its quality.
+/// Who gets a copy of a publication, and at which quality.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Copy {
+pub(super) struct Recipient {
     pub(super) session: SessionIndex,
     pub(super) qos: QoS,
 }
 
 impl Broker {
     /// Sends or queues a copy. QoS 0 is not queued for absent clients.
-    pub(super) fn deliver(&mut self, now: Tick, copy: Copy, publication: &mut Publication) {
-        let Copy { session: index, qos } = copy;
+    pub(super) fn deliver(&mut self, now: Tick, to: Recipient, publication: &mut Publication) {
+        let Recipient { session: index, qos } = to;
         let session = &mut self.sessions[index];
         let expires = publication.expires;
         let connection = session.connection.and_then(|id| self.connections.get_mut(&id));

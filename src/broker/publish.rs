@@ -1,6 +1,6 @@
 //! Publications: what clients and the gateway say, under the rules, to whom it concerns.
 
-use super::delivery::Copy;
+use super::delivery::Recipient;
 use super::outputs::counted;
 use super::retained::Origin;
 use super::session::SessionIndex;
@@ -86,7 +86,13 @@ impl Broker {
     /// A client has discarded a QoS 2 message; its identifier may name another now. Also answered
     /// when nothing is known of it, so that the client can finish.
     pub(super) fn released(&mut self, id: ConnectionId, index: SessionIndex, packet_id: PacketId) {
-        self.sessions[index].received.remove(&packet_id);
+        /// Places kept when all is released, so that a burst's memory is given back.
+        const PLACES_KEPT: usize = 64;
+        let received = &mut self.sessions[index].received;
+        received.remove(&packet_id);
+        if received.is_empty() {
+            received.shrink_to(PLACES_KEPT);
+        }
         self.send(id, Packet::PubComp(Acknowledgement::success(packet_id)));
     }
 
@@ -121,8 +127,8 @@ impl Broker {
         let mut matches = std::mem::take(&mut self.matches);
         self.subscriptions.matches(publication.message.topic.as_str(), &mut matches);
         for of_session in matches.chunk_by(|a, b| a.session == b.session) {
-            let Some(copy) = one_copy(of_session, publication.qos) else { continue };
-            self.deliver(now, copy, &mut publication);
+            let Some(to) = recipient(of_session, publication.qos) else { continue };
+            self.deliver(now, to, &mut publication);
         }
         matches.clear();
         self.matches = matches;
@@ -156,8 +162,8 @@ impl Broker {
 }
 
 /// What the matching subscriptions of one session come to.
-fn one_copy(matches: &[Match], published: QoS) -> Option<Copy> {
+fn recipient(matches: &[Match], published: QoS) -> Option<Recipient> {
     let session = matches.first()?.session;
     let qos = matches.iter().map(|one| one.subscription.qos).max()?;
-    Some(Copy { session, qos: qos.min(published) })
+    Some(Recipient { session, qos: qos.min(published) })
 }

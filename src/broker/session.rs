@@ -165,7 +165,7 @@ impl Broker {
         self.timers.cancel(&mut session.resume_at, Timer::Resume(index));
     }
 
-    /// The client did not come back in time ([MQTT-3.1.2-5], [MQTT-4.1.0-2]).
+    /// The client did not come back in time (section 4.1 leaves it to us).
     pub(super) fn session_expired(&mut self, index: SessionIndex) {
         self.sessions[index].expires_at = None;
         self.discard_session(index);

@@ -198,6 +198,19 @@ mod tests {
         assert_eq!(window.len(), 0);
     }
 
+    /// Section 4.3.3: a PUBACK says nothing of a QoS 2 message.
+    #[test]
+    fn an_acknowledgement_of_the_wrong_kind_ends_nothing() {
+        let mut window = Window::default();
+        let one = PacketId::new(id(&window.send(message(QoS::AtLeastOnce)))).unwrap();
+        let two = PacketId::new(id(&window.send(message(QoS::ExactlyOnce)))).unwrap();
+        window.acknowledged(two);
+        window.completed(two);
+        window.completed(one);
+        assert_eq!(window.received(one), Received::Ignore);
+        assert_eq!(window.ids().collect::<Vec<_>>(), [one, two]);
+    }
+
     /// [MQTT-4.6.0-4]
     #[test]
     fn identifiers_are_released_again_in_the_order_of_their_pubrecs() {

@@ -115,7 +115,7 @@ fn a_verdict_on_a_connection_that_is_gone_lets_nobody_in() {
     house.is_at_rest();
 }
 
-/// [MQTT-3.1.4-5] leaves the time to us.
+/// Section 3.1.4 leaves the time to us.
 #[test]
 fn a_transport_without_a_connect_is_closed_in_time() {
     let mut house = House::new();

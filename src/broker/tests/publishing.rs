@@ -45,7 +45,7 @@ fn a_qos_2_message_sent_again_is_not_routed_again() {
     house.is_at_rest();
 }
 
-/// [MQTT-3.1.2-5]: the received identifiers are part of the session.
+/// Section 3.1.2.4: the received identifiers are part of the session.
 #[test]
 fn a_qos_2_message_sent_again_on_a_new_connection_is_not_routed_again() {
     let mut house = House::new();
@@ -78,17 +78,18 @@ fn every_identifier_may_be_under_way_from_one_client() {
     let listener = house.connect("listener");
     house.subscribe(listener, "t", QoS::AtMostOnce);
     let client = house.connect("a");
-    for number in 1..=300 {
+    for number in 1..=u16::MAX {
         let delivery = crate::mqtt::Delivery::ExactlyOnce(id(number));
         let publish = Publish { delivery, ..publish("t", "1", QoS::ExactlyOnce) };
         house.send(client, Packet::Publish(publish));
     }
-    assert_eq!((house.unread(client), house.unread(listener)), (300, 300));
-    for number in 1..=300 {
+    let all = usize::from(u16::MAX);
+    assert_eq!((house.unread(client), house.unread(listener)), (all, all));
+    for number in 1..=u16::MAX {
         house.reads(client, &Packet::PubRec(success(id(number))));
         house.hears(listener, "t=1 q0");
     }
-    for number in 1..=300 {
+    for number in 1..=u16::MAX {
         house.send(client, Packet::PubRel(success(id(number))));
         house.reads(client, &Packet::PubComp(success(id(number))));
     }

@@ -173,13 +173,42 @@ fn what_was_retained_in_an_absence_is_found_by_the_search_that_goes_on() {
     let (client, _) = house.connect_as(lasting("a"));
     house.subscribe(client, "t/#", QoS::AtLeastOnce);
     house.cut(client);
+    house.reading(message("t/28", "passing"), QoS::AtLeastOnce, false);
     house.reading(message("t/29", "new"), QoS::AtMostOnce, true);
     let (client, _) = house.connect_as(lasting("a"));
-    for number in 0..29 {
-        let dup = if number < INFLIGHT_TO_CLIENT_MAX { " dup" } else { "" };
-        house.hears(client, &format!("t/{number:02}=old q1 retained{dup}"));
+    for number in 0..INFLIGHT_TO_CLIENT_MAX {
+        house.hears(client, &format!("t/{number:02}=old q1 retained dup"));
+    }
+    house.hears(client, "t/28=passing q1");
+    for number in INFLIGHT_TO_CLIENT_MAX..29 {
+        house.hears(client, &format!("t/{number:02}=old q1 retained"));
     }
     house.hears(client, "t/29=new q0 retained");
+    house.is_at_rest();
+}
+
+/// [MQTT-4.6.0-5]: what waits for a subscription is not overtaken by what a later one finds.
+#[test]
+fn retained_messages_come_after_what_was_queued_before_their_subscription() {
+    let mut house = House::new();
+    let client = house.connect("a");
+    house.subscribe(client, "t", QoS::AtLeastOnce);
+    for number in 0..INFLIGHT_TO_CLIENT_MAX + 2 {
+        house.reading(message("t", &number.to_string()), QoS::AtLeastOnce, true);
+    }
+    let sent: Vec<_> = (0..INFLIGHT_TO_CLIENT_MAX)
+        .map(|number| house.gets(client, &format!("t={number} q1")))
+        .collect();
+    house.subscribe(client, "+", QoS::AtLeastOnce);
+    house.reading(message("t", "last"), QoS::AtLeastOnce, false);
+    for id in sent {
+        house.send(client, crate::mqtt::Packet::PubAck(house::success(id)));
+    }
+    for number in INFLIGHT_TO_CLIENT_MAX..INFLIGHT_TO_CLIENT_MAX + 2 {
+        house.hears(client, &format!("t={number} q1"));
+    }
+    house.hears(client, &format!("t={} q1 retained", INFLIGHT_TO_CLIENT_MAX + 1));
+    house.hears(client, "t=last q1");
     house.is_at_rest();
 }
 

@@ -67,6 +67,8 @@ fn found(tree: &Subscriptions, topic: &str) -> Vec<Match> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn the_tree_finds_what_the_standard_says(
         changes in prop::collection::vec((filter(), 0..4_usize, 0..3_u8, 0..4_u8), 0..60),

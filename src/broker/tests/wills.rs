@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::Input;
 use super::*;
+use crate::access::Rights;
 use crate::mqtt::{Connect, DecodeError, Packet, QoS, ReasonCode};
 
 fn with_will(client_id: &str) -> Connect {
@@ -114,6 +115,20 @@ fn a_will_on_a_forbidden_topic_is_refused_at_connect() {
     assert!(house.is_closed(client));
     assert_eq!(house.broker.statistics().traffic.denied, 1);
     assert_eq!(house.events.len(), 1);
+    house.is_at_rest();
+}
+
+/// Rules may have changed since the client came.
+#[test]
+fn a_will_is_published_under_the_rules_of_its_moment() {
+    let mut house = House::new();
+    let listener = house.connect("listener");
+    house.subscribe(listener, "gone", QoS::AtMostOnce);
+    let (client, _) = house.connect_as(with_will("a"));
+    house.broker.settings.rights = Rights::new("gone");
+    house.cut(client);
+    house.reads_nothing(listener);
+    assert_eq!(house.broker.statistics().traffic.denied, 1);
     house.is_at_rest();
 }
 
