@@ -64,6 +64,30 @@ pub const PACKETS_UNWRITTEN_MAX: usize = 100_000;
 
 /// Payloads from this size on are written from where they lie, not copied behind their header.
 pub const PAYLOAD_BYTES_SHARED: usize = 8 * 1024;
+/// Unwritten bytes, beyond one large message, at which a connection is closed: such a peer asks and
+/// never reads the answers. Beyond what [`PACKETS_UNWRITTEN_MAX`] lets through, which stops the
+/// reading first.
+pub const UNWRITTEN_BYTES_FLOOD: usize = 16 * 1024 * 1024;
+
+/// Sessions at a time, absent ones included: far more than a house has clients, and an empty one
+/// costs less than 1 KiB.
+pub const SESSIONS_MAX: usize = 10_000;
+
+/// Bytes that the filters of one session may take, as the subscription tree stores them: 10,000
+/// filters of three levels.
+pub const SUBSCRIPTION_BYTES_PER_SESSION_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes of retained messages that clients may fill; beyond it only the gateway's own are stored.
+/// An eighth of a board of 512 MB, or some 200,000 short messages.
+pub const RETAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Seeks in the retained messages for one session before others have their turn: a few
+/// milliseconds on a Pi Zero.
+pub const RETAINED_SEEKS_PER_TURN: usize = 2000;
+
+/// Events of one kind about one client are told at most this often, each with its count: a log on
+/// an SD card must survive a client gone mad.
+pub const EVENT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Longest a session outlives its connection unless `broker.session_expiry` says otherwise.
 pub const SESSION_EXPIRY_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -241,6 +265,8 @@ const _: () = assert!(SESSION_EXPIRY_DEFAULT.as_secs() <= SESSION_EXPIRY_MAX.as_
 const _: () = assert!(INTERVAL_MAX.as_secs() < STALE_AFTER_MAX.as_secs());
 const _: () = assert!(READ_BYTES_MIN < READ_BYTES_MAX);
 const _: () = assert!(CLOSE_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
+const _: () = assert!(INFLIGHT_TO_CLIENT_MAX < 65_535, "a free packet identifier always exists");
+const _: () = assert!(CONNECTIONS_MAX < SESSIONS_MAX);
 const _: () = assert!(STOP_TIMEOUT.as_millis() < 2000);
 const _: () = assert!(RETRY_BACKOFF_MIN.as_millis() < RETRY_BACKOFF_MAX.as_millis());
 const _: () = assert!(BUS_STOP_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());

@@ -1,183 +1,172 @@
-//! One connection, from its opening to its end, and the will it leaves.
+//! What the broker knows of a transport.
 //!
 //! ```text
-//!  Opened ─▶ AwaitingConnect ─CONNECT─▶ Authenticating ─accepted─▶ Serving
-//!                   │ time, garbage           │ refused               │ farewell, silence, fault
-//!                   └────────────────────────▶┴──────▶ Closing ◀──────┘   ─Closed─▶ forgotten
+//!   Opened ──CONNECT──▶ Authenticating ──accepted──▶ Connected
+//!     │                       │                         │
+//!     └───── too late, violation, refused, gone ────────┴──▶ Closing ──Closed──▶ forgotten
 //! ```
 
 use std::time::Duration;
 
+use super::outputs::counted;
 use super::session::SessionIndex;
-use super::timers::Timer;
-use super::{Broker, Event, Output};
-use crate::access::{ConnectionId, Peer, Principal};
-use crate::limits::CONNECT_TIMEOUT;
-use crate::mqtt::{Connect, Will};
+use crate::access::{ConnectionId, Peer};
+use crate::limits;
+use crate::mqtt::Connect;
 use crate::time::Tick;
 
-/// What the broker knows of one connection.
+/// A transport and what may be said on it.
 #[derive(Debug)]
 pub(super) struct Connection {
+    pub(super) id: ConnectionId,
     pub(super) peer: Peer,
     pub(super) phase: Phase,
-    pub(super) opened: Tick,
-    /// When its timer fires.
-    armed: Option<Tick>,
+    /// When its last packet arrived.
     pub(super) last_heard: Tick,
-    /// Zero: the client wants none.
-    pub(super) keep_alive: Duration,
-    pub(super) will: Option<Will>,
-    pub(super) principal: Principal,
-    /// Weight of the packets sent and not yet written.
-    pub(super) unwritten: usize,
+    /// Silence after which it is taken for dead; `None`: it may be silent for ever.
+    pub(super) silence_max: Option<Duration>,
+    /// When its timer goes off, if it has one.
+    pub(super) alarm: Option<Tick>,
+    pub(super) unwritten: Unwritten,
+    pub(super) denials: Denials,
 }
 
-/// Where a connection is in its life.
+/// The states of the diagram above.
 #[derive(Debug)]
 pub(super) enum Phase {
-    AwaitingConnect,
+    /// Its CONNECT is awaited.
+    Opened,
+    /// Its login is being checked.
     Authenticating(Box<Connect>),
-    Serving { session: SessionIndex },
+    /// It speaks for a session.
+    Connected(SessionIndex),
+    /// Nothing is said or heard any more.
     Closing,
 }
 
-/// Why a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// The client said DISCONNECT.
-    Farewell,
-    /// The transport broke.
-    Lost,
-    /// Nothing was heard for one and a half keep alives.
-    Silence,
-    /// No CONNECT in time.
-    NoConnect,
-    /// A packet that may not come now.
-    Violation,
-    /// Bytes that are no packet.
-    Malformed(&'static str),
-    /// Another connection has the same client identifier.
-    TakenOver,
-    /// It was not let in.
-    Refused,
-    /// The process ends.
-    Shutdown,
-}
-
-impl Ending {
-    const fn phrase(self) -> &'static str {
-        match self {
-            Self::Farewell => "disconnected",
-            Self::Lost => "connection lost",
-            Self::Silence => "keep alive exceeded",
-            Self::NoConnect => "no CONNECT in time",
-            Self::Violation => "protocol violated",
-            Self::Malformed(detail) => detail,
-            Self::TakenOver => "taken over",
-            Self::Refused => "refused",
-            Self::Shutdown => "gateway stops",
-        }
-    }
-
-    /// Whether the will is published: always but after a farewell [MQTT-3.14.4-3], and at a stop,
-    /// when nobody is left to hear it.
-    const fn releases_will(self) -> bool {
-        !matches!(self, Self::Farewell | Self::Shutdown)
-    }
-}
-
 impl Connection {
-    /// When it must have been heard of; `None`: never.
-    fn deadline(&self) -> Option<Tick> {
-        match self.phase {
-            Phase::AwaitingConnect => Some(self.opened.after(CONNECT_TIMEOUT)),
-            Phase::Serving { .. } if !self.keep_alive.is_zero() => {
-                let grace = self.keep_alive.saturating_add(self.keep_alive / 2);
-                Some(self.last_heard.after(grace)) // [MQTT-3.1.2-24]
-            }
-            Phase::Serving { .. } | Phase::Authenticating(_) | Phase::Closing => None,
+    /// A transport that has just been opened.
+    pub(super) fn new(now: Tick, id: ConnectionId, peer: Peer) -> Self {
+        Self {
+            id,
+            peer,
+            phase: Phase::Opened,
+            last_heard: now,
+            silence_max: None,
+            alarm: None,
+            unwritten: Unwritten::default(),
+            denials: Denials::default(),
         }
     }
 }
 
-impl Broker {
-    pub(super) fn opened(&mut self, now: Tick, id: ConnectionId, peer: Peer) {
-        let connection = Connection {
-            peer,
-            phase: Phase::AwaitingConnect,
-            opened: now,
-            armed: None,
-            last_heard: now,
-            keep_alive: Duration::ZERO,
-            will: None,
-            principal: Principal::Anonymous,
-            unwritten: 0,
-        };
-        let earlier = self.connections.insert(id, connection);
-        debug_assert!(earlier.is_none(), "connection identifiers are not reused");
-        if self.is_shutting_down {
-            return self.end(now, id, Ending::Shutdown);
-        }
-        self.arm_connection(id);
-    }
+/// How much was sent and not yet written, in the measure of [`crate::mqtt::Packet::weight`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Unwritten {
+    sent: u64,
+    written: u64,
+    /// Weight of the last message that alone exceeds the mark …
+    large: u64,
+    /// … and what `written` is when it has left.
+    large_end: u64,
+}
 
-    /// The transport is gone; nothing of the connection is left after this.
-    pub(super) fn closed(&mut self, now: Tick, id: ConnectionId) {
-        self.end(now, id, Ending::Lost);
-        self.disarm_connection(id);
-        self.connections.remove(&id);
-    }
-
-    /// Ends a connection that is not ending yet: its will is published, its session is alone.
-    pub(super) fn end(&mut self, now: Tick, id: ConnectionId, ending: Ending) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        let phase = std::mem::replace(&mut connection.phase, Phase::Closing);
-        let (peer, will) = (connection.peer.address, connection.will.take());
-        if matches!(phase, Phase::Closing) {
-            return;
-        }
-        self.outputs.push_back(Output::Close { connection: id });
-        let Phase::Serving { session } = phase else { return };
-        let client_id = self.sessions.name(session);
-        let reason = ending.phrase();
-        self.outputs.push_back(Output::Event(Event::Disconnected { peer, client_id, reason }));
-        let principal = self.detach(now, session);
-        if let Some(will) = will.filter(|_| ending.releases_will()) {
-            self.publish_will(now, &principal, &will);
+impl Unwritten {
+    /// Counts a packet that was sent.
+    pub(super) fn sent(&mut self, weight: usize) {
+        let weight = counted(weight);
+        self.sent = self.sent.saturating_add(weight);
+        if weight > counted(limits::UNWRITTEN_BYTES_MAX) {
+            self.large = weight;
+            self.large_end = self.sent;
         }
     }
 
-    /// The right to publish it is asked again: it may have been taken away since CONNECT.
-    fn publish_will(&mut self, now: Tick, principal: &Principal, will: &Will) {
-        if self.settings.rights.publish(principal, &will.message.topic).is_ok() {
-            self.route(now, &will.message, will.qos, will.retain.into());
-        }
+    /// Counts what the operating system took.
+    pub(super) fn written(&mut self, weight: usize) {
+        self.written = self.written.saturating_add(counted(weight)).min(self.sent);
     }
 
-    pub(super) fn arm_connection(&mut self, id: ConnectionId) {
-        self.disarm_connection(id);
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        connection.armed = connection.deadline();
-        if let Some(deadline) = connection.armed {
-            self.timers.arm(deadline, Timer::Connection(id));
-        }
+    /// Weight of what waits.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.sent.saturating_sub(self.written)
     }
 
-    fn disarm_connection(&mut self, id: ConnectionId) {
-        let armed = self.connections.get_mut(&id).and_then(|connection| connection.armed.take());
-        if let Some(armed) = armed {
-            self.timers.disarm(armed, Timer::Connection(id));
-        }
+    /// Whether a message may be sent now.
+    pub(super) fn has_room(&self) -> bool {
+        self.bytes() < counted(limits::UNWRITTEN_BYTES_MAX)
     }
 
-    pub(super) fn connection_timer(&mut self, now: Tick, id: ConnectionId) {
-        let Some(connection) = self.connections.get(&id) else { return };
-        match (connection.deadline(), &connection.phase) {
-            (Some(deadline), _) if deadline > now => self.arm_connection(id),
-            (Some(_), Phase::AwaitingConnect) => self.end(now, id, Ending::NoConnect),
-            (Some(_), _) => self.end(now, id, Ending::Silence),
-            (None, _) => {}
+    /// Whether the peer asks on and on without reading the answers. One message may have any
+    /// size, so it does not count.
+    pub(super) fn is_flooded(&self) -> bool {
+        let large = if self.written < self.large_end { self.large } else { 0 };
+        self.bytes().saturating_sub(large) > counted(limits::UNWRITTEN_BYTES_FLOOD)
+    }
+}
+
+/// What a connection was not allowed to do, told in intervals.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Denials {
+    told: Option<Tick>,
+    untold: u64,
+}
+
+impl Denials {
+    /// Counts one; the number to tell, if it is time to.
+    pub(super) fn count(&mut self, now: Tick) -> Option<u64> {
+        self.untold += 1;
+        if self.told.is_some_and(|told| now.since(told) < limits::EVENT_INTERVAL) {
+            return None;
         }
+        self.told = Some(now);
+        Some(std::mem::take(&mut self.untold))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::{UNWRITTEN_BYTES_FLOOD, UNWRITTEN_BYTES_MAX};
+
+    #[test]
+    fn a_large_message_leaves_no_room_but_is_no_flood() {
+        let mut unwritten = Unwritten::default();
+        unwritten.sent(10 * UNWRITTEN_BYTES_FLOOD);
+        assert!(!unwritten.has_room());
+        unwritten.sent(UNWRITTEN_BYTES_MAX);
+        assert!(!unwritten.is_flooded());
+        unwritten.written(10 * UNWRITTEN_BYTES_FLOOD);
+        assert_eq!(unwritten.bytes(), counted(UNWRITTEN_BYTES_MAX));
+    }
+
+    #[test]
+    fn many_small_answers_are_a_flood() {
+        let mut unwritten = Unwritten::default();
+        unwritten.sent(10 * UNWRITTEN_BYTES_FLOOD);
+        for _ in 0..=UNWRITTEN_BYTES_FLOOD / 64 {
+            unwritten.sent(64);
+        }
+        assert!(unwritten.is_flooded());
+        unwritten.written(10 * UNWRITTEN_BYTES_FLOOD);
+        assert!(unwritten.is_flooded(), "the answers are still there when the message has left");
+        unwritten.written(UNWRITTEN_BYTES_MAX);
+        assert!(!unwritten.is_flooded());
+    }
+
+    #[test]
+    fn more_written_than_sent_is_nothing_unwritten() {
+        let mut unwritten = Unwritten::default();
+        unwritten.sent(100);
+        unwritten.written(1000);
+        assert_eq!(unwritten.bytes(), 0);
+    }
+
+    #[test]
+    fn denials_are_told_in_intervals_with_their_count() {
+        let mut denials = Denials::default();
+        assert_eq!(denials.count(Tick::ZERO), Some(1));
+        assert_eq!(denials.count(Tick::ZERO), None);
+        assert_eq!(denials.count(Tick::ZERO.after(limits::EVENT_INTERVAL)), Some(2));
     }
 }

@@ -8,37 +8,211 @@
 //!
 //! `handle` cannot fail: a bad peer is an output, our own fault an assertion. The broker does not
 //! know that sensors exist: a reading is a publication by [`Principal::Gateway`].
-//!
-//! [`Principal::Gateway`]: crate::access::Principal::Gateway
 
 mod connect;
 mod connection;
 mod delivery;
-mod interface;
+mod disconnect;
 mod invariants;
+mod outputs;
 mod publish;
+mod queue;
 mod retained;
 mod session;
+mod statistics;
 mod subscribe;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod will;
+mod window;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::access::ConnectionId;
-use crate::mqtt::{Acknowledgement, Packet, ReasonCode};
+use crate::access::{ConnectionId, Denied, Login, Peer, Principal, Refusal, Rights, Verdict};
+use crate::mqtt::{DecodeError, Message, Packet, QoS};
 use crate::time::Tick;
 
-use connection::{Connection, Ending, Phase};
-use delivery::Answer;
-use retained::RetainedMessages;
+use connection::{Connection, Phase};
+use disconnect::Departure;
+use outputs::Outputs;
+use retained::Retained;
 use session::{SessionIndex, Sessions};
-use subscriptions::Subscriptions;
+use subscriptions::{Match, Subscriptions};
 use timers::{Timer, Timers};
 
-pub use interface::{Event, Input, Output, Retention, Settings};
+pub use statistics::{Statistics, Traffic};
+
+/// What the brain is told.
+#[derive(Debug)]
+pub enum Input {
+    /// A transport is open; its CONNECT is awaited.
+    Opened {
+        /// Its name from now on.
+        connection: ConnectionId,
+        /// Who is at the other end, as far as the transport knows.
+        peer: Peer,
+    },
+    /// A whole packet arrived. After CONNECT the shell reads no further until it was answered.
+    Packet {
+        /// From whom.
+        connection: ConnectionId,
+        /// What.
+        packet: Packet,
+    },
+    /// What arrived is no packet; the transport is of no more use.
+    Malformed {
+        /// From whom.
+        connection: ConnectionId,
+        /// What is wrong with it.
+        error: DecodeError,
+    },
+    /// The transport has gone without a DISCONNECT, or after [`Output::Close`].
+    Closed {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// Bytes of earlier [`Output::Send`]s have been given to the operating system, as counted by
+    /// [`Packet::weight`].
+    Written {
+        /// On which connection.
+        connection: ConnectionId,
+        /// How many.
+        bytes: usize,
+    },
+    /// The answer to [`Output::Authenticate`].
+    Verdict {
+        /// For which connection.
+        connection: ConnectionId,
+        /// Let in as whom, or refused.
+        verdict: Verdict,
+    },
+    /// The gateway publishes.
+    Publish {
+        /// Topic and payload.
+        message: Message,
+        /// Most a subscriber can get.
+        qos: QoS,
+        /// Whether it is retained, and how long.
+        retention: Retention,
+    },
+    /// Nothing but the passing of time.
+    Wake,
+    /// The process ends: everyone is told, nobody new is let in.
+    Shutdown,
+}
+
+/// Whether a message of the gateway is retained, and how long. Apart from its expiry, which would
+/// also take it from the queues of those who are away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    /// It passes.
+    None,
+    /// Until another takes its place.
+    Replaced,
+    /// Likewise, or until this time is over.
+    For(Duration),
+}
+
+/// What the world is to do.
+#[derive(Debug)]
+pub enum Output {
+    /// Write a packet. The shell reports its [`Packet::weight`] by [`Input::Written`] when it has.
+    Send {
+        /// To whom.
+        connection: ConnectionId,
+        /// What.
+        packet: Packet,
+    },
+    /// Write what was sent before, then close; [`Input::Closed`] follows.
+    Close {
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// Check a login, off the event loop.
+    Authenticate {
+        /// Whose.
+        connection: ConnectionId,
+        /// What is to be checked.
+        login: Login,
+    },
+    /// Something an operator may want to know.
+    Event(Event),
+}
+
+/// Something an operator may want to know; the shell logs and counts it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A client is in.
+    Connected {
+        /// Where it came from.
+        peer: SocketAddr,
+        /// Its client identifier.
+        client_id: String,
+        /// On whose behalf.
+        principal: Principal,
+    },
+    /// A client is gone, in peace or not.
+    Disconnected {
+        /// Where it came from.
+        peer: SocketAddr,
+        /// Its client identifier.
+        client_id: String,
+        /// In which way: a constant phrase.
+        reason: &'static str,
+    },
+    /// A login was refused: one fixed log line.
+    Refused {
+        /// Where it came from.
+        peer: SocketAddr,
+        /// By which listener.
+        listener: Arc<str>,
+        /// User name it gave.
+        user: String,
+        /// Client identifier it gave.
+        client_id: String,
+        /// Why.
+        reason: Refusal,
+    },
+    /// A client may not publish or subscribe there. Told at most once per
+    /// [`limits::EVENT_INTERVAL`](crate::limits::EVENT_INTERVAL) and connection.
+    Denied {
+        /// Where it came from.
+        peer: SocketAddr,
+        /// Its client identifier.
+        client_id: String,
+        /// Topic name or filter.
+        topic: String,
+        /// The rule that decided.
+        reason: Denied,
+        /// How many times, of any topic, since the last such event.
+        times: u64,
+    },
+    /// Messages of a full queue were dropped, the oldest first.
+    QueueDropped {
+        /// Whose queue.
+        client_id: String,
+        /// How many since the last such event.
+        messages: u64,
+    },
+}
+
+/// What an operator can set.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How long a 3.1.1 session outlives its connection, and the cap for 5.0.
+    pub session_expiry: Duration,
+    /// Messages queued for one session; `None`: no bound.
+    pub queue_messages: Option<usize>,
+    /// Bytes queued for one session; `None`: no bound.
+    pub queue_bytes: Option<usize>,
+    /// Who may do what.
+    pub rights: Rights,
+}
 
 /// The broker. One owner, `&mut`.
 #[derive(Debug)]
@@ -47,47 +221,21 @@ pub struct Broker {
     connections: HashMap<ConnectionId, Connection>,
     sessions: Sessions,
     subscriptions: Subscriptions,
-    retained: RetainedMessages,
+    retained: Retained,
     timers: Timers,
-    outputs: VecDeque<Output>,
-    statistics: Statistics,
-    /// Matches of the message being routed; kept for its memory.
-    matches: Vec<(SessionIndex, crate::mqtt::QoS)>,
-    is_shutting_down: bool,
+    outputs: Outputs,
+    /// Scratch of [`Subscriptions::matches`], kept so that routing does not allocate.
+    matches: Vec<Match>,
+    /// Client identifiers assigned so far.
+    assigned: u64,
+    life: Life,
 }
 
-/// What happened since the start; only grows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Statistics {
-    /// PUBLISH packets taken from clients and from the gateway.
-    pub messages_received: u64,
-    /// PUBLISH packets given to connections.
-    pub messages_sent: u64,
-    /// Messages that left a full queue unseen.
-    pub messages_dropped: u64,
-    /// Messages whose time was over before they could be delivered.
-    pub messages_expired: u64,
-    /// Connections that were let in.
-    pub clients_accepted: u64,
-}
-
-/// What is kept at one moment, in numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct QueueSizes {
-    /// Open transports.
-    pub connections: usize,
-    /// Sessions, their clients there or away.
-    pub sessions: usize,
-    /// Filters of all sessions.
-    pub subscriptions: usize,
-    /// Topics with a retained message.
-    pub retained: usize,
-    /// Messages waiting for their client.
-    pub queued: usize,
-    /// Messages sent and not acknowledged.
-    pub in_flight: usize,
-    /// QoS 2 messages received whose PUBREL has not come.
-    pub unreleased: usize,
+/// Whether connections are let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Serving,
+    Stopping,
 }
 
 impl Broker {
@@ -98,18 +246,18 @@ impl Broker {
             connections: HashMap::new(),
             sessions: Sessions::default(),
             subscriptions: Subscriptions::default(),
-            retained: RetainedMessages::default(),
+            retained: Retained::default(),
             timers: Timers::default(),
-            outputs: VecDeque::new(),
-            statistics: Statistics::default(),
+            outputs: Outputs::default(),
             matches: Vec::new(),
-            is_shutting_down: false,
+            assigned: 0,
+            life: Life::Serving,
         }
     }
 
     /// Takes one event; drain [`Broker::poll`] after it.
     pub fn handle(&mut self, now: Tick, input: Input) {
-        debug_assert!(self.outputs.is_empty(), "one mutation, then drain");
+        debug_assert!(self.outputs.is_empty(), "outputs are drained after each input");
         match input {
             Input::Opened { connection, peer } => self.opened(now, connection, peer),
             Input::Packet { connection, packet } => self.packet(now, connection, packet),
@@ -118,113 +266,86 @@ impl Broker {
             Input::Written { connection, bytes } => self.written(now, connection, bytes),
             Input::Verdict { connection, verdict } => self.verdict(now, connection, verdict),
             Input::Publish { message, qos, retention } => {
-                self.statistics.messages_received += 1;
-                self.route(now, &message, qos, retention);
+                self.own_publish(now, message, qos, retention);
             }
-            Input::Wake => {}
+            Input::Wake => self.wake(now),
             Input::Shutdown => self.shut_down(now),
         }
-        self.expire(now);
     }
 
     /// What is to be done next, in order.
     pub fn poll(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.outputs.next()
     }
 
     /// When to call [`Broker::handle`] with [`Input::Wake`] at the latest.
     pub fn deadline(&self) -> Option<Tick> {
-        let deadlines = [self.timers.deadline(), self.retained.deadline()];
-        deadlines.into_iter().flatten().min()
+        self.timers.deadline().into_iter().chain(self.retained.deadline()).min()
     }
 
-    /// What happened since the start.
-    pub const fn statistics(&self) -> Statistics {
-        self.statistics
+    /// Counters since the start, and what is there now.
+    pub fn statistics(&self) -> Statistics {
+        let connected = self.sessions.iter().filter(|(_, session)| session.connection.is_some());
+        Statistics {
+            connections: self.connections.len(),
+            clients_connected: connected.count(),
+            sessions: self.sessions.len(),
+            subscriptions: self.subscriptions.len(),
+            retained: self.retained.len(),
+            retained_bytes: self.retained.bytes(),
+            traffic: self.outputs.traffic,
+        }
     }
 
     fn packet(&mut self, now: Tick, id: ConnectionId, packet: Packet) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.last_heard = now;
-        match &connection.phase {
-            Phase::AwaitingConnect => self.first_packet(now, id, packet),
-            Phase::Authenticating(_) => self.end(now, id, Ending::Violation),
-            Phase::Serving { session } => {
-                let session = *session;
-                self.serve(now, id, session, packet);
-            }
+        self.outputs.traffic.packets_received += 1;
+        match connection.phase {
+            Phase::Opened => self.first_packet(now, id, packet),
+            Phase::Authenticating(_) => self.close(now, id, Departure::Violation),
+            Phase::Connected(session) => self.next_packet(now, id, session, packet),
             Phase::Closing => {}
         }
     }
 
-    fn serve(&mut self, now: Tick, id: ConnectionId, session: SessionIndex, packet: Packet) {
+    fn next_packet(&mut self, now: Tick, id: ConnectionId, session: SessionIndex, packet: Packet) {
         match packet {
-            Packet::Publish(publish) => self.received(now, id, session, &publish),
-            Packet::PubAck(Acknowledgement { packet_id, .. }) => {
-                self.answered(now, session, packet_id, Answer::Acknowledged);
-            }
-            Packet::PubRec(Acknowledgement { packet_id, .. }) => {
-                self.answered(now, session, packet_id, Answer::Received);
-            }
-            Packet::PubComp(Acknowledgement { packet_id, .. }) => {
-                self.answered(now, session, packet_id, Answer::Completed);
-            }
+            Packet::Publish(publish) => self.publish(now, id, session, publish),
+            Packet::PubAck(answer) => self.acknowledged(now, session, answer.packet_id),
+            Packet::PubRec(answer) => self.received(id, session, answer.packet_id),
             Packet::PubRel(answer) => self.released(id, session, answer.packet_id),
+            Packet::PubComp(answer) => self.completed(now, session, answer.packet_id),
             Packet::Subscribe(subscribe) => self.subscribe(now, id, session, &subscribe),
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(id, session, &unsubscribe),
             Packet::PingReq => self.send(id, Packet::PingResp),
-            Packet::Disconnect(_) => self.end(now, id, Ending::Farewell),
-            // A second CONNECT [MQTT-3.1.0-2], and what only servers send.
+            Packet::Disconnect(_) => self.close(now, id, Departure::Disconnect),
             Packet::Connect(_)
             | Packet::ConnAck(_)
             | Packet::SubAck(_)
             | Packet::UnsubAck(_)
             | Packet::PingResp
-            | Packet::Auth(_) => self.end(now, id, Ending::Violation),
+            | Packet::Auth(_) => self.close(now, id, Departure::Violation),
         }
+        self.close_if_flooded(now, id);
     }
 
-    fn malformed(&mut self, now: Tick, id: ConnectionId, error: &crate::mqtt::DecodeError) {
-        let Some(connection) = self.connections.get(&id) else { return };
-        let awaited = matches!(connection.phase, Phase::AwaitingConnect);
-        if awaited && error.reason == ReasonCode::UnsupportedProtocolVersion {
-            return self.refuse(now, id, error.reason); // [MQTT-3.1.2-2]
-        }
-        self.end(now, id, Ending::Malformed(error.detail));
-    }
-
-    fn written(&mut self, now: Tick, id: ConnectionId, bytes: usize) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
-        connection.unwritten = connection.unwritten.saturating_sub(bytes);
-        if let Phase::Serving { session } = connection.phase {
-            self.pump(now, session);
-        }
-    }
-
-    fn shut_down(&mut self, now: Tick) {
-        self.is_shutting_down = true;
-        let mut connections: Vec<ConnectionId> = self.connections.keys().copied().collect();
-        connections.sort_unstable();
-        for connection in connections {
-            self.end(now, connection, Ending::Shutdown);
-        }
-    }
-
-    fn expire(&mut self, now: Tick) {
-        while let Some(timer) = self.timers.pop(now) {
+    fn wake(&mut self, now: Tick) {
+        self.retained.expire(now);
+        while let Some(timer) = self.timers.next_due(now) {
             match timer {
-                Timer::Connection(id) => self.connection_timer(now, id),
-                Timer::Session(session) => self.remove_session(session),
+                Timer::Connection(id) => self.connection_due(now, id),
+                Timer::SessionExpiry(session) => self.session_expired(session),
+                Timer::DropReport(session) => self.report_drops(session),
+                Timer::Resume(session) => self.resume(now, session),
             }
         }
-        self.statistics.messages_expired += self.retained.expire(now);
     }
 
-    /// Gives `packet` to a connection, and counts it until it is written.
+    /// Sends to a connection that is known to be there; nothing once it is closing.
     fn send(&mut self, id: ConnectionId, packet: Packet) {
         if let Some(connection) = self.connections.get_mut(&id) {
-            connection.unwritten = connection.unwritten.saturating_add(packet.weight());
-            self.outputs.push_back(Output::Send { connection: id, packet });
+            self.outputs.send(connection, packet);
         }
     }
 }

@@ -1,104 +1,182 @@
-//! PUBLISH from a client, QoS 2 in three steps, and the way from a message to its subscribers.
+//! Publications: what clients and the gateway say, under the rules, to whom it concerns.
 
-use super::delivery::Offer;
-use super::{Broker, Event, Output, Retention, SessionIndex};
-use crate::access::ConnectionId;
+use super::delivery::Recipient;
+use super::outputs::counted;
+use super::retained::Origin;
+use super::session::SessionIndex;
+use super::{Broker, Match, Retention};
+use crate::access::{ConnectionId, Denied, Principal};
 use crate::mqtt::{Acknowledgement, Delivery, Message, Packet, PacketId, Publish, QoS};
 use crate::time::Tick;
 
+/// A message on its way to its subscribers.
+#[derive(Debug)]
+pub(super) struct Publication {
+    message: Message,
+    storage: Storage,
+    pub(super) qos: QoS,
+    /// From when on nobody gets it any more.
+    pub(super) expires: Option<Tick>,
+}
+
+/// Whether the message may be held for long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Storage {
+    Borrowed,
+    Kept,
+}
+
+impl Publication {
+    /// A message that is published now.
+    pub(super) fn new(now: Tick, message: Message, qos: QoS) -> Self {
+        let properties = message.properties.as_deref();
+        let lifetime = properties.and_then(|properties| properties.message_expiry);
+        let expires = lifetime.map(|lifetime| now.after(lifetime));
+        Self { message, storage: Storage::Borrowed, qos, expires }
+    }
+
+    /// The message, to be sent and forgotten.
+    pub(super) fn message(&self) -> Message {
+        self.message.clone()
+    }
+
+    /// The message, to be stored; made fit for that once, however many store it.
+    pub(super) fn kept(&mut self) -> Message {
+        if self.storage == Storage::Borrowed {
+            self.message = keep(&self.message);
+            self.storage = Storage::Kept;
+        }
+        self.message.clone()
+    }
+}
+
+/// A message as it is stored: the one place where it can part from the buffer it arrived in.
+pub(super) fn keep(message: &Message) -> Message {
+    message.compact()
+}
+
 impl Broker {
-    /// A message of a client: routed if it may be, and acknowledged either way, for 3.1.1 has no
-    /// other answer than the end of the connection [MQTT-3.3.5-2].
-    pub(super) fn received(
+    /// A client publishes. A QoS 2 message is routed when it arrives and its identifier remembered
+    /// until it is released, so that a resend is not routed again ([MQTT-4.3.3-2], method B).
+    pub(super) fn publish(
         &mut self,
         now: Tick,
         id: ConnectionId,
         index: SessionIndex,
-        publish: &Publish,
+        publish: Publish,
     ) {
-        let Some(session) = self.sessions.session_mut(index) else { return };
-        let is_new = match publish.delivery {
-            Delivery::AtMostOnce | Delivery::AtLeastOnce(_) => true,
-            Delivery::ExactlyOnce(packet_id) => session.received.insert(packet_id),
-        };
-        if is_new {
-            self.statistics.messages_received += 1;
-            self.route_of_client(now, id, index, publish);
-        }
+        let traffic = &mut self.outputs.traffic;
+        traffic.messages_received += 1;
+        traffic.payload_bytes_received += counted(publish.message.payload.len());
         match publish.delivery {
-            Delivery::AtMostOnce => {}
+            Delivery::AtMostOnce => self.accept_publication(now, id, index, publish),
             Delivery::AtLeastOnce(packet_id) => {
+                self.accept_publication(now, id, index, publish);
                 self.send(id, Packet::PubAck(Acknowledgement::success(packet_id)));
             }
             Delivery::ExactlyOnce(packet_id) => {
+                if self.sessions[index].received.insert(packet_id) {
+                    self.accept_publication(now, id, index, publish);
+                }
                 self.send(id, Packet::PubRec(Acknowledgement::success(packet_id)));
             }
         }
     }
 
-    /// PUBREL: from now on the identifier is a new message's [MQTT-4.3.3-2].
+    /// A client has discarded a QoS 2 message; its identifier may name another now. Also answered
+    /// when nothing is known of it, so that the client can finish.
     pub(super) fn released(&mut self, id: ConnectionId, index: SessionIndex, packet_id: PacketId) {
-        if let Some(session) = self.sessions.session_mut(index) {
-            session.received.remove(&packet_id);
+        /// Places kept when all is released, so that a burst's memory is given back.
+        const PLACES_KEPT: usize = 64;
+        let received = &mut self.sessions[index].received;
+        received.remove(&packet_id);
+        if received.is_empty() {
+            received.shrink_to(PLACES_KEPT);
         }
         self.send(id, Packet::PubComp(Acknowledgement::success(packet_id)));
     }
 
-    fn route_of_client(
+    /// The gateway publishes.
+    pub(super) fn own_publish(
         &mut self,
         now: Tick,
-        id: ConnectionId,
-        index: SessionIndex,
-        publish: &Publish,
+        message: Message,
+        qos: QoS,
+        retention: Retention,
     ) {
-        let Some(connection) = self.connections.get(&id) else { return };
-        let topic = &publish.message.topic;
-        match self.settings.rights.publish(&connection.principal, topic) {
-            Ok(()) => {
-                self.route(now, &publish.message, publish.delivery.qos(), publish.retain.into())
-            }
-            Err(reason) => {
-                let (peer, topic) = (connection.peer.address, topic.as_str().to_owned());
-                let client_id = self.sessions.name(index);
-                let denied = Event::Denied { peer, client_id, topic, reason };
-                self.outputs.push_back(Output::Event(denied));
-            }
-        }
+        self.outputs.traffic.messages_own += 1;
+        let denied = self.settings.rights.publish(&Principal::Gateway, &message.topic);
+        let mut publication = Publication::new(now, message, qos);
+        let stored = match retention {
+            Retention::None => Ok(()),
+            Retention::Replaced => self.retain(Origin::Gateway, &mut publication, Tick::MAX),
+            Retention::For(time) => self.retain(Origin::Gateway, &mut publication, now.after(time)),
+        };
+        debug_assert_eq!(denied.and(stored), Ok(()), "the gateway may publish anything");
+        self.route(now, publication);
     }
 
-    /// To the retained store if asked, and to every session with a matching subscription: once, at
-    /// the lower of the message's quality and the highest that the session subscribed with.
-    pub(super) fn route(&mut self, now: Tick, message: &Message, qos: QoS, retention: Retention) {
-        let expiry = message.properties.as_ref().and_then(|properties| properties.message_expiry);
-        let expires = expiry.map(|expiry| now.after(expiry));
-        // [MQTT-3.3.1-5]
-        match retention {
-            Retention::None => {}
-            Retention::Replaced => self.retained.put(message, qos, expires),
-            Retention::For(time) => {
-                let over = now.after(time);
-                let over = expires.map_or(over, |expires| expires.min(over));
-                self.retained.put(message, qos, Some(over));
-            }
+    /// Sets, at most until that instant, or clears the retained message of a topic
+    /// ([MQTT-3.3.1-5], [MQTT-3.3.1-10], [MQTT-3.3.1-11]).
+    pub(super) fn retain(
+        &mut self,
+        origin: Origin,
+        publication: &mut Publication,
+        until: Tick,
+    ) -> Result<(), Denied> {
+        if publication.message.payload.is_empty() {
+            self.retained.clear(&publication.message.topic);
+            return Ok(());
         }
+        let earlier = publication.expires.map_or(until, |expires| expires.min(until));
+        let expires = Some(earlier).filter(|expires| *expires < Tick::MAX);
+        let qos = publication.qos;
+        self.retained.store(origin, publication.kept(), qos, expires)
+    }
+
+    /// Gives each session with a matching subscription one copy, at the highest quality that one
+    /// of them allows ([MQTT-3.3.5-1]).
+    pub(super) fn route(&mut self, now: Tick, mut publication: Publication) {
         let mut matches = std::mem::take(&mut self.matches);
-        self.subscriptions.matches(&message.topic, &mut matches);
-        let stored = matches.len() > 1 || qos > QoS::AtMostOnce;
-        let message =
-            if stored && !matches.is_empty() { message.compact() } else { message.clone() };
-        for &(index, granted) in &matches {
-            let qos = qos.min(granted);
-            let offer = Offer { message: message.clone(), qos, retain: false, expires };
-            self.deliver(now, index, offer);
+        self.subscriptions.matches(publication.message.topic.as_str(), &mut matches);
+        for of_session in matches.chunk_by(|a, b| a.session == b.session) {
+            let Some(to) = recipient(of_session, publication.qos) else { continue };
+            self.deliver(now, to, &mut publication);
         }
         matches.clear();
         self.matches = matches;
     }
+
+    /// Routes what the client may publish. A 3.1.1 client cannot be told that it may not: it is
+    /// acknowledged and goes nowhere ([MQTT-3.3.5-2]), and people are told.
+    fn accept_publication(
+        &mut self,
+        now: Tick,
+        id: ConnectionId,
+        index: SessionIndex,
+        publish: Publish,
+    ) {
+        let Publish { delivery, retain, message, .. } = publish;
+        let topic = message.topic.clone();
+        let principal = &self.sessions[index].key.principal;
+        let mut outcome = self.settings.rights.publish(principal, &topic);
+        if outcome.is_ok() {
+            let mut publication = Publication::new(now, message, delivery.qos());
+            if retain {
+                outcome = self.retain(Origin::Client, &mut publication, Tick::MAX);
+            }
+            self.route(now, publication);
+        }
+        if let Err(denied) = outcome {
+            let client_id = self.sessions[index].key.client_id.to_string();
+            self.deny(now, id, client_id, topic.as_str(), denied);
+        }
+    }
 }
 
-/// The retain flag of a client's message.
-impl From<bool> for Retention {
-    fn from(retain: bool) -> Self {
-        if retain { Self::Replaced } else { Self::None }
-    }
+/// What the matching subscriptions of one session come to.
+fn recipient(matches: &[Match], published: QoS) -> Option<Recipient> {
+    let session = matches.first()?.session;
+    let qos = matches.iter().map(|one| one.subscription.qos).max()?;
+    Some(Recipient { session, qos: qos.min(published) })
 }

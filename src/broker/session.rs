@@ -1,60 +1,98 @@
-//! Sessions: what is kept of a client from one connection to the next (section 4.1).
+//! Sessions: what the broker keeps for a client, with or without a connection.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::ops::{Index, IndexMut};
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::delivery::Outgoing;
-use super::retained::Cursor;
+use super::queue::Queue;
+use super::subscriptions::Subscription;
 use super::timers::Timer;
-use super::{Broker, Event, Output};
+use super::window::Window;
+use super::{Broker, Event};
 use crate::access::{ConnectionId, Principal};
-use crate::mqtt::{PacketId, QoS, TopicFilter};
+use crate::mqtt::{PacketId, QoS, Will};
 use crate::time::Tick;
 
-/// Place of a session in [`Sessions`]; reused once the session is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct SessionIndex(usize);
-
-/// Whose session it is: nobody takes another user's by its client identifier.
+/// Whose session it is: nobody can take over or resume another user's.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SessionKey {
-    pub(super) user: String,
-    pub(super) client: Client,
+    pub(super) principal: Principal,
+    pub(super) client_id: ClientId,
 }
 
-/// A client identifier, or one given to a client that has none, which no other can name.
+/// A client's name among those of its user. An assigned one equals none that a client can choose.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Client {
-    Named(String),
-    Assigned(ConnectionId),
+pub(super) enum ClientId {
+    Chosen(Arc<str>),
+    Assigned(u64),
 }
 
-/// How long a session is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lifetime {
-    /// As long as its connection.
-    Connection,
-    /// For the session expiry after its connection.
-    Persistent,
+impl fmt::Display for ClientId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Chosen(text) => formatter.write_str(text),
+            Self::Assigned(number) => write!(formatter, "assigned-{number}"),
+        }
+    }
 }
 
-/// The state of one client.
+/// The state of section 3.1.2.4, and how it is reached.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) key: SessionKey,
-    pub(super) principal: Principal,
-    pub(super) lifetime: Lifetime,
     pub(super) connection: Option<ConnectionId>,
-    /// When it is no longer kept, if its client is away.
-    pub(super) expires: Option<Tick>,
-    pub(super) subscriptions: BTreeMap<TopicFilter, QoS>,
-    pub(super) outgoing: Outgoing,
-    /// QoS 2 messages received and routed, whose PUBREL has not come.
+    /// How long it outlives its connection; zero: not at all.
+    pub(super) expiry: Duration,
+    /// By filter, equal to what the subscription tree holds for it.
+    pub(super) subscriptions: HashMap<Arc<str>, Subscription>,
+    /// What those take in memory.
+    pub(super) subscription_bytes: usize,
+    /// QoS 2 messages that were received and not yet released.
     pub(super) received: HashSet<PacketId>,
-    /// Retained messages still to be sent for new subscriptions, in order.
-    pub(super) cursors: Vec<Cursor>,
+    pub(super) window: Window,
+    pub(super) queue: Queue,
+    pub(super) will: Option<Will>,
+    /// Messages its queue lost since that was last told.
+    pub(super) dropped: u64,
+    pub(super) expires_at: Option<Tick>,
+    pub(super) report_at: Option<Tick>,
+    pub(super) resume_at: Option<Tick>,
 }
 
-/// All sessions, by place and by whose they are.
+impl Session {
+    /// A session without state.
+    pub(super) fn new(key: SessionKey) -> Self {
+        Self {
+            key,
+            connection: None,
+            expiry: Duration::ZERO,
+            subscriptions: HashMap::new(),
+            subscription_bytes: 0,
+            received: HashSet::new(),
+            window: Window::default(),
+            queue: Queue::default(),
+            will: None,
+            dropped: 0,
+            expires_at: None,
+            report_at: None,
+            resume_at: None,
+        }
+    }
+
+    /// Whether a message of that quality can be sent without overtaking another.
+    pub(super) fn is_clear(&self, qos: QoS) -> bool {
+        let may_send = qos == QoS::AtMostOnce || self.window.has_room();
+        may_send && self.queue.is_empty() && !self.window.has_resends()
+    }
+}
+
+/// A place in [`Sessions`]; valid until that session is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct SessionIndex(usize);
+
+/// All sessions, found by key when a client connects and by index ever after.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     places: Vec<Option<Session>>,
@@ -67,129 +105,80 @@ impl Sessions {
         self.by_key.get(key).copied()
     }
 
-    pub(super) fn session(&self, index: SessionIndex) -> Option<&Session> {
-        self.places.get(index.0)?.as_ref()
-    }
-
-    pub(super) fn session_mut(&mut self, index: SessionIndex) -> Option<&mut Session> {
-        self.places.get_mut(index.0)?.as_mut()
-    }
-
-    pub(super) fn connection(&self, index: SessionIndex) -> Option<ConnectionId> {
-        self.session(index)?.connection
-    }
-
-    /// The client identifier, for people.
-    pub(super) fn name(&self, index: SessionIndex) -> String {
-        match self.session(index).map(|session| &session.key.client) {
-            Some(Client::Named(name)) => name.clone(),
-            Some(Client::Assigned(id)) => format!("(assigned {})", id.0),
-            None => String::new(),
-        }
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = (SessionIndex, &Session)> {
-        let places = self.places.iter().enumerate();
-        places.filter_map(|(place, session)| Some((SessionIndex(place), session.as_ref()?)))
-    }
-
-    /// Gives a connection its session, and whether there was one already.
-    pub(super) fn attach(
-        &mut self,
-        key: SessionKey,
-        lifetime: Lifetime,
-        connection: ConnectionId,
-        principal: Principal,
-    ) -> (SessionIndex, bool) {
-        let known = self.find(&key);
-        let index = known.unwrap_or_else(|| self.create(key, &principal));
-        if let Some(session) = self.session_mut(index) {
-            session.lifetime = lifetime;
-            session.connection = Some(connection);
-            session.principal = principal;
-        }
-        (index, known.is_some())
-    }
-
-    fn create(&mut self, key: SessionKey, principal: &Principal) -> SessionIndex {
-        let session = Session {
-            key: key.clone(),
-            principal: principal.clone(),
-            lifetime: Lifetime::Connection,
-            connection: None,
-            expires: None,
-            subscriptions: BTreeMap::new(),
-            outgoing: Outgoing::default(),
-            received: HashSet::new(),
-            cursors: Vec::new(),
-        };
+    /// Adds a session whose key is not there.
+    pub(super) fn insert(&mut self, session: Session) -> SessionIndex {
         let index = self.free.pop().unwrap_or(SessionIndex(self.places.len()));
+        let previous = self.by_key.insert(session.key.clone(), index);
+        assert_eq!(previous, None, "a session is not replaced");
         match self.places.get_mut(index.0) {
             Some(place) => *place = Some(session),
             None => self.places.push(Some(session)),
         }
-        self.by_key.insert(key, index);
         index
     }
 
-    fn remove(&mut self, index: SessionIndex) -> Option<Session> {
-        let session = self.places.get_mut(index.0)?.take()?;
+    /// Takes out a session that is there.
+    pub(super) fn remove(&mut self, index: SessionIndex) -> Session {
+        let place = self.places.get_mut(index.0).and_then(Option::take);
+        let session = place.expect("an index is of a session that is there");
         self.by_key.remove(&session.key);
         self.free.push(index);
-        Some(session)
+        session
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SessionIndex, &Session)> {
+        let places = self.places.iter().enumerate();
+        places.filter_map(|(index, place)| Some((SessionIndex(index), place.as_ref()?)))
+    }
+}
+
+impl Index<SessionIndex> for Sessions {
+    type Output = Session;
+
+    fn index(&self, index: SessionIndex) -> &Session {
+        let place = self.places.get(index.0).and_then(Option::as_ref);
+        place.expect("an index is of a session that is there")
+    }
+}
+
+impl IndexMut<SessionIndex> for Sessions {
+    fn index_mut(&mut self, index: SessionIndex) -> &mut Session {
+        let place = self.places.get_mut(index.0).and_then(Option::as_mut);
+        place.expect("an index is of a session that is there")
     }
 }
 
 impl Broker {
-    /// Its connection is gone: a session of the connection goes with it, another waits.
-    pub(super) fn detach(&mut self, now: Tick, index: SessionIndex) -> Principal {
-        let Some(session) = self.sessions.session_mut(index) else { return Principal::Anonymous };
-        let principal = session.principal.clone();
-        session.connection = None;
-        session.outgoing.forget_unguaranteed();
-        match session.lifetime {
-            Lifetime::Connection => self.remove_session(index),
-            Lifetime::Persistent => {
-                let expires = now.after(self.settings.session_expiry);
-                session.expires = Some(expires);
-                self.timers.arm(expires, Timer::Session(index));
-            }
+    /// Forgets a session that has no connection, and all that refers to it.
+    pub(super) fn discard_session(&mut self, index: SessionIndex) {
+        self.report_drops(index);
+        let mut session = self.sessions.remove(index);
+        debug_assert_eq!(session.connection, None, "a session in use is not discarded");
+        for filter in session.subscriptions.keys() {
+            self.subscriptions.remove(filter, index);
         }
-        principal
+        self.timers.cancel(&mut session.expires_at, Timer::SessionExpiry(index));
+        self.timers.cancel(&mut session.resume_at, Timer::Resume(index));
     }
 
-    /// The session of that key is not continued.
-    pub(super) fn discard(&mut self, key: &SessionKey) {
-        if let Some(index) = self.sessions.find(key) {
-            self.remove_session(index);
-        }
+    /// The client did not come back in time (section 4.1 leaves it to us).
+    pub(super) fn session_expired(&mut self, index: SessionIndex) {
+        self.sessions[index].expires_at = None;
+        self.discard_session(index);
     }
 
-    /// Its client is back: the session is kept as long as the connection is there.
-    pub(super) fn keep(&mut self, index: SessionIndex) {
-        let session = self.sessions.session_mut(index);
-        if let Some(expires) = session.and_then(|session| session.expires.take()) {
-            self.timers.disarm(expires, Timer::Session(index));
-        }
-    }
-
-    pub(super) fn remove_session(&mut self, index: SessionIndex) {
-        self.keep(index);
-        self.tell_dropped(index);
-        if let Some(session) = self.sessions.remove(index) {
-            for filter in session.subscriptions.keys() {
-                self.subscriptions.remove(filter, index);
-            }
-        }
-    }
-
-    /// Tells what a full queue has dropped since it was last told.
-    pub(super) fn tell_dropped(&mut self, index: SessionIndex) {
-        let Some(session) = self.sessions.session_mut(index) else { return };
-        let messages = session.outgoing.take_untold();
+    /// Tells how many messages a queue has lost, if any.
+    pub(super) fn report_drops(&mut self, index: SessionIndex) {
+        let session = &mut self.sessions[index];
+        self.timers.cancel(&mut session.report_at, Timer::DropReport(index));
+        let messages = std::mem::take(&mut session.dropped);
         if messages > 0 {
-            let client_id = self.sessions.name(index);
-            self.outputs.push_back(Output::Event(Event::QueueDropped { client_id, messages }));
+            let client_id = session.key.client_id.to_string();
+            self.outputs.event(Event::QueueDropped { client_id, messages });
         }
     }
 }

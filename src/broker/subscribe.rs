@@ -1,9 +1,13 @@
-//! SUBSCRIBE and UNSUBSCRIBE (sections 3.8 and 3.10).
+//! SUBSCRIBE and UNSUBSCRIBE.
 
-use super::retained::Cursor;
-use super::{Broker, SessionIndex};
+use std::sync::Arc;
+
+use super::Broker;
+use super::retained::Search;
+use super::session::{Session, SessionIndex};
+use super::subscriptions::{Subscription, Subscriptions};
 use crate::access::ConnectionId;
-use crate::limits::SUBSCRIPTIONS_PER_SESSION_MAX;
+use crate::limits;
 use crate::mqtt::{
     Packet, QoS, ReasonCode, Subscribe, SubscribeAcknowledgement, SubscribeFilter, Unsubscribe,
     UnsubscribeAcknowledgement,
@@ -11,8 +15,8 @@ use crate::mqtt::{
 use crate::time::Tick;
 
 impl Broker {
-    /// Grants each filter or says why not, answers, then sends retained messages: again for a
-    /// subscription that was there before [MQTT-3.8.4-3].
+    /// Answers one reason per filter, in order ([MQTT-3.8.4-4], [MQTT-3.8.4-5]); the retained
+    /// messages follow.
     pub(super) fn subscribe(
         &mut self,
         now: Tick,
@@ -21,59 +25,84 @@ impl Broker {
         subscribe: &Subscribe,
     ) {
         let filters = subscribe.filters.iter();
-        let reasons = filters.map(|filter| self.grant(index, filter)).collect();
-        let (packet_id, properties) = (subscribe.packet_id, None);
-        let answer = SubscribeAcknowledgement { packet_id, reasons, properties };
+        let reasons = filters.map(|wanted| self.subscribe_one(now, id, index, wanted)).collect();
+        let packet_id = subscribe.packet_id;
+        let answer = SubscribeAcknowledgement { packet_id, reasons, properties: None };
         self.send(id, Packet::SubAck(answer));
-        self.pump(now, index);
+        self.pull(now, index);
     }
 
-    fn grant(&mut self, index: SessionIndex, wanted: &SubscribeFilter) -> ReasonCode {
-        let Some(session) = self.sessions.session_mut(index) else {
-            return ReasonCode::UnspecifiedError;
-        };
-        if self.settings.rights.subscribe(&session.principal, &wanted.filter).is_err() {
-            return ReasonCode::NotAuthorized;
-        }
-        let is_new = !session.subscriptions.contains_key(&wanted.filter);
-        if is_new && session.subscriptions.len() >= SUBSCRIPTIONS_PER_SESSION_MAX {
-            return ReasonCode::QuotaExceeded;
-        }
-        let filter = wanted.filter.compact();
-        self.subscriptions.insert(&filter, index, wanted.qos);
-        session.cursors.retain(|cursor| cursor.filter() != &filter);
-        session.cursors.push(Cursor::new(filter.clone(), wanted.qos));
-        session.subscriptions.insert(filter, wanted.qos);
-        match wanted.qos {
-            QoS::AtMostOnce => ReasonCode::Success,
-            QoS::AtLeastOnce => ReasonCode::GrantedQoS1,
-            QoS::ExactlyOnce => ReasonCode::GrantedQoS2,
-        }
-    }
-
-    /// Messages already on their way still arrive [MQTT-3.10.4-3].
+    /// Removes exactly the named filters and answers in any case ([MQTT-3.10.4-1],
+    /// [MQTT-3.10.4-5]). Messages that wait are still delivered.
     pub(super) fn unsubscribe(
         &mut self,
         id: ConnectionId,
         index: SessionIndex,
         unsubscribe: &Unsubscribe,
     ) {
-        let Some(session) = self.sessions.session_mut(index) else { return };
-        let mut reasons = Vec::with_capacity(unsubscribe.filters.len());
-        for filter in &unsubscribe.filters {
-            session.cursors.retain(|cursor| cursor.filter() != filter);
-            let existed = session.subscriptions.remove(filter).is_some();
-            if existed {
-                self.subscriptions.remove(filter, index);
-            }
-            reasons.push(if existed {
-                ReasonCode::Success
-            } else {
-                ReasonCode::NoSubscriptionExisted
-            });
-        }
-        let (packet_id, properties) = (unsubscribe.packet_id, None);
-        let answer = UnsubscribeAcknowledgement { packet_id, reasons, properties };
+        let filters = unsubscribe.filters.iter();
+        let reasons = filters.map(|filter| self.unsubscribe_one(index, filter.as_str())).collect();
+        let packet_id = unsubscribe.packet_id;
+        let answer = UnsubscribeAcknowledgement { packet_id, reasons, properties: None };
         self.send(id, Packet::UnsubAck(answer));
+    }
+
+    /// A subscription with an identical filter is replaced, and the retained messages are sent
+    /// again ([MQTT-3.8.4-3]).
+    fn subscribe_one(
+        &mut self,
+        now: Tick,
+        id: ConnectionId,
+        index: SessionIndex,
+        wanted: &SubscribeFilter,
+    ) -> ReasonCode {
+        let session = &mut self.sessions[index];
+        let text = wanted.filter.as_str();
+        let allowed = self.settings.rights.subscribe(&session.key.principal, &wanted.filter);
+        if let Err(denied) = allowed {
+            let client_id = session.key.client_id.to_string();
+            self.deny(now, id, client_id, text, denied);
+            return ReasonCode::NotAuthorized;
+        }
+        let Some(filter) = place(session, text) else { return ReasonCode::QuotaExceeded };
+        let subscription = Subscription { qos: wanted.qos };
+        session.subscriptions.insert(Arc::clone(&filter), subscription);
+        self.subscriptions.insert(text, index, subscription);
+        session.queue.search(Search::new(filter, self.retained.stamp()), wanted.qos);
+        granted(wanted.qos)
+    }
+
+    fn unsubscribe_one(&mut self, index: SessionIndex, text: &str) -> ReasonCode {
+        let session = &mut self.sessions[index];
+        let Some((filter, _)) = session.subscriptions.remove_entry(text) else {
+            return ReasonCode::NoSubscriptionExisted;
+        };
+        session.subscription_bytes -= Subscriptions::weight(text);
+        session.queue.end_search(&filter);
+        self.subscriptions.remove(text, index);
+        ReasonCode::Success
+    }
+}
+
+/// The filter as the session holds it, now or from now on; `None` if it may not hold more.
+fn place(session: &mut Session, text: &str) -> Option<Arc<str>> {
+    if let Some((filter, _)) = session.subscriptions.get_key_value(text) {
+        session.queue.end_search(filter);
+        return Some(Arc::clone(filter));
+    }
+    let bytes = session.subscription_bytes.saturating_add(Subscriptions::weight(text));
+    let is_full = session.subscriptions.len() >= limits::SUBSCRIPTIONS_PER_SESSION_MAX;
+    if is_full || bytes > limits::SUBSCRIPTION_BYTES_PER_SESSION_MAX {
+        return None;
+    }
+    session.subscription_bytes = bytes;
+    Some(Arc::from(text))
+}
+
+const fn granted(qos: QoS) -> ReasonCode {
+    match qos {
+        QoS::AtMostOnce => ReasonCode::Success,
+        QoS::AtLeastOnce => ReasonCode::GrantedQoS1,
+        QoS::ExactlyOnce => ReasonCode::GrantedQoS2,
     }
 }

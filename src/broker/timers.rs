@@ -1,5 +1,5 @@
-//! The instants at which something is due. A connection is heard of with each packet: its timer is
-//! not moved then, but looked at when it fires. What needs no timer any more disarms it.
+//! When to wake for whom. Each owner holds the tick of its timer, so that arming again or
+//! cancelling removes it: nothing is left behind by connections that come and go.
 
 use std::collections::BTreeSet;
 
@@ -7,42 +7,60 @@ use super::session::SessionIndex;
 use crate::access::ConnectionId;
 use crate::time::Tick;
 
-/// What is due.
+/// Whom a timer is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
-    /// A connection's CONNECT or its next sign of life.
+    /// The CONNECT is late, or the peer may have fallen silent.
     Connection(ConnectionId),
-    /// An absent session is no longer kept.
-    Session(SessionIndex),
+    /// An absent client's session ends.
+    SessionExpiry(SessionIndex),
+    /// Messages were dropped from a queue.
+    DropReport(SessionIndex),
+    /// A search in the retained messages goes on.
+    Resume(SessionIndex),
 }
 
 /// All timers, the earliest first.
 #[derive(Debug, Default)]
-pub(super) struct Timers(BTreeSet<(Tick, Timer)>);
+pub(super) struct Timers {
+    armed: BTreeSet<(Tick, Timer)>,
+}
 
 impl Timers {
-    pub(super) fn arm(&mut self, at: Tick, timer: Timer) {
-        self.0.insert((at, timer));
+    /// Lets `timer` go off at `at`, and not when `slot` said before.
+    pub(super) fn arm(&mut self, slot: &mut Option<Tick>, timer: Timer, at: Tick) {
+        self.cancel(slot, timer);
+        self.armed.insert((at, timer));
+        *slot = Some(at);
     }
 
-    pub(super) fn disarm(&mut self, at: Tick, timer: Timer) {
-        self.0.remove(&(at, timer));
+    /// Lets `timer` not go off.
+    pub(super) fn cancel(&mut self, slot: &mut Option<Tick>, timer: Timer) {
+        if let Some(at) = slot.take() {
+            self.armed.remove(&(at, timer));
+        }
     }
 
-    pub(super) fn deadline(&self) -> Option<Tick> {
-        self.0.first().map(|(at, _)| *at)
-    }
-
-    /// Takes the next timer that is due.
-    pub(super) fn pop(&mut self, now: Tick) -> Option<Timer> {
-        if self.deadline()? > now {
+    /// Takes a timer that is due; its owner clears its slot.
+    pub(super) fn next_due(&mut self, now: Tick) -> Option<Timer> {
+        let &(at, _) = self.armed.first()?;
+        if at > now {
             return None;
         }
-        self.0.pop_first().map(|(_, timer)| timer)
+        self.armed.pop_first().map(|(_, timer)| timer)
     }
 
-    #[cfg(test)]
+    /// When the earliest is due.
+    pub(super) fn deadline(&self) -> Option<Tick> {
+        self.armed.first().map(|&(at, _)| at)
+    }
+
+    /// Whether exactly this is armed.
+    pub(super) fn contains(&self, at: Tick, timer: Timer) -> bool {
+        self.armed.contains(&(at, timer))
+    }
+
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.armed.len()
     }
 }

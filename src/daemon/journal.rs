@@ -20,8 +20,8 @@ pub fn record(event: &Event) {
                  reason={reason}"
             );
         }
-        Event::Denied { peer, client_id, topic, reason } => {
-            warn!(%peer, client = client_id, topic, %reason, "message refused and dropped");
+        Event::Denied { peer, client_id, topic, reason, times } => {
+            warn!(%peer, client = client_id, topic, %reason, times, "message refused and dropped");
         }
         Event::QueueDropped { client_id, messages } => {
             warn!(client = client_id, messages, "queue full: oldest messages dropped");

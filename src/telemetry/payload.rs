@@ -3,7 +3,6 @@
 //! A time of a clock that nobody had set is still printed, and marked by
 //! `"clock":"unsynchronised"`; the mark is absent otherwise.
 
-
 use bytestring::ByteString;
 use serde_json::Value;
 
@@ -135,7 +134,7 @@ mod tests {
             decimals,
             at,
             number: 4711,
-            stale_after: Duration::from_millis(30_500),
+            stale_after: std::time::Duration::from_millis(30_500),
         }
     }
 

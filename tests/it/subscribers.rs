@@ -39,7 +39,8 @@ decimals = 3
 
 const SALON: &str = "bus/w1/devices/28-01131e858aef/w1_slave";
 /// 22.5 °C, as the kernel shows the scratchpad of a DS18B20.
-const WARMER: &str = "68 01 4b 46 7f ff 08 10 05 : crc=05 YES\n68 01 4b 46 7f ff 08 10 05 t=22500\n";
+const WARMER: &str =
+    "68 01 4b 46 7f ff 08 10 05 : crc=05 YES\n68 01 4b 46 7f ff 08 10 05 t=22500\n";
 
 fn gateway() -> Gateway {
     Gateway::with_bob(ROOMS, |sysfs| {
@@ -81,8 +82,12 @@ fn check(client: impl FnOnce(&Gateway) -> Command) {
 
     let seen = |topic: &str| -> Vec<String> {
         let prefix = format!("{topic} ");
-        let mut values: Vec<String> =
-            client.lines.all().iter().filter_map(|line| Some(line.strip_prefix(&prefix)?.into())).collect();
+        let mut values: Vec<String> = client
+            .lines
+            .all()
+            .iter()
+            .filter_map(|line| Some(line.strip_prefix(&prefix)?.into()))
+            .collect();
         values.dedup();
         values
     };

@@ -1,233 +1,302 @@
-//! CONNECT to the end of the connection.
+//! From transport to client.
 
 use std::time::Duration;
 
-use super::world::*;
-use crate::access::{Denied, Principal, Refusal};
-use crate::broker::{Event, Input};
-use crate::mqtt::*;
+use super::super::{Broker, Event, Input};
+use super::house::{Gate, SessionPresent, publish};
+use super::*;
+use crate::access::{ConnectionId, Peer, Policy, Principal, Refusal};
+use crate::limits;
+use crate::mqtt::{Connect, Credentials, DecodeError, Packet, QoS, ReasonCode, Version};
+use crate::time::Tick;
 
-fn refusal(world: &mut World, connection: crate::access::ConnectionId) -> ReasonCode {
-    let inbox = world.take_inbox(connection);
-    let [Packet::ConnAck(answer)] = &inbox[..] else { panic!("{inbox:?}") };
+const INSTANT: Duration = Duration::from_micros(1);
+
+fn login(client_id: &str, user: &str, password: &'static str) -> Connect {
+    let credentials = Credentials { user: Some(user.into()), password: Some(password.into()) };
+    Connect { credentials, ..clean(client_id) }
+}
+
+#[track_caller]
+fn refused(connect: Connect, reason: ReasonCode) {
+    let mut house = House::new();
+    let (client, answer) = house.try_connect(connect);
+    assert_eq!(answer.reason, reason);
     assert!(!answer.session_present, "[MQTT-3.2.2-4]");
-    assert!(world.is_closed(connection), "[MQTT-3.2.2-5]");
-    answer.reason
+    assert!(house.is_closed(client), "[MQTT-3.2.2-5]");
+    assert_eq!(house.broker.statistics().sessions, 0);
+    house.is_at_rest();
+}
+
+/// [MQTT-3.2.0-1], [MQTT-3.2.2-1]
+#[test]
+fn a_client_is_let_in_without_a_session_before_it() {
+    let mut house = House::new();
+    let (_, present) = house.connect_as(login("a", "bob", "secret"));
+    assert_eq!(present, SessionPresent(false));
+    let connected = Event::Connected {
+        peer: "192.0.2.7:51234".parse().unwrap(),
+        client_id: "a".to_owned(),
+        principal: Principal::User("bob".into()),
+    };
+    assert_eq!(house.events, [connected]);
+    house.is_at_rest();
+}
+
+#[test]
+fn a_login_shows_what_connect_and_certificate_say() {
+    let mut house = House::new();
+    house.gate = Gate::Waits;
+    let client = house.open_with(|peer| {
+        peer.policy = Policy::CertificateAndPassword;
+        peer.certificate = Some("carol".to_owned());
+    });
+    house.send(client, Packet::Connect(Box::new(login("a", "bob", "secret"))));
+    let (connection, login) = house.logins[0].clone();
+    assert_eq!((connection, login.policy), (client, Policy::CertificateAndPassword));
+    assert_eq!(login.user.as_deref(), Some("bob"));
+    assert_eq!(login.password.as_deref(), Some(&b"secret"[..]));
+    assert_eq!(login.certificate.as_deref(), Some("carol"));
+    house.reads_nothing(client);
 }
 
 /// [MQTT-3.1.0-1]
 #[test]
-fn first_packet_must_be_connect() {
-    let mut world = World::new();
-    let connection = world.open();
-    world.send(connection, Packet::PingReq);
-    assert!(world.is_closed(connection));
-    assert!(world.take_inbox(connection).is_empty());
-    world.end();
+fn the_first_packet_must_be_a_connect() {
+    let mut house = House::new();
+    let client = house.open();
+    house.send(client, Packet::PingReq);
+    assert!(house.is_closed(client));
+    house.is_at_rest();
 }
 
 /// [MQTT-3.1.0-2]
 #[test]
-fn second_connect_ends_the_connection() {
-    let mut world = World::new();
-    let connection = world.join("a");
-    world.send(connection, Packet::Connect(Box::new(connect("a", true))));
-    assert!(world.is_closed(connection));
-    world.end();
+fn a_second_connect_ends_the_connection() {
+    let mut house = House::new();
+    let client = house.connect("a");
+    house.send(client, Packet::Connect(Box::new(clean("a"))));
+    assert!(house.is_closed(client));
+    house.is_at_rest();
+}
+
+/// [MQTT-4.8.0-1]
+#[test]
+fn packets_that_only_servers_send_end_the_connection() {
+    let mut house = House::new();
+    let client = house.connect("a");
+    house.send(client, Packet::PingResp);
+    assert!(house.is_closed(client));
+    house.is_at_rest();
 }
 
 #[test]
-fn peer_that_stays_silent_is_closed_after_the_connect_timeout() {
-    let mut world = World::new();
-    let connection = world.open();
-    world.pass(Duration::from_secs(9));
-    assert!(!world.is_closed(connection));
-    world.pass(Duration::from_secs(2));
-    assert!(world.is_closed(connection));
-    world.end();
+fn a_packet_before_the_verdict_ends_the_connection() {
+    let mut house = House::new();
+    house.gate = Gate::Waits;
+    let client = house.open();
+    house.send(client, Packet::Connect(Box::new(clean("a"))));
+    house.send(client, Packet::Publish(publish("t", "1", QoS::AtMostOnce)));
+    assert!(house.is_closed(client));
+    house.open_gate();
+    house.reads_nothing(client);
+    house.is_at_rest();
 }
 
 #[test]
-fn nothing_may_be_said_before_the_login_is_decided() {
-    let mut world = World::new();
-    let connection = world.open();
-    world.send(connection, Packet::Connect(Box::new(connect("a", true))));
-    world.send(connection, Packet::PingReq);
-    assert!(world.is_closed(connection));
-    world.verdict(connection, Ok(Principal::Anonymous));
-    assert!(world.take_inbox(connection).is_empty(), "a late verdict opens nothing");
-    world.end();
+fn a_verdict_on_a_connection_that_is_gone_lets_nobody_in() {
+    let mut house = House::new();
+    house.gate = Gate::Waits;
+    let client = house.open();
+    house.send(client, Packet::Connect(Box::new(lasting("a"))));
+    house.cut(client);
+    house.open_gate();
+    assert_eq!(house.broker.statistics().sessions, 0);
+    house.is_at_rest();
+}
+
+/// Section 3.1.4 leaves the time to us.
+#[test]
+fn a_transport_without_a_connect_is_closed_in_time() {
+    let mut house = House::new();
+    let client = house.open();
+    house.pass(limits::CONNECT_TIMEOUT.saturating_sub(INSTANT));
+    assert!(!house.is_closed(client));
+    house.pass(INSTANT);
+    assert!(house.is_closed(client));
+    assert_eq!(house.broker.deadline(), None);
+    house.is_at_rest();
 }
 
 #[test]
-fn refused_login_is_told_and_logged() {
-    let mut world = World::new();
-    let connection = world.open();
-    let mut bob = connect("c1", true);
-    bob.credentials.user = Some("bob".into());
-    world.send(connection, Packet::Connect(Box::new(bob)));
-    assert_eq!(world.logins[0].1.user.as_deref(), Some("bob"));
-    world.verdict(connection, Err(Refusal::BadPassword));
-    assert_eq!(refusal(&mut world, connection), ReasonCode::BadUserNameOrPassword);
-    let [Event::Refused { user, client_id, reason, .. }] = &world.events[..] else { panic!() };
-    assert_eq!((&**user, &**client_id, *reason), ("bob", "c1", Refusal::BadPassword));
-    world.end();
+fn a_login_may_take_longer_than_a_connect() {
+    let mut house = House::new();
+    house.gate = Gate::Waits;
+    let client = house.open();
+    house.send(client, Packet::Connect(Box::new(clean("a"))));
+    house.pass(2 * limits::CONNECT_TIMEOUT);
+    house.open_gate();
+    assert!(matches!(house.read(client), Packet::ConnAck(_)));
+    assert!(!house.is_closed(client));
+    house.is_at_rest();
 }
 
-/// [MQTT-3.1.3-8]
 #[test]
-fn nameless_client_that_wants_a_kept_session_is_refused() {
-    let mut world = World::new();
-    let connection = world.open();
-    world.send(connection, Packet::Connect(Box::new(connect("", false))));
-    assert_eq!(refusal(&mut world, connection), ReasonCode::ClientIdentifierNotValid);
-    world.end();
+fn a_wrong_password_is_refused_and_told() {
+    let mut house = House::new();
+    let (client, answer) = house.try_connect(login("a", "bob", "wrong"));
+    assert_eq!(answer.reason, ReasonCode::BadUserNameOrPassword);
+    assert!(house.is_closed(client));
+    let refused = Event::Refused {
+        peer: "192.0.2.7:51234".parse().unwrap(),
+        listener: "tls".into(),
+        user: "bob".to_owned(),
+        client_id: "a".to_owned(),
+        reason: Refusal::BadPassword,
+    };
+    assert_eq!(house.events, [refused]);
+    house.is_at_rest();
 }
 
-/// [MQTT-3.1.3-6]
 #[test]
-fn nameless_clients_do_not_take_each_other_over() {
-    let mut world = World::new();
-    let (one, other) = (world.join(""), world.join(""));
-    assert!(!world.is_closed(one) && !world.is_closed(other));
-    world.end();
+fn each_refusal_has_its_reason() {
+    for (refusal, reason) in [
+        (Refusal::NoPassword, ReasonCode::BadUserNameOrPassword),
+        (Refusal::NoCredentials, ReasonCode::NotAuthorized),
+        (Refusal::NoCertificate, ReasonCode::NotAuthorized),
+        (Refusal::UnknownCertificate, ReasonCode::NotAuthorized),
+        (Refusal::CertificateMismatch, ReasonCode::NotAuthorized),
+        (Refusal::Busy, ReasonCode::ServerBusy),
+    ] {
+        let mut house = House::new();
+        house.gate = Gate::Waits;
+        let client = house.open();
+        house.send(client, Packet::Connect(Box::new(clean("a"))));
+        house.tell(Input::Verdict { connection: client, verdict: Err(refusal) });
+        let Packet::ConnAck(answer) = house.read(client) else { panic!("no CONNACK") };
+        assert_eq!(answer.reason, reason, "{refusal}");
+        assert!(house.is_closed(client));
+    }
+}
+
+/// [MQTT-3.1.3-7], [MQTT-3.1.3-8]
+#[test]
+fn an_empty_client_id_needs_a_clean_session() {
+    refused(lasting(""), ReasonCode::ClientIdentifierNotValid);
+}
+
+/// MQTT 3.1 asks for one character at least.
+#[test]
+fn an_empty_client_id_is_refused_in_3_1() {
+    let connect = Connect { version: Version::V3_1, ..clean("") };
+    refused(connect, ReasonCode::ClientIdentifierNotValid);
+}
+
+#[test]
+fn a_client_of_3_1_is_let_in() {
+    let mut house = House::new();
+    house.connect_as(Connect { version: Version::V3_1, ..lasting("a") });
+    house.is_at_rest();
+}
+
+/// [MQTT-3.1.3-9]
+#[test]
+fn a_client_id_over_the_limit_is_refused() {
+    let long = "x".repeat(limits::CLIENT_ID_BYTES_MAX + 1);
+    refused(clean(&long), ReasonCode::ClientIdentifierNotValid);
+}
+
+/// [MQTT-3.1.3-6]: nobody can take over a client by guessing its assigned name.
+#[test]
+fn clients_without_an_id_are_each_their_own() {
+    let mut house = House::new();
+    let first = house.connect("");
+    let second = house.connect("");
+    let guess = house.connect("assigned-1");
+    assert!([first, second, guess].into_iter().all(|client| !house.is_closed(client)));
+    assert_eq!(house.broker.statistics().sessions, 3);
+    house.is_at_rest();
 }
 
 /// [MQTT-3.1.2-2]
 #[test]
-fn unknown_protocol_level_is_answered() {
-    let mut world = World::new();
-    let connection = world.open();
+fn version_5_is_refused_for_now() {
+    let connect = Connect { version: Version::V5, ..clean("a") };
+    refused(connect, ReasonCode::UnsupportedProtocolVersion);
+}
+
+/// [MQTT-3.1.2-2]
+#[test]
+fn an_unknown_version_is_answered() {
+    let mut house = House::new();
+    let client = house.open();
     let reason = ReasonCode::UnsupportedProtocolVersion;
-    let error = DecodeError { reason, detail: "level" };
-    world.handle(Input::Malformed { connection, error });
-    assert_eq!(refusal(&mut world, connection), reason);
-    world.end();
+    let error = DecodeError { reason, detail: "unknown protocol level" };
+    house.tell(Input::Malformed { connection: client, error });
+    let Packet::ConnAck(answer) = house.read(client) else { panic!("no CONNACK") };
+    assert_eq!(answer.reason, reason);
+    assert!(house.is_closed(client));
+    house.is_at_rest();
 }
 
-/// [MQTT-3.1.4-2]
+/// [MQTT-4.8.0-1]
 #[test]
-fn newer_connection_takes_the_client_identifier_over() {
-    let mut world = World::new();
-    let older = world.join_kept("a");
-    world.subscribe(older, "t", QoS::AtLeastOnce);
-    let (newer, present) = world.join_as("", connect("a", false));
-    assert!(world.is_closed(older) && present);
-    let source = world.join("source");
-    world.publish(source, publish(QoS::AtMostOnce, 0, "t", "1"));
-    assert_eq!(world.read(newer), ["t=1"]);
-    world.end();
-}
-
-#[test]
-fn nobody_takes_the_session_of_another_user() {
-    let mut world = World::new();
-    let (alice, _) = world.join_as("alice", connect("phone", false));
-    let (_, present) = world.join_as("mallory", connect("phone", false));
-    assert!(!world.is_closed(alice) && !present);
-    world.end();
-}
-
-/// [MQTT-3.1.2-24]
-#[test]
-fn silent_client_is_closed_after_one_and_a_half_keep_alives() {
-    let mut world = World::new();
-    let mut quiet = connect("quiet", true);
-    quiet.keep_alive = Duration::from_secs(10);
-    let (connection, _) = world.join_as("", quiet);
-    world.pass(Duration::from_secs(14));
-    world.send(connection, Packet::PingReq);
-    assert_eq!(world.take_inbox(connection), [Packet::PingResp]);
-    world.pass(Duration::from_secs(14));
-    assert!(!world.is_closed(connection));
-    world.pass(Duration::from_secs(2));
-    assert!(world.is_closed(connection));
-    world.end();
+fn bytes_that_are_no_packet_end_the_connection_unanswered() {
+    for connected in [false, true] {
+        let mut house = House::new();
+        let client = if connected { house.connect("a") } else { house.open() };
+        let error = DecodeError { reason: ReasonCode::MalformedPacket, detail: "bad flags" };
+        house.tell(Input::Malformed { connection: client, error });
+        house.reads_nothing(client);
+        assert!(house.is_closed(client));
+        house.is_at_rest();
+    }
 }
 
 #[test]
-fn zero_keep_alive_means_no_limit() {
-    let mut world = World::new();
-    let connection = world.join("patient");
-    world.pass(Duration::from_secs(100_000));
-    assert!(!world.is_closed(connection));
-    world.end();
-}
-
-/// [MQTT-3.1.2-4], [MQTT-3.1.2-6]
-#[test]
-fn clean_session_forgets_what_was_kept() {
-    let mut world = World::new();
-    let kept = world.join_kept("a");
-    world.subscribe(kept, "t", QoS::AtLeastOnce);
-    world.leave(kept);
-    let (clean, present) = world.join_as("", connect("a", true));
-    assert!(!present);
-    world.leave(clean);
-    let (_, present) = world.join_as("", connect("a", false));
-    assert!(!present, "[MQTT-3.1.2-6]: nothing of the earlier session is left");
-    world.end();
+fn events_of_connections_that_nobody_knows_are_ignored() {
+    let mut house = House::new();
+    let connection = ConnectionId(99);
+    let error = DecodeError { reason: ReasonCode::MalformedPacket, detail: "bad flags" };
+    house.tell(Input::Packet { connection, packet: Packet::PingReq });
+    house.tell(Input::Malformed { connection, error });
+    house.tell(Input::Written { connection, bytes: 64 });
+    house.tell(Input::Verdict { connection, verdict: Ok(Principal::Anonymous) });
+    house.tell(Input::Closed { connection });
+    house.tell(Input::Wake);
+    assert_eq!(house.events, []);
+    house.is_at_rest();
 }
 
 #[test]
-fn session_expires_while_its_client_is_away() {
-    let mut world = World::new();
-    let connection = world.join_kept("a");
-    world.leave(connection);
-    world.pass(Duration::from_secs(3599));
-    let (connection, present) = world.join_as("", connect("a", false));
-    assert!(present);
-    world.pass(Duration::from_secs(4000));
-    world.leave(connection);
-    world.pass(Duration::from_secs(3601));
-    let (_, present) = world.join_as("", connect("a", false));
-    assert!(!present);
-    world.end();
+fn sessions_are_bounded_and_known_clients_still_get_in() {
+    let mut house = House::new();
+    for number in 0..limits::SESSIONS_MAX {
+        come_and_go(&mut house.broker, number);
+    }
+    let (_, answer) = house.try_connect(lasting("one more"));
+    assert_eq!(answer.reason, ReasonCode::ServerUnavailable);
+    let (_, present) = house.connect_as(lasting("client-5"));
+    assert_eq!(present, SessionPresent(true));
 }
 
-#[test]
-fn garbage_ends_only_its_own_connection() {
-    let mut world = World::new();
-    let (bad, good) = (world.join("bad"), world.join("good"));
-    let error = DecodeError { reason: ReasonCode::MalformedPacket, detail: "no packet" };
-    world.handle(Input::Malformed { connection: bad, error });
-    assert!(world.is_closed(bad) && !world.is_closed(good));
-    world.end();
-}
-
-#[test]
-fn shutdown_closes_everyone_and_lets_nobody_in() {
-    let mut world = World::new();
-    let (one, waiting) = (world.join("one"), world.open());
-    world.handle(Input::Shutdown);
-    assert!(world.is_closed(one) && world.is_closed(waiting));
-    let late = world.open();
-    assert!(world.is_closed(late));
-    world.end();
-}
-
-/// [MQTT-3.3.5-2]
-#[test]
-fn forbidden_message_is_acknowledged_dropped_and_told() {
-    let mut world = World::new();
-    let (writer, reader) = (world.join("writer"), world.join("reader"));
-    world.subscribe(reader, "#", QoS::AtMostOnce);
-    world.publish(writer, publish(QoS::AtLeastOnce, 7, "maison/salon/temperature", "99"));
-    assert_eq!(world.take_inbox(writer), [Packet::PubAck(Acknowledgement::success(id(7)))]);
-    assert!(world.read(reader).is_empty());
-    let denied = Denied("only the gateway publishes below its root");
-    let told = |event: &Event| matches!(event, Event::Denied { reason, .. } if *reason == denied);
-    assert!(world.events.iter().any(told), "{:?}", world.events);
-    world.end();
-}
-
-/// The packets of 5.0 are understood, what they promise is not kept yet.
-#[test]
-fn clients_of_5_0_are_told_that_it_is_not_spoken() {
-    let mut world = World::new();
-    let connection = world.open();
-    let five = Connect { version: Version::V5, ..connect("new", true) };
-    world.send(connection, Packet::Connect(Box::new(five)));
-    assert_eq!(refusal(&mut world, connection), ReasonCode::UnsupportedProtocolVersion);
-    world.end();
+/// Leaves a lasting session behind, without checking all others each time.
+fn come_and_go(broker: &mut Broker, number: usize) {
+    let connection = ConnectionId(1_000_000 + u64::try_from(number).unwrap());
+    let peer = Peer {
+        address: "192.0.2.8:1".parse().unwrap(),
+        listener: "tls".into(),
+        policy: Policy::Anonymous,
+        certificate: None,
+    };
+    let packet = Packet::Connect(Box::new(lasting(&format!("client-{number}"))));
+    for input in [
+        Input::Opened { connection, peer },
+        Input::Packet { connection, packet },
+        Input::Verdict { connection, verdict: Ok(Principal::Anonymous) },
+        Input::Closed { connection },
+    ] {
+        broker.handle(Tick::ZERO, input);
+        while broker.poll().is_some() {}
+    }
 }

@@ -1,230 +1,217 @@
-//! Messages from one client to others, at each quality of service.
+//! QoS 1 and 2 to clients: window, acknowledgements, resends, order.
 
-use super::world::*;
-use crate::broker::{Event, Input};
-use crate::limits::{INFLIGHT_TO_CLIENT_MAX, UNWRITTEN_BYTES_MAX};
-use crate::mqtt::QoS::{AtLeastOnce, AtMostOnce, ExactlyOnce};
-use crate::mqtt::*;
+use super::house::{packet_id, success};
+use super::*;
+use crate::limits::INFLIGHT_TO_CLIENT_MAX as WINDOW;
+use crate::mqtt::{Packet, QoS};
 
-const ANSWER: fn(PacketId) -> Acknowledgement = Acknowledgement::success;
-
-/// [MQTT-3.8.4-6]: the lower of what was published and what was granted.
-#[test]
-fn delivered_quality_is_the_lower_of_both() {
-    for (published, granted, expected) in [
-        (AtMostOnce, ExactlyOnce, AtMostOnce),
-        (AtLeastOnce, AtMostOnce, AtMostOnce),
-        (AtLeastOnce, ExactlyOnce, AtLeastOnce),
-        (ExactlyOnce, AtLeastOnce, AtLeastOnce),
-        (ExactlyOnce, ExactlyOnce, ExactlyOnce),
-    ] {
-        let mut world = World::new();
-        let (writer, reader) = (world.join("writer"), world.join("reader"));
-        world.subscribe(reader, "t", granted);
-        world.publish(writer, publish(published, 1, "t", "x"));
-        let messages = world.messages(reader);
-        assert_eq!(messages.len(), 1);
-        assert_eq!(messages[0].delivery.qos(), expected);
-        assert!(!messages[0].dup && !messages[0].retain, "[MQTT-3.3.1-3] [MQTT-3.3.1-9]");
-        world.end();
-    }
+/// A client with a lasting session subscribed to `t`, and a publisher.
+fn pair(house: &mut House) -> (house::Client, house::Client) {
+    let (client, _) = house.connect_as(lasting("a"));
+    house.subscribe(client, "t", QoS::ExactlyOnce);
+    (client, house.connect("publisher"))
 }
 
-/// [MQTT-4.3.3-2]
+/// [MQTT-3.3.5-1], section 4.3: the lower of the two qualities.
 #[test]
-fn resent_qos_2_message_is_routed_once() {
-    let mut world = World::new();
-    let (writer, reader) = (world.join_kept("writer"), world.join("reader"));
-    world.subscribe(reader, "t", AtMostOnce);
-    let mut message = publish(ExactlyOnce, 5, "t", "once");
-    world.publish(writer, message.clone());
-    world.lose(writer);
-    let (writer, present) = world.join_as("", connect("writer", false));
-    assert!(present);
-    message.dup = true;
-    world.publish(writer, message.clone());
-    world.send(writer, Packet::PubRel(ANSWER(id(5))));
-    world.send(writer, Packet::PubRel(ANSWER(id(5))));
-    let expected = [
-        Packet::PubRec(ANSWER(id(5))),
-        Packet::PubComp(ANSWER(id(5))),
-        Packet::PubComp(ANSWER(id(5))),
-    ];
-    assert_eq!(world.take_inbox(writer), expected);
-    assert_eq!(world.read(reader), ["t=once"]);
-    message.dup = false;
-    world.publish(writer, message);
-    assert_eq!(world.read(reader), ["t=once"], "released, the identifier is a new message's");
-    world.end();
+fn delivered_quality_is_the_lower_of_publication_and_subscription() {
+    const ALL: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
+    let mut house = House::new();
+    let client = house.connect("a");
+    let publisher = house.connect("publisher");
+    for (subscribed, number) in ALL.into_iter().zip(0..) {
+        house.subscribe(client, "t", subscribed);
+        for (published, other) in ALL.into_iter().zip(0..) {
+            house.publish(publisher, "t", "1", published);
+            house.hears(client, &format!("t=1 q{}", number.min(other)));
+        }
+    }
+    house.is_at_rest();
+}
+
+/// Section 4.3.3: the whole exchange, one packet at a time.
+#[test]
+fn a_qos_2_delivery_takes_four_packets() {
+    let mut house = House::new();
+    let (client, publisher) = pair(&mut house);
+    house.publish(publisher, "t", "1", QoS::ExactlyOnce);
+    let id = house.gets(client, "t=1 q2");
+    house.send(client, Packet::PubRec(success(id)));
+    house.reads(client, &Packet::PubRel(success(id)));
+    house.send(client, Packet::PubRec(success(id)));
+    house.reads(client, &Packet::PubRel(success(id)));
+    house.send(client, Packet::PubComp(success(id)));
+    house.reads_nothing(client);
+    house.is_at_rest();
 }
 
 #[test]
-fn all_65_535_identifiers_may_be_in_flight_from_one_client() {
-    let mut world = World::new();
-    let (writer, reader) = (world.join("writer"), world.join("reader"));
-    world.subscribe(reader, "t", AtMostOnce);
-    for number in 1..=u16::MAX {
-        world.broker.handle(
-            world.now,
-            Input::Packet {
-                connection: writer,
-                packet: Packet::Publish(publish(ExactlyOnce, number, "t", "x")),
-            },
-        );
-        while world.broker.poll().is_some() {}
-        let written = Input::Written { connection: reader, bytes: 100 };
-        world.broker.handle(world.now, written);
-        while world.broker.poll().is_some() {}
+fn at_most_a_window_is_under_way_and_the_rest_waits_in_order() {
+    let mut house = House::new();
+    let (client, publisher) = pair(&mut house);
+    for number in 0..WINDOW + 5 {
+        house.publish(publisher, "t", &number.to_string(), QoS::AtLeastOnce);
     }
-    assert_eq!(world.broker.sizes().unreleased, 65_535);
-    assert_eq!(world.broker.statistics().messages_dropped, 0);
-    assert_eq!(world.broker.statistics().messages_sent, 65_535);
-    world.end();
+    assert_eq!(house.unread(client), WINDOW);
+    for number in 0..WINDOW + 5 {
+        house.hears(client, &format!("t={number} q1"));
+    }
+    house.reads_nothing(client);
+    house.is_at_rest();
+}
+
+/// [MQTT-2.3.1-4]: a QoS 2 message is under way until PUBCOMP.
+#[test]
+fn a_received_message_still_fills_the_window() {
+    let mut house = House::new();
+    let (client, publisher) = pair(&mut house);
+    for number in 0..=WINDOW {
+        house.publish(publisher, "t", &number.to_string(), QoS::ExactlyOnce);
+    }
+    let first = house.gets(client, "t=0 q2");
+    house.send(client, Packet::PubRec(success(first)));
+    assert_eq!(house.unread(client), WINDOW - 1 + 1, "the rest of the window and a PUBREL");
+    house.send(client, Packet::PubComp(success(first)));
+    assert_eq!(house.unread(client), WINDOW + 1, "and one more message");
+}
+
+/// [MQTT-2.3.1-2], [MQTT-2.3.1-4]
+#[test]
+fn identifiers_under_way_are_different() {
+    let mut house = House::new();
+    let (client, publisher) = pair(&mut house);
+    for _ in 0..WINDOW {
+        house.publish(publisher, "t", "1", QoS::AtLeastOnce);
+    }
+    let mut ids: Vec<_> = (0..WINDOW).map(|_| packet_id(&house.gets_any(client))).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), WINDOW);
+}
+
+#[test]
+fn acknowledgements_that_fit_nothing_are_taken_calmly() {
+    let mut house = House::new();
+    let (client, publisher) = pair(&mut house);
+    house.send(client, Packet::PubAck(success(id(1))));
+    house.send(client, Packet::PubComp(success(id(1))));
+    house.reads_nothing(client);
+    house.send(client, Packet::PubRec(success(id(1))));
+    house.reads(client, &Packet::PubRel(success(id(1))));
+    house.publish(publisher, "t", "1", QoS::AtLeastOnce);
+    let one = house.gets(client, "t=1 q1");
+    house.send(client, Packet::PubRec(success(one)));
+    house.send(client, Packet::PubComp(success(one)));
+    house.reads_nothing(client);
+    house.send(client, Packet::PubAck(success(one)));
+    house.publish(publisher, "t", "2", QoS::ExactlyOnce);
+    let two = house.gets(client, "t=2 q2");
+    house.send(client, Packet::PubAck(success(two)));
+    house.send(client, Packet::PubComp(success(two)));
+    house.take_over(client, two);
+    assert!(!house.is_closed(client));
+    house.is_at_rest();
 }
 
 /// [MQTT-4.4.0-1], [MQTT-3.3.1-1], [MQTT-4.6.0-1]
 #[test]
-fn unacknowledged_messages_come_again_in_order_and_marked() {
-    let mut world = World::new();
-    let (writer, reader) = (world.join("writer"), world.join_kept("reader"));
-    world.subscribe(reader, "#", ExactlyOnce);
-    for (number, qos) in [(1, AtLeastOnce), (2, ExactlyOnce), (3, ExactlyOnce), (4, AtLeastOnce)] {
-        world.publish(writer, publish(qos, number, "t", &number.to_string()));
+fn what_was_not_acknowledged_comes_again_in_order_then_the_queue() {
+    let mut house = House::new();
+    let (client, publisher) = pair(&mut house);
+    house.publish(publisher, "t", "1", QoS::AtLeastOnce);
+    house.publish(publisher, "t", "2", QoS::ExactlyOnce);
+    house.publish(publisher, "t", "3", QoS::AtLeastOnce);
+    let ids =
+        [house.gets(client, "t=1 q1"), house.gets(client, "t=2 q2"), house.gets(client, "t=3 q1")];
+    house.cut(client);
+    house.publish(publisher, "t", "4", QoS::AtLeastOnce);
+    let (client, _) = house.connect_as(lasting("a"));
+    assert_eq!(house.gets(client, "t=1 q1 dup"), ids[0], "under its identifier");
+    assert_eq!(house.gets(client, "t=2 q2 dup"), ids[1]);
+    assert_eq!(house.gets(client, "t=3 q1 dup"), ids[2]);
+    house.hears(client, "t=4 q1");
+    house.send(client, Packet::PubAck(success(ids[0])));
+    house.take_over(client, ids[1]);
+    house.send(client, Packet::PubAck(success(ids[2])));
+    house.is_at_rest();
+}
+
+/// [MQTT-4.4.0-1], [MQTT-4.6.0-4]
+#[test]
+fn releases_come_again_in_order_before_messages() {
+    let mut house = House::new();
+    let (client, publisher) = pair(&mut house);
+    for payload in ["1", "2", "3"] {
+        house.publish(publisher, "t", payload, QoS::ExactlyOnce);
     }
-    let first = world.messages(reader);
-    let ids: Vec<PacketId> = first
-        .iter()
-        .map(|publish| match publish.delivery {
-            Delivery::AtLeastOnce(id) | Delivery::ExactlyOnce(id) => id,
-            Delivery::AtMostOnce => panic!(),
-        })
-        .collect();
-    world.send(reader, Packet::PubAck(ANSWER(ids[0])));
-    world.send(reader, Packet::PubRec(ANSWER(ids[2])));
-    world.lose(reader);
-    let (reader, _) = world.join_as("", connect("reader", false));
-    let again = world.take_inbox(reader);
-    let [Packet::Publish(second), Packet::PubRel(third), Packet::Publish(fourth)] = &again[..]
-    else {
-        panic!("{again:?}")
-    };
-    assert!(second.dup && fourth.dup);
-    assert_eq!(second.delivery, Delivery::ExactlyOnce(ids[1]));
-    assert_eq!(third.packet_id, ids[2]);
-    assert_eq!(fourth.delivery, Delivery::AtLeastOnce(ids[3]));
-    for packet in &again {
-        world.answer(reader, packet);
+    let one = house.gets(client, "t=1 q2");
+    let two = house.gets(client, "t=2 q2");
+    let three = house.gets(client, "t=3 q2");
+    for id in [two, one] {
+        house.send(client, Packet::PubRec(success(id)));
+        house.reads(client, &Packet::PubRel(success(id)));
     }
-    assert!(world.read(reader).is_empty());
-    assert_eq!(world.broker.sizes().in_flight, 0);
-    world.end();
+    house.cut(client);
+    let (client, _) = house.connect_as(lasting("a"));
+    house.reads(client, &Packet::PubRel(success(two)));
+    house.reads(client, &Packet::PubRel(success(one)));
+    assert_eq!(house.gets(client, "t=3 q2 dup"), three);
+    house.send(client, Packet::PubComp(success(one)));
+    house.send(client, Packet::PubComp(success(two)));
+    house.take_over(client, three);
+    house.is_at_rest();
 }
 
+/// [MQTT-3.1.2-6]: a clean session owes nobody anything.
 #[test]
-fn window_is_bounded_and_the_queue_follows_in_order() {
-    let mut world = World::new();
-    let (writer, reader) = (world.join("writer"), world.join("reader"));
-    world.subscribe(reader, "t", AtLeastOnce);
-    for number in 1..=60 {
-        world.publish(writer, publish(AtLeastOnce, number, "t", &number.to_string()));
+fn a_clean_start_forgets_what_was_under_way() {
+    let mut house = House::new();
+    let (client, publisher) = pair(&mut house);
+    house.publish(publisher, "t", "1", QoS::ExactlyOnce);
+    house.gets(client, "t=1 q2");
+    house.cut(client);
+    let client = house.connect("a");
+    house.reads_nothing(client);
+    house.is_at_rest();
+}
+
+/// [MQTT-4.6.0-5], [MQTT-4.6.0-6]: the order of one publisher holds through window, queue and
+/// two connections.
+#[test]
+fn order_holds_through_queue_and_reconnect() {
+    let mut house = House::new();
+    let (client, publisher) = pair(&mut house);
+    for number in 0..30 {
+        house.publish(publisher, "t", &number.to_string(), QoS::AtLeastOnce);
     }
-    assert_eq!(world.broker.sizes().in_flight, INFLIGHT_TO_CLIENT_MAX);
-    assert_eq!(world.broker.sizes().queued, 60 - INFLIGHT_TO_CLIENT_MAX);
-    let expected: Vec<String> = (1..=60).map(|number| format!("t={number}")).collect();
-    assert_eq!(world.read(reader), expected);
-    world.end();
-}
-
-#[test]
-fn messages_wait_for_an_absent_client() {
-    let mut world = World::new();
-    let (writer, reader) = (world.join("writer"), world.join_kept("reader"));
-    world.subscribe(reader, "t", ExactlyOnce);
-    world.leave(reader);
-    world.publish(writer, publish(AtMostOnce, 0, "t", "lost: quality 0"));
-    world.publish(writer, publish(AtLeastOnce, 1, "t", "one"));
-    world.publish(writer, publish(ExactlyOnce, 2, "t", "two"));
-    let (reader, _) = world.join_as("", connect("reader", false));
-    assert_eq!(world.read(reader), ["t=one", "t=two"]);
-    world.end();
-}
-
-#[test]
-fn full_queue_drops_its_oldest_counts_and_tells() {
-    let mut world = World::new();
-    let (writer, reader) = (world.join("writer"), world.join_kept("reader"));
-    world.subscribe(reader, "t", AtLeastOnce);
-    world.leave(reader);
-    for number in 1..=103 {
-        world.publish(writer, publish(AtLeastOnce, number, "t", &number.to_string()));
+    for number in 0..5 {
+        house.hears(client, &format!("t={number} q1"));
     }
-    assert_eq!(world.broker.statistics().messages_dropped, 3);
-    let (reader, _) = world.join_as("", connect("reader", false));
-    let read = world.read(reader);
-    assert_eq!((read.len(), &*read[0]), (100, "t=4"));
-    let told = |event: &Event| match event {
-        Event::QueueDropped { messages, .. } => *messages,
-        _ => 0,
-    };
-    assert_eq!(world.events.iter().map(told).sum::<u64>(), 3);
-    world.end();
-}
-
-#[test]
-fn queue_is_bounded_by_bytes_too() {
-    let mut world = World::new();
-    let (writer, reader) = (world.join("writer"), world.join_kept("reader"));
-    world.subscribe(reader, "t", AtLeastOnce);
-    world.leave(reader);
-    for number in 1..=5 {
-        world.publish(writer, publish(AtLeastOnce, number, "t", &"x".repeat(30_000)));
+    for number in 5..25 {
+        house.gets(client, &format!("t={number} q1"));
     }
-    assert_eq!(world.broker.sizes().queued, 3);
-    assert_eq!(world.broker.statistics().messages_dropped, 2);
-    world.end();
-}
-
-#[test]
-fn slow_reader_costs_bounded_memory_and_delays_nobody() {
-    let mut world = World::new();
-    let (writer, slow) = (world.join("writer"), world.join("slow"));
-    world.subscribe(slow, "#", AtMostOnce);
-    world.network_is_fast = false;
-    for _ in 0..1000 {
-        world.publish(writer, publish(AtMostOnce, 0, "t", &"x".repeat(2000)));
+    house.cut(client);
+    for number in 30..40 {
+        house.publish(publisher, "t", &number.to_string(), QoS::AtLeastOnce);
     }
-    let sent = world.messages(slow);
-    let bytes: usize = sent.iter().map(|publish| publish.message.payload.len()).sum();
-    assert!(bytes <= UNWRITTEN_BYTES_MAX, "{bytes}");
-    assert!(world.broker.sizes().queued <= 100);
-    assert!(world.broker.statistics().messages_dropped > 0);
-    world.network_is_fast = true;
-    let bytes = sent.into_iter().map(|publish| Packet::Publish(publish).weight()).sum();
-    world.handle(Input::Written { connection: slow, bytes });
-    assert!(!world.messages(slow).is_empty(), "what had waited follows");
-    assert_eq!(world.broker.sizes().queued, 0);
-    world.end();
+    let (client, _) = house.connect_as(lasting("a"));
+    for number in 40..50 {
+        house.publish(publisher, "t", &number.to_string(), QoS::AtLeastOnce);
+    }
+    for number in 5..50 {
+        let dup = if number < 25 { " dup" } else { "" };
+        house.hears(client, &format!("t={number} q1{dup}"));
+    }
+    house.is_at_rest();
 }
 
+/// A client hears itself in 3.1.1.
 #[test]
-fn answers_to_unknown_identifiers_disturb_nothing() {
-    let mut world = World::new();
-    let client = world.join("client");
-    world.send(client, Packet::PubAck(ANSWER(id(9))));
-    world.send(client, Packet::PubComp(ANSWER(id(9))));
-    world.send(client, Packet::PubRec(ANSWER(id(9))));
-    world.send(client, Packet::PubRel(ANSWER(id(9))));
-    let expected = [Packet::PubRel(ANSWER(id(9))), Packet::PubComp(ANSWER(id(9)))];
-    assert_eq!(world.take_inbox(client), expected);
-    world.end();
-}
-
-#[test]
-fn topics_of_any_language_are_routed() {
-    let mut world = World::new();
-    let (writer, reader) = (world.join("écrivain"), world.join("lecteur"));
-    world.subscribe(reader, "étage/+", AtMostOnce);
-    world.publish(writer, publish(AtMostOnce, 0, "étage/chambre d'été", "21.4"));
-    assert_eq!(world.read(reader), ["étage/chambre d'été=21.4"]);
-    world.end();
+fn a_client_gets_its_own_messages() {
+    let mut house = House::new();
+    let client = house.connect("a");
+    house.subscribe(client, "t", QoS::AtMostOnce);
+    house.send(client, Packet::Publish(house::publish("t", "1", QoS::AtMostOnce)));
+    house.hears(client, "t=1 q0");
+    house.is_at_rest();
 }

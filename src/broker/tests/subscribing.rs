@@ -1,149 +1,155 @@
-//! SUBSCRIBE and UNSUBSCRIBE, and the filter tree against a naive matcher.
+//! SUBSCRIBE and UNSUBSCRIBE.
 
-use proptest::prelude::*;
+use super::super::Input;
+use super::*;
+use crate::limits;
+use crate::mqtt::{QoS, ReasonCode};
 
-use super::world::*;
-use crate::broker::session::{Client, Lifetime, SessionIndex, SessionKey, Sessions};
-use crate::broker::subscriptions::Subscriptions;
-use crate::limits::SUBSCRIPTIONS_PER_SESSION_MAX;
-use crate::mqtt::QoS::{AtLeastOnce, AtMostOnce, ExactlyOnce};
-use crate::mqtt::*;
-
-/// [MQTT-3.8.4-5]
+/// [MQTT-3.8.4-1], [MQTT-3.8.4-4], [MQTT-3.8.4-5], [MQTT-3.9.3-1]
 #[test]
 fn each_filter_is_answered_in_order() {
-    let mut world = World::new();
-    let client = world.join("client");
-    let filters = [("a", ExactlyOnce), ("b/#", AtMostOnce), ("+", AtLeastOnce)];
-    let answer = world.try_subscribe(client, &filters);
-    assert_eq!(answer, [ReasonCode::GrantedQoS2, ReasonCode::Success, ReasonCode::GrantedQoS1]);
-    world.end();
-}
-
-#[test]
-fn overlapping_subscriptions_deliver_one_copy_at_the_highest_quality() {
-    let mut world = World::new();
-    let (writer, reader) = (world.join("writer"), world.join("reader"));
-    world.subscribe(reader, "a/#", AtMostOnce);
-    world.subscribe(reader, "a/+", ExactlyOnce);
-    world.subscribe(reader, "a/b", AtLeastOnce);
-    world.publish(writer, publish(ExactlyOnce, 1, "a/b", "x"));
-    let messages = world.messages(reader);
-    assert_eq!(messages.len(), 1);
-    assert_eq!(messages[0].delivery.qos(), ExactlyOnce);
-    world.end();
+    let mut house = House::new();
+    let client = house.connect("a");
+    let reasons = house.subscribe_all(
+        client,
+        &[("c", QoS::ExactlyOnce), ("a", QoS::AtMostOnce), ("b", QoS::AtLeastOnce)],
+    );
+    let (zero, one, two) = (ReasonCode::Success, ReasonCode::GrantedQoS1, ReasonCode::GrantedQoS2);
+    assert_eq!(reasons, [two, zero, one]);
+    house.is_at_rest();
 }
 
 /// [MQTT-3.8.4-3]
 #[test]
-fn identical_filter_replaces_the_earlier_one() {
-    let mut world = World::new();
-    let (writer, reader) = (world.join("writer"), world.join("reader"));
-    world.subscribe(reader, "a", ExactlyOnce);
-    world.subscribe(reader, "a", AtMostOnce);
-    world.publish(writer, publish(ExactlyOnce, 1, "a", "x"));
-    assert_eq!(world.messages(reader)[0].delivery, Delivery::AtMostOnce);
-    assert_eq!(world.broker.sizes().subscriptions, 1);
-    world.end();
+fn an_identical_filter_replaces_the_subscription() {
+    let mut house = House::new();
+    let client = house.connect("a");
+    house.subscribe(client, "t/+", QoS::ExactlyOnce);
+    house.subscribe(client, "t/+", QoS::AtMostOnce);
+    house.reading(message("t/x", "1"), QoS::ExactlyOnce, false);
+    house.hears(client, "t/x=1 q0");
+    assert_eq!(house.broker.statistics().subscriptions, 1);
+    house.is_at_rest();
 }
 
-/// [MQTT-3.10.4-1], [MQTT-3.10.4-4], [MQTT-3.10.4-5]
+/// [MQTT-3.3.5-1]
 #[test]
-fn unsubscribe_stops_delivery_and_is_always_answered() {
-    let mut world = World::new();
-    let (writer, reader) = (world.join("writer"), world.join("reader"));
-    world.subscribe(reader, "a/+", AtMostOnce);
-    let filters = vec![TopicFilter::new("a/+").unwrap(), TopicFilter::new("never").unwrap()];
-    let (packet_id, user_properties) = (id(3), Vec::new());
-    world.send(reader, Packet::Unsubscribe(Unsubscribe { packet_id, filters, user_properties }));
-    let inbox = world.take_inbox(reader);
-    let [Packet::UnsubAck(answer)] = &inbox[..] else { panic!("{inbox:?}") };
-    assert_eq!(answer.packet_id, id(3));
-    world.publish(writer, publish(AtMostOnce, 0, "a/b", "x"));
-    assert!(world.read(reader).is_empty());
-    world.end();
+fn overlapping_subscriptions_give_one_copy_at_the_highest_quality() {
+    let mut house = House::new();
+    let client = house.connect("a");
+    let other = house.connect("b");
+    for (filter, qos) in
+        [("#", QoS::AtMostOnce), ("t/+", QoS::ExactlyOnce), ("t/x", QoS::AtLeastOnce)]
+    {
+        house.subscribe(client, filter, qos);
+        house.subscribe(other, filter, QoS::AtMostOnce);
+    }
+    house.reading(message("t/x", "1"), QoS::ExactlyOnce, false);
+    house.hears(client, "t/x=1 q2");
+    house.hears(other, "t/x=1 q0");
+    house.is_at_rest();
+}
+
+/// [MQTT-3.10.4-1], [MQTT-3.10.4-2], [MQTT-3.10.4-4], [MQTT-3.10.4-5]
+#[test]
+fn unsubscribe_removes_exactly_the_named_filter() {
+    let mut house = House::new();
+    let client = house.connect("a");
+    for filter in ["t/x", "t/+", "u"] {
+        house.subscribe(client, filter, QoS::AtMostOnce);
+    }
+    house.unsubscribe(client, "t/#");
+    house.unsubscribe(client, "t/+");
+    house.unsubscribe(client, "t/+");
+    house.reading(message("t/y", "1"), QoS::AtMostOnce, false);
+    house.reads_nothing(client);
+    house.reading(message("t/x", "1"), QoS::AtMostOnce, false);
+    house.hears(client, "t/x=1 q0");
+    assert_eq!(house.broker.statistics().subscriptions, 2);
+    house.is_at_rest();
+}
+
+/// [MQTT-3.10.4-3]: a delivery that has begun is completed.
+#[test]
+fn unsubscribe_leaves_deliveries_that_have_begun() {
+    let mut house = House::new();
+    let client = house.connect("a");
+    house.subscribe(client, "t", QoS::ExactlyOnce);
+    house.reading(message("t", "1"), QoS::ExactlyOnce, false);
+    let id = house.gets(client, "t=1 q2");
+    house.unsubscribe(client, "t");
+    house.take_over(client, id);
+    house.is_at_rest();
+}
+
+/// [MQTT-4.7.1-1], [MQTT-4.7.1-2], [MQTT-4.7.1-3]
+#[test]
+fn wildcards_match_levels() {
+    #[track_caller]
+    fn check(filter: &str, topic: &str, expected: bool) {
+        let mut house = House::new();
+        let client = house.connect("a");
+        house.subscribe(client, filter, QoS::AtMostOnce);
+        house.tell(Input::Publish {
+            message: message(topic, "1"),
+            qos: QoS::AtMostOnce,
+            retention: Retention::None,
+        });
+        assert_eq!(house.unread(client) == 1, expected, "{filter} and {topic}");
+    }
+    check("sport/tennis/player1/#", "sport/tennis/player1", true);
+    check("sport/tennis/player1/#", "sport/tennis/player1/score/wimbledon", true);
+    check("sport/#", "sports", false);
+    check("#", "sport", true);
+    check("#", "/", true);
+    check("sport/tennis/+", "sport/tennis/player1", true);
+    check("sport/tennis/+", "sport/tennis/player1/ranking", false);
+    check("sport/+", "sport", false);
+    check("sport/+", "sport/", true);
+    check("+/+", "/finance", true);
+    check("/+", "/finance", true);
+    check("+", "/finance", false);
+    check("a//b", "a//b", true);
+    check("a/+/b", "a//b", true);
+    check("a/b", "A/b", false);
+    check("#", "$SYS/x", false);
+    check("+/x", "$SYS/x", false);
+    check("$SYS/#", "$SYS", true);
+    check("$SYS/+", "$SYS/x", true);
 }
 
 #[test]
 fn a_session_holds_a_bounded_number_of_filters() {
-    let mut world = World::new();
-    let client = world.join("greedy");
-    let names: Vec<String> = (0..=SUBSCRIPTIONS_PER_SESSION_MAX).map(|n| n.to_string()).collect();
-    let filters: Vec<(&str, QoS)> = names.iter().map(|name| (&**name, AtMostOnce)).collect();
-    let answer = world.try_subscribe(client, &filters);
-    assert_eq!(answer.iter().filter(|reason| reason.is_failure()).count(), 1);
-    assert_eq!(answer.last(), Some(&ReasonCode::QuotaExceeded));
-    world.end();
+    let mut house = House::new();
+    let client = house.connect("a");
+    let names: Vec<_> =
+        (0..=limits::SUBSCRIPTIONS_PER_SESSION_MAX).map(|number| number.to_string()).collect();
+    let filters: Vec<_> = names.iter().map(|name| (name.as_str(), QoS::AtMostOnce)).collect();
+    let reasons = house.subscribe_all(client, &filters);
+    let (last, others) = reasons.split_last().unwrap();
+    assert_eq!(*last, ReasonCode::QuotaExceeded);
+    assert!(others.iter().all(|&reason| reason == ReasonCode::Success));
+    assert_eq!(house.subscribe_all(client, &filters[..1]), [ReasonCode::Success], "a known one");
+    house.unsubscribe(client, "17");
+    assert_eq!(house.subscribe_all(client, &[filters[10_000]]), [ReasonCode::Success]);
+    house.pass(std::time::Duration::from_secs(1));
+    house.is_at_rest();
 }
 
-/// [MQTT-4.7.2-1]
 #[test]
-fn wildcards_do_not_see_dollar_topics() {
-    let mut world = World::new();
-    let reader = world.join("reader");
-    world.subscribe(reader, "#", AtMostOnce);
-    world.subscribe(reader, "+/a", AtMostOnce);
-    world.subscribe(reader, "$SYS/#", AtLeastOnce);
-    let (message, qos) = (message("$SYS/a", "x"), ExactlyOnce);
-    world.handle(crate::broker::Input::Publish {
-        message,
-        qos,
-        retention: crate::broker::Retention::None,
-    });
-    let messages = world.messages(reader);
-    assert_eq!(messages.len(), 1);
-    assert_eq!(messages[0].delivery.qos(), AtLeastOnce);
-    world.end();
-}
-
-fn indices(count: u64) -> Vec<SessionIndex> {
-    let mut sessions = Sessions::default();
-    let create = |number: u64| {
-        let client = Client::Assigned(crate::access::ConnectionId(number));
-        let key = SessionKey { user: String::new(), client };
-        let id = crate::access::ConnectionId(number);
-        sessions.attach(key, Lifetime::Connection, id, crate::access::Principal::Anonymous).0
-    };
-    (0..count).map(create).collect()
-}
-
-proptest! {
-    #[test]
-    fn filter_tree_agrees_with_a_naive_matcher(
-        steps in proptest::collection::vec(
-            ("(\\+|a|b|\\$c|)(/(\\+|a|b|)){0,3}(/#)?", 0_usize..5, 0_u8..3, any::<bool>()), 1..60),
-        topics in proptest::collection::vec("(a|b|\\$c|)(/(a|b|)){0,4}", 1..20),
-    ) {
-        let sessions = indices(5);
-        let (mut tree, mut list) = (Subscriptions::default(), Vec::new());
-        for (filter, session, qos, add) in steps {
-            let Ok(filter) = TopicFilter::new(filter) else { continue };
-            let session = sessions[session];
-            let qos = [AtMostOnce, AtLeastOnce, ExactlyOnce][usize::from(qos)];
-            list.retain(|(other, place, _)| (other, *place) != (&filter, session));
-            if add {
-                tree.insert(&filter, session, qos);
-                list.push((filter, session, qos));
-            } else {
-                tree.remove(&filter, session);
-            }
-        }
-        prop_assert_eq!(tree.len(), list.len());
-        let mut found = Vec::new();
-        for topic in topics {
-            let Ok(topic) = TopicName::new(topic) else { continue };
-            tree.matches(&topic, &mut found);
-            let expected: Vec<_> = sessions.iter().filter_map(|session| {
-                let mine = list.iter().filter(|(filter, other, _)| {
-                    other == session && filter.matches(&topic)
-                });
-                mine.map(|(_, _, qos)| *qos).max().map(|qos| (*session, qos))
-            }).collect();
-            prop_assert_eq!(&found, &expected);
-        }
-        for (filter, session, _) in &list {
-            tree.remove(filter, *session);
-        }
-        prop_assert_eq!(tree.len(), 0);
+fn a_sessions_filters_have_a_bounded_size() {
+    let mut house = House::new();
+    let client = house.connect("a");
+    let long = |number: usize| format!("{number}/{}", "x".repeat(60_000));
+    let names: Vec<_> = (0..200).map(long).collect();
+    let filters: Vec<_> = names.iter().map(|name| (name.as_str(), QoS::AtMostOnce)).collect();
+    let reasons = house.subscribe_all(client, &filters);
+    let granted = reasons.iter().filter(|&&reason| reason == ReasonCode::Success).count();
+    assert!((100..150).contains(&granted), "{granted}");
+    assert_eq!(reasons.last(), Some(&ReasonCode::QuotaExceeded));
+    for name in &names {
+        house.unsubscribe(client, name);
     }
+    house.subscribe(client, &names[199], QoS::AtMostOnce);
+    house.is_at_rest();
 }

@@ -1,84 +1,145 @@
-//! Wills: published when a client goes without a word (section 3.1.2.5).
+//! Wills (section 3.1.2.5).
 
 use std::time::Duration;
 
-use super::world::*;
-use crate::broker::Input;
-use crate::mqtt::QoS::AtLeastOnce;
-use crate::mqtt::*;
+use super::super::Input;
+use super::*;
+use crate::access::Rights;
+use crate::mqtt::{Connect, DecodeError, Packet, QoS, ReasonCode};
 
-fn with_will(client_id: &str, topic: &str, retain: bool) -> Connect {
-    let properties = WillProperties::default();
-    let will = Will { message: message(topic, "gone"), qos: AtLeastOnce, retain, properties };
-    Connect { will: Some(will), keep_alive: Duration::from_secs(10), ..connect(client_id, true) }
+fn with_will(client_id: &str) -> Connect {
+    let keep_alive = Duration::from_secs(10);
+    Connect { will: Some(will("gone", "1", QoS::AtLeastOnce)), keep_alive, ..clean(client_id) }
 }
 
-/// [MQTT-3.1.2-8]
-#[test]
-fn will_of_a_lost_client_is_published() {
-    let mut world = World::new();
-    let reader = world.join("reader");
-    world.subscribe(reader, "will/+", AtLeastOnce);
-    let (lost, _) = world.join_as("", with_will("lost", "will/lost", false));
-    world.lose(lost);
-    assert_eq!(world.read(reader), ["will/lost=gone"]);
-    let (silent, _) = world.join_as("", with_will("silent", "will/silent", false));
-    world.pass(Duration::from_secs(16));
-    assert!(world.is_closed(silent));
-    assert_eq!(world.read(reader), ["will/silent=gone"]);
-    let (rude, _) = world.join_as("", with_will("rude", "will/rude", false));
-    world.send(rude, Packet::PingResp);
-    assert_eq!(world.read(reader), ["will/rude=gone"]);
-    world.join_as("", with_will("twice", "will/twice", false));
-    world.join("twice");
-    assert_eq!(world.read(reader), ["will/twice=gone"]);
-    world.end();
+/// Lets a client with a will end in some way; whether the will was published.
+fn is_spoken_after(end: impl FnOnce(&mut House, house::Client)) -> bool {
+    let mut house = House::new();
+    let listener = house.connect("listener");
+    house.subscribe(listener, "gone", QoS::ExactlyOnce);
+    let (client, _) = house.connect_as(with_will("a"));
+    end(&mut house, client);
+    assert!(house.is_closed(client));
+    let spoken = house.unread(listener) > 0;
+    if spoken {
+        house.hears(listener, "gone=1 q1");
+    }
+    house.reads_nothing(listener);
+    house.broker.assert_idle();
+    spoken
 }
 
-/// [MQTT-3.1.2-10], [MQTT-3.14.4-3]
+/// [MQTT-3.14.4-3], [MQTT-3.1.2-10]
 #[test]
-fn will_is_forgotten_after_a_farewell() {
-    let mut world = World::new();
-    let reader = world.join("reader");
-    world.subscribe(reader, "#", AtLeastOnce);
-    let (polite, _) = world.join_as("", with_will("polite", "will/polite", true));
-    world.leave(polite);
-    assert!(world.read(reader).is_empty());
-    world.end();
+fn a_disconnect_withdraws_the_will() {
+    assert!(!is_spoken_after(House::disconnect));
 }
 
-/// [MQTT-3.1.2-17]
+/// [MQTT-3.1.2-8]: a network failure.
 #[test]
-fn will_is_retained_if_it_says_so() {
-    let mut world = World::new();
-    let (lost, _) = world.join_as("", with_will("lost", "will/lost", true));
-    world.lose(lost);
-    let reader = world.join("reader");
-    world.subscribe(reader, "will/#", AtLeastOnce);
-    let messages = world.messages(reader);
-    assert!(messages[0].retain);
-    world.end();
+fn a_lost_connection_publishes_the_will_once() {
+    assert!(is_spoken_after(House::cut));
+}
+
+/// [MQTT-3.1.2-8]: the keep alive.
+#[test]
+fn a_silent_clients_will_is_published() {
+    assert!(is_spoken_after(|house, _| house.pass(Duration::from_secs(15))));
+}
+
+/// [MQTT-3.1.2-8]: a protocol error.
+#[test]
+fn a_violators_will_is_published() {
+    assert!(is_spoken_after(|house, client| house.send(client, Packet::PingResp)));
+}
+
+/// [MQTT-3.1.2-8]: a protocol error.
+#[test]
+fn a_will_is_published_when_bytes_are_no_packet() {
+    assert!(is_spoken_after(|house, client| {
+        let error = DecodeError { reason: ReasonCode::MalformedPacket, detail: "bad flags" };
+        house.tell(Input::Malformed { connection: client, error });
+    }));
+}
+
+/// [MQTT-3.1.2-8], [MQTT-3.1.4-2]
+#[test]
+fn a_will_is_published_at_a_take_over() {
+    assert!(is_spoken_after(|house, _| {
+        house.connect("a");
+    }));
 }
 
 #[test]
-fn will_where_its_client_may_not_publish_is_refused_at_connect() {
-    let mut world = World::new();
-    let connection = world.open();
-    let connect = with_will("sly", "maison/salon/temperature", true);
-    world.send(connection, Packet::Connect(Box::new(connect)));
-    world.verdict(connection, Ok(crate::access::Principal::Anonymous));
-    let inbox = world.take_inbox(connection);
-    let [Packet::ConnAck(answer)] = &inbox[..] else { panic!("{inbox:?}") };
+fn a_will_is_published_when_the_process_does_not_end_but_not_when_it_does() {
+    assert!(!is_spoken_after(|house, _| {
+        let listener = house.connect_as(lasting("keeper")).0;
+        house.subscribe(listener, "gone", QoS::AtLeastOnce);
+        house.tell(Input::Shutdown);
+    }));
+}
+
+/// [MQTT-3.1.2-10]: the will is of one connection.
+#[test]
+fn a_will_does_not_outlive_its_connection() {
+    let mut house = House::new();
+    let listener = house.connect("listener");
+    house.subscribe(listener, "gone", QoS::AtMostOnce);
+    let (client, _) = house.connect_as(Connect { clean_start: false, ..with_will("a") });
+    house.disconnect(client);
+    let (client, _) = house.connect_as(lasting("a"));
+    house.cut(client);
+    house.reads_nothing(listener);
+    house.is_at_rest();
+}
+
+/// A session that outlives the connection gets its own will.
+#[test]
+fn an_absent_client_is_told_its_own_will() {
+    let mut house = House::new();
+    let connect = Connect { clean_start: false, ..with_will("a") };
+    let (client, _) = house.connect_as(connect.clone());
+    house.subscribe(client, "gone", QoS::AtLeastOnce);
+    house.cut(client);
+    let (client, _) = house.connect_as(connect);
+    house.hears(client, "gone=1 q1");
+    house.is_at_rest();
+}
+
+#[test]
+fn a_will_on_a_forbidden_topic_is_refused_at_connect() {
+    let mut house = House::new();
+    let will = Some(will("maison/salon/temperature", "99", QoS::AtLeastOnce));
+    let (client, answer) = house.try_connect(Connect { will, ..clean("a") });
     assert_eq!(answer.reason, ReasonCode::NotAuthorized);
-    assert!(world.is_closed(connection));
-    world.end();
+    assert!(house.is_closed(client));
+    assert_eq!(house.broker.statistics().traffic.denied, 1);
+    assert_eq!(house.events.len(), 1);
+    house.is_at_rest();
 }
 
+/// Rules may have changed since the client came.
 #[test]
-fn no_will_is_published_at_shutdown() {
-    let mut world = World::new();
-    world.join_as("", with_will("client", "will/client", true));
-    world.handle(Input::Shutdown);
-    assert_eq!(world.broker.sizes().retained, 0);
-    world.end();
+fn a_will_is_published_under_the_rules_of_its_moment() {
+    let mut house = House::new();
+    let listener = house.connect("listener");
+    house.subscribe(listener, "gone", QoS::AtMostOnce);
+    let (client, _) = house.connect_as(with_will("a"));
+    house.broker.settings.rights = Rights::new("gone");
+    house.cut(client);
+    house.reads_nothing(listener);
+    assert_eq!(house.broker.statistics().traffic.denied, 1);
+    house.is_at_rest();
+}
+
+/// A refused client was never there.
+#[test]
+fn a_refused_clients_will_is_not_published() {
+    let mut house = House::new();
+    let listener = house.connect("listener");
+    house.subscribe(listener, "gone", QoS::AtMostOnce);
+    let (_, answer) = house.try_connect(Connect { clean_start: false, ..with_will("") });
+    assert_eq!(answer.reason, ReasonCode::ClientIdentifierNotValid);
+    house.reads_nothing(listener);
+    house.is_at_rest();
 }
