@@ -61,7 +61,7 @@ fn connack(reason: ReasonCode) -> Packet {
     Packet::ConnAck(Box::new(ConnectAcknowledgement { session_present: true, reason, properties }))
 }
 
-/// Table 3.1 of 3.1.1; [MQTT-3.2.2-4] of it: no session is present with a refusal.
+/// 3.2.2.3 of 3.1.1; [MQTT-3.2.2-4] of it: no session is present with a refusal.
 #[test]
 fn refusals_are_return_codes_before_5_0() {
     let v3 = Version::V3_1_1;
