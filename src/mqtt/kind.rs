@@ -161,7 +161,7 @@ impl From<&Packet> for PacketKind {
 mod tests {
     use super::PacketKind;
 
-    /// Table 2-1 and 2-2.
+    /// 2.1.2 and 2.1.3.
     #[test]
     fn first_bytes_name_their_kind() {
         assert_eq!(PacketKind::from_first_byte(0x0F), None);

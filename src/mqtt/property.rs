@@ -1,4 +1,4 @@
-//! Identifiers of the properties of MQTT 5.0 (table 2-4).
+//! Identifiers of the properties of MQTT 5.0 (section 2.2.2.2).
 
 macro_rules! property_ids {
     ($($name:ident = $code:literal,)*) => {

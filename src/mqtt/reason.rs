@@ -85,8 +85,8 @@ impl ReasonCode {
         self.code() >= 0x80
     }
 
-    /// The return code of a 3.1.1 CONNACK (its table 3.1). `None` where none applies: the server
-    /// then closes without a CONNACK ([MQTT-3.2.2-6]).
+    /// The return code of a 3.1.1 CONNACK (its section 3.2.2.3). `None` where none applies: the
+    /// server then closes without a CONNACK ([MQTT-3.2.2-6] of 3.1.1).
     pub const fn return_code(self) -> Option<u8> {
         match self {
             Self::Success => Some(0),

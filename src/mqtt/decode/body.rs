@@ -136,7 +136,7 @@ mod tests {
         assert_eq!(VariableInteger::parse(less), Ok(None));
     }
 
-    /// Table 1-1 and [MQTT-1.5.5-1].
+    /// 1.5.5 and [MQTT-1.5.5-1].
     #[test]
     fn variable_byte_integers_have_seven_bits_a_byte() {
         check(&[0x00], 0, true);

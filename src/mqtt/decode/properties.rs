@@ -30,7 +30,9 @@ impl Section {
     pub(super) fn read(body: &mut Body) -> Result<Self, DecodeError> {
         let length = body.variable_integer()?;
         let length = usize::try_from(length).map_err(|_| DecodeError::TRUNCATED)?;
-        Ok(Self { body: Body::new(body.take(length)?), seen: 0 })
+        // Most sections are empty, and no slice is cheaper than an empty one.
+        let section = if length == 0 { Bytes::new() } else { body.take(length)? };
+        Ok(Self { body: Body::new(section), seen: 0 })
     }
 
     /// As [`Section::read`], for packets that may end before their properties.

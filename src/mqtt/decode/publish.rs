@@ -53,7 +53,8 @@ fn alias_invalid(detail: &'static str) -> DecodeError {
 /// What 5.0 has between packet identifier and payload.
 #[derive(Default)]
 struct Properties {
-    of_message: MessageProperties,
+    /// Absent until one is met: most messages have none, and this is the busiest path there is.
+    of_message: Option<MessageProperties>,
     alias: Option<u16>,
     subscription_ids: Vec<u32>,
 }
@@ -87,7 +88,8 @@ pub(super) fn read(
         ));
     }
     let topic = aliases.resolve(topic, alias)?;
-    let message = Message { topic, payload: body.rest(), properties: of_message.shared() };
+    let properties = of_message.and_then(MessageProperties::shared);
+    let message = Message { topic, payload: body.rest(), properties };
     Ok(Publish { dup, delivery, retain, message, subscription_ids })
 }
 
@@ -110,7 +112,10 @@ fn properties(sender: Role, body: &mut Body) -> Result<Properties, DecodeError> 
                 let id = section.subscription_id()?;
                 subscription_id(sender, id, &mut known.subscription_ids)?;
             }
-            other => section.message_property(other, &mut known.of_message)?,
+            other => {
+                let of_message = known.of_message.get_or_insert_default();
+                section.message_property(other, of_message)?;
+            }
         }
     }
     Ok(known)

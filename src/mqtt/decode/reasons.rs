@@ -5,7 +5,7 @@ use super::{Body, DecodeError};
 use crate::mqtt::ReasonCode::{self, *};
 use crate::mqtt::kind::{PacketKind, Role};
 
-/// Table 3-1.
+/// 3.2.2.2.
 const CONNACK: &[ReasonCode] = &[
     Success,
     UnspecifiedError,
@@ -31,7 +31,7 @@ const CONNACK: &[ReasonCode] = &[
     ConnectionRateExceeded,
 ];
 
-/// Tables 3-4 and 3-5, but for what only a server says.
+/// 3.4.2.1 and 3.5.2.1, but for what only a server says.
 const RECEIVED: &[ReasonCode] = &[
     Success,
     UnspecifiedError,
@@ -43,10 +43,10 @@ const RECEIVED: &[ReasonCode] = &[
     PayloadFormatInvalid,
 ];
 
-/// Tables 3-6 and 3-7.
+/// 3.6.2.1 and 3.7.2.1.
 const RELEASED: &[ReasonCode] = &[Success, PacketIdentifierNotFound];
 
-/// Table 3-8.
+/// 3.9.3.
 const SUBACK: &[ReasonCode] = &[
     Success,
     GrantedQoS1,
@@ -62,7 +62,7 @@ const SUBACK: &[ReasonCode] = &[
     WildcardSubscriptionsNotSupported,
 ];
 
-/// Table 3-9.
+/// 3.11.3.
 const UNSUBACK: &[ReasonCode] = &[
     Success,
     NoSubscriptionExisted,
@@ -73,7 +73,7 @@ const UNSUBACK: &[ReasonCode] = &[
     PacketIdentifierInUse,
 ];
 
-/// Table 3-10, what either end says.
+/// 3.14.2.1, what either end says.
 const DISCONNECT: &[ReasonCode] = &[
     Success,
     UnspecifiedError,
@@ -90,7 +90,7 @@ const DISCONNECT: &[ReasonCode] = &[
     PayloadFormatInvalid,
 ];
 
-/// Table 3-10, what only a server says.
+/// 3.14.2.1, what only a server says.
 const DISCONNECT_BY_SERVER: &[ReasonCode] = &[
     NotAuthorized,
     ServerBusy,

@@ -40,8 +40,8 @@ impl Encoder {
         Self { role, version, packet_bytes_max: PACKET_BYTES_MAX, aliases }
     }
 
-    /// The largest packet that the peer takes (3.1.2.11.4, 3.2.2.3.6), in bytes. Larger ones are not
-    /// written; before a PUBLISH comes here, ask [`encoded_len`]. An answer does without its reason
+    /// The largest packet that the peer takes (3.1.2.11.4, 3.2.2.3.6), in bytes. Larger ones are
+    /// not written; before a PUBLISH comes here, ask [`encoded_len`]. An answer does without its reason
     /// string and user properties if it fits then.
     pub fn set_packet_bytes_max(&mut self, bytes: u32) {
         self.packet_bytes_max = bytes;
@@ -126,8 +126,8 @@ impl Encoder {
     }
 }
 
-/// How many bytes `packet` takes in that version, payload included and without a topic alias. `None`
-/// for what that version does not have and for what is larger than any packet can be.
+/// How many bytes `packet` takes in that version, payload included and without a topic alias.
+/// `None` for what that version does not have and for what is larger than any packet can be.
 pub fn encoded_len(packet: &Packet, version: Version) -> Option<u32> {
     Body { packet, version }.frame().map(|frame| frame.packet_bytes)
 }

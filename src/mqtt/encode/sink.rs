@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(&buffer[..], expected, "{value}");
     }
 
-    /// Table 1-1.
+    /// 1.5.5.
     #[test]
     fn variable_byte_integers_take_as_few_bytes_as_possible() {
         check_integer(0, &[0x00]);

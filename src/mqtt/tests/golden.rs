@@ -71,7 +71,7 @@ fn connect(version: Version, properties: ConnectProperties) -> Packet {
     }))
 }
 
-/// Figure 3-6 of 3.1.1 and of 5.0: the variable header; the payload is ours.
+/// 3.1.2: the variable header is the example of 3.1.1 and of 5.0; the payload is ours.
 #[test]
 fn connect_with_everything() {
     let payload = b"\0\x01c\0\x01w\0\x04gone\0\x01u\0\x01p";
@@ -91,7 +91,7 @@ fn connect_with_everything() {
     check(Role::Client, Version::V5, &connect(Version::V5, properties), &bytes);
 }
 
-/// Figure 3-9 of 5.0 and 3.2 of 3.1.1.
+/// 3.2.
 #[test]
 fn connack() {
     let accepted = Packet::ConnAck(Box::new(ConnectAcknowledgement {
@@ -110,7 +110,7 @@ fn connack() {
     check(Role::Server, Version::V5, &refused, &[0x20, 3, 0, 0x87, 0]);
 }
 
-/// Figures 3-11 of 3.1.1 and 3-9 of 5.0: topic `a/b`, packet identifier 10, no properties.
+/// 3.3.2: topic `a/b`, packet identifier 10, no properties.
 #[test]
 fn publish_with_packet_identifier_ten() {
     let packet = publish(Delivery::AtLeastOnce(packet_id(10)), "a/b", b"21.4");
@@ -121,7 +121,7 @@ fn publish_with_packet_identifier_ten() {
     check(sender, Version::V3_1_1, &packet, &frame(0x30, b"\0\x06\xC3\xA9tage"));
 }
 
-/// Figure 1-2: the letter A and U+2A6D4.
+/// 1.5.4: the letter A and U+2A6D4.
 #[test]
 fn text_beyond_the_basic_plane() {
     let packet = publish(Delivery::AtMostOnce, "A𪛔", b"");
@@ -146,7 +146,7 @@ fn acknowledgements_are_as_short_as_can_be() {
     check(Role::Server, Version::V5, &Packet::PubRel(unknown), &[0x62, 3, 0x12, 0x34, 0x92]);
 }
 
-/// Figures 3-21 to 3-23 of 3.1.1, 3-20 and 3-21 of 5.0: `a/b` at QoS 1, `c/d` at QoS 2.
+/// 3.8.2 and 3.8.3: `a/b` at QoS 1, `c/d` at QoS 2.
 #[test]
 fn subscribe_and_its_answer() {
     let packet = Packet::Subscribe(Subscribe {
@@ -187,7 +187,7 @@ fn subscription_options() {
     check(Role::Client, Version::V5, &packet, &bytes);
 }
 
-/// Figures 3-29 and 3-30 of 3.1.1.
+/// 3.10.2 and 3.10.3.
 #[test]
 fn unsubscribe() {
     let filters = ["a/b", "c/d"].map(|text| TopicFilter::new(text).unwrap()).to_vec();
@@ -199,7 +199,7 @@ fn unsubscribe() {
     check(sender, Version::V5, &packet, &frame(0xA2, b"\0\x0A\0\0\x03a/b\0\x03c/d"));
 }
 
-/// Figure 3-24 of 5.0: normal disconnection with a session expiry of 5 seconds.
+/// 3.14.2: normal disconnection with a session expiry of 5 seconds.
 #[test]
 fn disconnect() {
     let sender = Role::Client;

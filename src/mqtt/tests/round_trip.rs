@@ -56,7 +56,7 @@ proptest! {
     }
 }
 
-/// Remaining lengths of one, two, three and four bytes (table 2-4 of 3.1.1).
+/// Remaining lengths of one, two, three and four bytes (1.5.5).
 #[test]
 fn payloads_of_every_length_of_length_round_trip() {
     for payload_bytes in [0, 119, 120, 16_375, 16_376, 2_097_143, 2_097_144] {

@@ -1,14 +1,17 @@
 //! How the version of a connection is learnt, and what each version has.
 
 use std::num::NonZeroU16;
+use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
+use bytestring::ByteString;
 
-use super::{drain, frame};
+use super::{decode, drain, frame};
 use crate::mqtt::{
-    Acknowledgement, AcknowledgementProperties, Auth, ConnectAcknowledgement,
-    ConnectAcknowledgementProperties, Decoder, Disconnect, DisconnectProperties, Encoder, Packet,
-    ReasonCode, Role, SubscribeAcknowledgement, UnsubscribeAcknowledgement, Version, encoded_len,
+    Acknowledgement, AcknowledgementProperties, Auth, Connect, ConnectAcknowledgement,
+    ConnectAcknowledgementProperties, ConnectProperties, Credentials, Decoder, Delivery,
+    Disconnect, DisconnectProperties, Encoder, Message, Packet, Publish, QoS, ReasonCode, Role,
+    SubscribeAcknowledgement, TopicName, UnsubscribeAcknowledgement, Version, encoded_len,
 };
 
 /// The version that a decoder knows after that CONNECT, and the reason if it was refused.
@@ -58,7 +61,7 @@ fn connack(reason: ReasonCode) -> Packet {
     Packet::ConnAck(Box::new(ConnectAcknowledgement { session_present: true, reason, properties }))
 }
 
-/// Table 3.1 of 3.1.1; [MQTT-3.2.2-4] of it: no session is present with a refusal.
+/// 3.2.2.3 of 3.1.1; [MQTT-3.2.2-4] of it: no session is present with a refusal.
 #[test]
 fn refusals_are_return_codes_before_5_0() {
     let v3 = Version::V3_1_1;
@@ -129,4 +132,70 @@ fn packets_that_a_server_or_a_version_lacks_are_not_written() {
     assert_eq!(encoded_len(&auth, Version::V3_1_1), None);
     check_written(Version::V5, &auth, &[0xF0, 0]);
     check_written(Version::V5, &Packet::PingReq, &[]);
+}
+
+fn connect(version: Version) -> Connect {
+    Connect {
+        version,
+        client_id: ByteString::from_static("c"),
+        clean_start: true,
+        keep_alive: Duration::from_secs(100_000),
+        will: None,
+        credentials: Credentials { user: None, password: Some(Bytes::from_static(b"p")) },
+        properties: ConnectProperties {
+            session_expiry: Some(Duration::MAX),
+            ..ConnectProperties::default()
+        },
+    }
+}
+
+/// [MQTT-3.1.2-22] of 3.1.1: there a password needs a user name; 3.1.2.11.2: all bits set would be
+/// for ever.
+#[test]
+fn what_a_field_cannot_hold_is_written_as_the_nearest_it_can() {
+    let mut buffer = BytesMut::new();
+    let mut encoder = Encoder::with_role(Role::Client, Version::V3_1_1);
+    encoder.encode(&Packet::Connect(Box::new(connect(Version::V3_1_1))), &mut buffer);
+    assert_eq!(buffer, frame(0x10, b"\0\x04MQTT\x04\x02\xFF\xFF\0\x01c")[..]);
+
+    buffer.clear();
+    let mut encoder = Encoder::with_role(Role::Client, Version::V5);
+    encoder.encode(&Packet::Connect(Box::new(connect(Version::V5))), &mut buffer);
+    let body = b"\0\x04MQTT\x05\x42\xFF\xFF\x05\x11\xFF\xFF\xFF\xFE\0\x01c\0\x01p";
+    assert_eq!(buffer, frame(0x10, body)[..]);
+}
+
+/// [MQTT-3.3.1-2].
+#[test]
+fn re_delivery_flag_is_not_written_with_qos_0() {
+    let message =
+        Message { topic: TopicName::new("a").unwrap(), payload: Bytes::new(), properties: None };
+    let delivery = Delivery::AtMostOnce;
+    let subscription_ids = Vec::new();
+    let publish = Publish { dup: true, delivery, retain: true, message, subscription_ids };
+    check_written(Version::V3_1_1, &Packet::Publish(publish), &frame(0x31, b"\0\x01a"));
+}
+
+/// 3.2.2.3.4: QoS 2 is what absence means.
+#[test]
+fn highest_maximum_qos_is_not_written() {
+    let with = |maximum_qos| {
+        let properties = ConnectAcknowledgementProperties {
+            maximum_qos: Some(maximum_qos),
+            ..ConnectAcknowledgementProperties::default()
+        };
+        let (session_present, reason) = (false, ReasonCode::Success);
+        Packet::ConnAck(Box::new(ConnectAcknowledgement { session_present, reason, properties }))
+    };
+    check_written(Version::V5, &with(QoS::ExactlyOnce), &[0x20, 3, 0, 0, 0]);
+    check_written(Version::V5, &with(QoS::AtLeastOnce), &[0x20, 5, 0, 0, 2, 0x24, 1]);
+}
+
+/// The first byte of a CONNACK has no meaning in 3.1.
+#[test]
+fn session_present_is_unknown_to_3_1() {
+    let Packet::ConnAck(connack) = decode(Role::Server, Version::V3_1, &[0x20, 2, 0xFF, 0]) else {
+        panic!("no CONNACK");
+    };
+    assert!(!connack.session_present);
 }
