@@ -185,7 +185,8 @@ impl Written for MilliCelsius {
 }
 
 fn loose_number(text: &str) -> Option<String> {
-    let number = text.trim().trim_end_matches(['C', '°', 'K', ' ']).replace(',', ".");
+    let number = text.trim().trim_end_matches(['C', '°', ' ']).replace(',', ".");
+    let number = number.replace('−', "-");
     let number: f64 = number.parse().ok().filter(|number: &f64| number.is_finite())?;
     Some(format!("without quotes and unit: `{number}`"))
 }
