@@ -2,7 +2,7 @@
 //! merely follows from a broken line is left out of the [`Report`].
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::Source;
 use super::report::{Mistake, Position, Report};
@@ -195,8 +195,8 @@ fn shown(text: &str, chars_max: usize) -> String {
 
 /// A source with the starts of its lines, so that many positions are found fast.
 struct Text<'a> {
-    path: &'a PathBuf,
-    text: &'a str,
+    path: &'a Path,
+    content: &'a str,
     line_starts: Vec<usize>,
 }
 
@@ -204,13 +204,13 @@ impl<'a> Text<'a> {
     fn new(source: &'a Source) -> Self {
         let newlines = source.text.match_indices('\n').map(|(index, _)| index + 1);
         let line_starts = std::iter::once(0).chain(newlines).collect();
-        Self { path: &source.path, text: &source.text, line_starts }
+        Self { path: &source.path, content: &source.text, line_starts }
     }
 
     fn position(&self, offset: usize) -> Position {
         let line = self.line_starts.partition_point(|start| *start <= offset);
         let start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or_default();
-        let before = self.text.get(start..offset);
+        let before = self.content.get(start..offset);
         let column = before.map_or(offset - start, |before| before.chars().count());
         Position { line, column: column + 1 }
     }

@@ -76,7 +76,8 @@ impl Quantity for Duration {
         let mut text = String::new();
         for (unit, milliseconds) in DURATION_UNITS {
             if rest >= milliseconds {
-                text.push_str(&format!("{}{unit}", rest / milliseconds));
+                text.push_str(&(rest / milliseconds).to_string());
+                text.push_str(unit);
                 rest %= milliseconds;
             }
         }

@@ -52,7 +52,8 @@ fn the_examples_of_the_main_file_are_right_and_the_optional_keys_are_the_default
     assert_eq!(room_by_points.name, "Chambre d'été");
 
     let minimal = settings(
-        "[[rooms.salon.sensors]]\ndriver = \"ds18b20\"\nbus = \"w1\"\naddress = \"28-01131e858aef\"",
+        "[[rooms.salon.sensors]]\ndriver = \"ds18b20\"\nbus = \"w1\"\n\
+         address = \"28-01131e858aef\"",
     );
     assert_eq!(room_by_offset.sensors, minimal.rooms[0].sensors);
 }
@@ -93,53 +94,53 @@ fn every_example_is_right() {
     );
 }
 
-/// The keys and values that other tools rely on.
+/// The keys that other tools rely on, none with its default.
+const FIXED_KEYS: &str = r#"
+[gateway]
+root = "home/maison"
+state_dir = "state"
+[broker]
+durability = "crash"
+max_packet_size = "256 MiB"
+session_expiry = "1h30m"
+queue = { messages = 0, bytes = 0 }
+[hardware]
+sysfs = "recorded/sys"
+[[listener]]
+bind = "0.0.0.0:1883"
+auth = "anonymous"
+open = true
+[[listener]]
+bind = "[::]:8883"
+tls = { certificate = "c", key = "k", client_ca = "a" }
+auth = "certificate-and-password"
+[rooms.salon]
+name = "Salon"
+[[rooms.salon.sensors]]
+driver = "ds18b20"
+bus = "gpio4"
+address = "28-01131E858AEF"
+interval = "200ms"
+offset = -0.3
+[[rooms.salon.sensors]]
+driver = "sht3x"
+bus = "i2c-1"
+address = "0x45"
+min = 1
+max = 30.5
+max_rate = 0
+calibration = { low = [0.5, 0], high = [99, 100.25] }
+median = 3
+decimals = 2
+deadband = 0.05
+heartbeat = "1m"
+stale_after = "2m"
+retries = 0
+"#;
+
 #[test]
-fn the_fixed_keys_mean_what_they_say() {
-    let settings = settings(
-        r#"
-        [gateway]
-        root = "home/maison"
-        state_dir = "state"
-        [broker]
-        durability = "crash"
-        max_packet_size = "256 MiB"
-        session_expiry = "1h30m"
-        queue = { messages = 0, bytes = 0 }
-        [hardware]
-        sysfs = "recorded/sys"
-        [[listener]]
-        bind = "0.0.0.0:1883"
-        auth = "anonymous"
-        open = true
-        [[listener]]
-        bind = "[::]:8883"
-        tls = { certificate = "c", key = "k", client_ca = "a" }
-        auth = "certificate-and-password"
-        [rooms.salon]
-        name = "Salon"
-        [[rooms.salon.sensors]]
-        driver = "ds18b20"
-        bus = "gpio4"
-        address = "28-01131E858AEF"
-        interval = "200ms"
-        offset = -0.3
-        [[rooms.salon.sensors]]
-        driver = "sht3x"
-        bus = "i2c-1"
-        address = "0x45"
-        min = 1
-        max = 30.5
-        max_rate = 0
-        calibration = { low = [0.5, 0], high = [99, 100.25] }
-        median = 3
-        decimals = 2
-        deadband = 0.05
-        heartbeat = "1m"
-        stale_after = "2m"
-        retries = 0
-        "#,
-    );
+fn the_fixed_keys_of_gateway_and_broker_mean_what_they_say() {
+    let settings = settings(FIXED_KEYS);
     assert_eq!(settings.gateway.root, "home/maison");
     assert_eq!(settings.gateway.state_dir, Path::new("state"));
     assert_eq!(settings.broker.durability, Durability::Crash);
@@ -147,14 +148,22 @@ fn the_fixed_keys_mean_what_they_say() {
     assert_eq!(settings.broker.session_expiry, Duration::from_secs(5400));
     assert_eq!((settings.broker.queue_messages, settings.broker.queue_bytes), (None, None));
     assert_eq!(settings.hardware.sysfs, Path::new("recorded/sys"));
+}
 
+#[test]
+fn the_fixed_keys_of_listeners_mean_what_they_say() {
+    let settings = settings(FIXED_KEYS);
     let [open, secure] = settings.listeners.as_slice() else { panic!("two listeners") };
     assert_eq!((open.bind.to_string().as_str(), &open.tls), ("0.0.0.0:1883", &None));
     assert_eq!((open.auth, secure.auth), (Policy::Anonymous, Policy::CertificateAndPassword));
     let client_ca = Some("a".into());
     let files = Tls::Files { certificate: "c".into(), key: "k".into(), client_ca };
     assert_eq!(secure.tls, Some(files));
+}
 
+#[test]
+fn the_keys_of_sensors_mean_what_they_say() {
+    let settings = settings(FIXED_KEYS);
     let [pin, i2c] = settings.rooms[0].sensors.as_slice() else { panic!("two sensors") };
     let id = OneWireId { family: 0x28, serial: 0x0113_1e85_8aef };
     assert_eq!((&pin.bus, pin.address), (&Bus::Gpio(4), Address::OneWire(id)));
@@ -180,11 +189,13 @@ fn the_fixed_keys_mean_what_they_say() {
 fn stale_after_follows_the_interval() {
     let settings = settings(
         "[[rooms.a.sensors]]\ndriver = \"tmp117\"\nbus = \"i2c-1\"\ninterval = \"1m\"\n\
-         [[rooms.a.sensors]]\ndriver = \"sht3x\"\nbus = \"i2c-1\"\ninterval = \"5s\"",
+         [[rooms.a.sensors]]\ndriver = \"sht3x\"\nbus = \"i2c-1\"\ninterval = \"5s\"\n\
+         [[rooms.a.sensors]]\ndriver = \"sht3x\"\nbus = \"i2c-2\"\nstale_after = \"10s\"",
     );
     let sensors = &settings.rooms[0].sensors;
     assert_eq!(sensors[0].sampling.stale_after, Duration::from_secs(180));
     assert_eq!(sensors[1].sampling.stale_after, Duration::from_secs(30));
+    assert_eq!(sensors[2].sampling.stale_after, sensors[2].sampling.interval);
     assert_eq!((sensors[0].address, sensors[1].address), (Address::I2c(0x48), Address::I2c(0x44)));
 }
 

@@ -47,6 +47,10 @@ fn what_is_given_twice() {
         ":3:3: key set twice: `root`\n  hint: the first is at `:2:1`",
     );
     check(
+        "[rooms.a]\nname = \"A\"\n[rooms.b]\nname = \"B\"\nname = \"C\"",
+        ":5:1: key set twice: `name`\n  hint: the first is at `:4:1`",
+    );
+    check(
         "[broker]\nqueue = { messages = 1, messages = 2 }",
         ":2:25: key set twice: `messages`\n  hint: a table and each of its keys can be given once",
     );
