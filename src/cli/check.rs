@@ -68,6 +68,8 @@ fn error_json(error: &LoadError) -> serde_json::Value {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
     use super::*;
     use crate::config::Room;
 
@@ -83,6 +85,20 @@ mod tests {
             summary_json(&settings).to_string(),
             r#"{"listeners":1,"ok":true,"rooms":1,"sensors":0}"#
         );
+    }
+
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    #[test]
+    fn json_and_toml_are_not_asked_for_at_once() {
+        let parse = |line: &str| Command::try_parse_from(line.split(' '));
+        let json = parse("check --config x.toml --json").unwrap().arguments;
+        assert_eq!((json.config, json.json), (Some("x.toml".into()), true));
+        assert!(parse("check --json --print-effective").is_err());
     }
 
     #[test]

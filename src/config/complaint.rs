@@ -2,13 +2,16 @@
 //! merely follows from a broken line is left out of the [`Report`].
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::Source;
 use super::report::{Mistake, Position, Report};
 
 /// Longest value that a message repeats in full, in characters.
-const SHOWN_CHARS_MAX: usize = 60;
+const VALUE_CHARS_MAX: usize = 60;
+
+/// Longest hint, in characters: some repeat what was written, corrected.
+const HINT_CHARS_MAX: usize = 300;
 
 /// Where something is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,13 +80,13 @@ impl Complaint {
 
     /// Repeats what was written.
     pub(super) fn found(mut self, value: impl AsRef<str>) -> Self {
-        self.value = Some(shown(value.as_ref()));
+        self.value = Some(shown(value.as_ref(), VALUE_CHARS_MAX));
         self
     }
 
     /// Says what to do about it.
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+    pub(super) fn hint(mut self, hint: impl AsRef<str>) -> Self {
+        self.hint = Some(shown(hint.as_ref(), HINT_CHARS_MAX));
         self
     }
 
@@ -174,27 +177,26 @@ fn mistake(texts: &[Text<'_>], file: usize, position: Position, complaint: Compl
 }
 
 /// One line of plain text: what is repeated goes to terminals and logs.
-fn shown(value: &str) -> String {
-    let mut shown: String =
-        value.chars().take(SHOWN_CHARS_MAX).flat_map(|letter| plain(letter)).collect();
-    if value.chars().nth(SHOWN_CHARS_MAX).is_some() {
-        shown.push('…');
+fn shown(text: &str, chars_max: usize) -> String {
+    let mut shown = String::new();
+    for (index, letter) in text.chars().enumerate() {
+        if index == chars_max {
+            shown.push('…');
+            break;
+        }
+        if letter.is_control() {
+            shown.extend(letter.escape_default());
+        } else {
+            shown.push(letter);
+        }
     }
     shown
 }
 
-fn plain(letter: char) -> Box<dyn Iterator<Item = char>> {
-    if letter.is_control() {
-        Box::new(letter.escape_default())
-    } else {
-        Box::new([letter].into_iter())
-    }
-}
-
 /// A source with the starts of its lines, so that many positions are found fast.
 struct Text<'a> {
-    path: &'a PathBuf,
-    text: &'a str,
+    path: &'a Path,
+    content: &'a str,
     line_starts: Vec<usize>,
 }
 
@@ -202,13 +204,13 @@ impl<'a> Text<'a> {
     fn new(source: &'a Source) -> Self {
         let newlines = source.text.match_indices('\n').map(|(index, _)| index + 1);
         let line_starts = std::iter::once(0).chain(newlines).collect();
-        Self { path: &source.path, text: &source.text, line_starts }
+        Self { path: &source.path, content: &source.text, line_starts }
     }
 
     fn position(&self, offset: usize) -> Position {
         let line = self.line_starts.partition_point(|start| *start <= offset);
         let start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or_default();
-        let before = self.text.get(start..offset);
+        let before = self.content.get(start..offset);
         let column = before.map_or(offset - start, |before| before.chars().count());
         Position { line, column: column + 1 }
     }

@@ -158,7 +158,7 @@ pub struct Sensor {
 }
 
 /// `bus` of a sensor.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Bus {
     /// `w1`: the kernel's 1-Wire files.
     Kernel1Wire,

@@ -76,7 +76,8 @@ impl Quantity for Duration {
         let mut text = String::new();
         for (unit, milliseconds) in DURATION_UNITS {
             if rest >= milliseconds {
-                text.push_str(&format!("{}{unit}", rest / milliseconds));
+                text.push_str(&(rest / milliseconds).to_string());
+                text.push_str(unit);
                 rest %= milliseconds;
             }
         }
@@ -185,7 +186,8 @@ impl Written for MilliCelsius {
 }
 
 fn loose_number(text: &str) -> Option<String> {
-    let number = text.trim().trim_end_matches(['C', '°', 'K', ' ']).replace(',', ".");
+    let number = text.trim().trim_end_matches(['C', '°', ' ']).replace(',', ".");
+    let number = number.replace('−', "-");
     let number: f64 = number.parse().ok().filter(|number: &f64| number.is_finite())?;
     Some(format!("without quotes and unit: `{number}`"))
 }

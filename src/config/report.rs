@@ -119,7 +119,11 @@ mod tests {
         let report = Report::new(vec![mistake(Some(Position { line: 41, column: 9 }))]);
         assert_eq!(
             serde_json::to_string(&report).unwrap(),
-            r#"{"mistakes":[{"file":"a.toml","line":41,"column":9,"what":"unknown sensor driver","value":"tmp118","hint":"did you mean `tmp117`?"}]}"#
+            concat!(
+                r#"{"mistakes":[{"file":"a.toml","line":41,"column":9,"#,
+                r#""what":"unknown sensor driver","value":"tmp118","#,
+                r#""hint":"did you mean `tmp117`?"}]}"#
+            )
         );
     }
 }

@@ -23,17 +23,30 @@ pub(super) fn complaint(file: usize, text: &str, error: &Error) -> Complaint {
             .found(found)
             .hint("unquoted keys are made of letters without accents, digits, `-` and `_`");
     }
-    // A number with something behind it is most often a text: an address, a duration.
-    if ["invalid float", "invalid integer"].iter().any(|kind| message.starts_with(kind)) {
-        return unquoted(place, line.value());
+    if let Some((offset, value)) = line.bare_value(span.start)
+        && let Some(complaint) = bare(Place { file, offset }, value)
+    {
+        return complaint;
     }
+    let message = message.trim_end_matches(", expected nothing");
     let complaint = Complaint::damage(place, format!("not TOML, {message}"));
     match line.room_slug() {
-        Some(slug) => complaint.hint(format!(
-            "a room is named in lower-case letters, digits and `-`: `[rooms.{slug}]`"
-        )),
+        Some(slug) => complaint
+            .hint(format!("write `[rooms.{slug}]`, in lower-case letters, digits and hyphens")),
         None => complaint,
     }
+}
+
+/// A value without quotes that is no number: a text most often, such as an address or a duration,
+/// or a number as it is written in French.
+fn bare(place: Place, value: &str) -> Option<Complaint> {
+    let dotted = value.replace(',', ".");
+    if dotted != value && dotted.parse::<f64>().is_ok() {
+        let hint = format!("a number has a dot: `{dotted}`");
+        return Some(Complaint::syntax(place, "not a number").found(value).hint(hint));
+    }
+    let like_text = |letter: char| letter.is_alphabetic() || ".:-/".contains(letter);
+    value.contains(like_text).then(|| unquoted(place, value))
 }
 
 fn unquoted(place: Place, found: &str) -> Complaint {
@@ -114,15 +127,21 @@ impl<'a> Line<'a> {
         Some(header.chars().filter(|letter| !letter.is_whitespace()).collect())
     }
 
-    /// What stands behind the first `=`, without a comment.
-    fn value(&self) -> &'a str {
-        let value = self.text.split_once('=').map_or("", |(_, value)| value);
-        value.split('#').next().unwrap_or_default().trim()
+    /// What stands behind the first `=`, without a comment, and where it starts; only if that is
+    /// where `offset` is and no quotes or brackets show how it was meant.
+    fn bare_value(&self, offset: usize) -> Option<(usize, &'a str)> {
+        let (key, rest) = self.text.split_once('=')?;
+        let value = rest.trim_start();
+        let start = self.start + self.text.len() - value.len();
+        let value = value.split('#').next()?.trim_end();
+        let behind = offset > self.start + key.len();
+        (behind && !value.is_empty() && !value.contains(['"', '\'', '[', ']', '{', '}', '=']))
+            .then_some((start, value))
     }
 
     /// The slug that the room of a broken `[rooms.…` header could have.
     fn room_slug(&self) -> Option<String> {
-        let header = self.text.trim_start().trim_start_matches('[').strip_prefix("rooms.")?;
-        slug(header.split(']').next()?)
+        let header = self.text.trim_start().strip_prefix("[rooms.")?.split(']').next()?;
+        if header.contains('.') { None } else { slug(header) }
     }
 }

@@ -122,8 +122,9 @@ impl Written for i64 {
         match node.value {
             Value::Integer(integer) => Some(integer),
             other => {
-                let digits = other.written().filter(|text| text.parse::<Self>().is_ok());
-                let hint = digits.map(|digits| format!("write `{digits}`"));
+                let written = other.written().unwrap_or_default();
+                let digits = written.trim_end_matches(".0");
+                let hint = digits.parse::<Self>().ok().map(|digits| format!("write `{digits}`"));
                 mismatch(node.place, &other, "an integer", hint, complaints)
             }
         }
@@ -136,7 +137,7 @@ impl<T: Written> Written for Vec<At<T>> {
             Value::Array(elements) => elements,
             other => {
                 let hint = matches!(other, Value::Table(_))
-                    .then(|| "each has a header of its own, in two pairs of brackets".to_owned());
+                    .then(|| "each one has a header in double brackets: `[[…]]`".to_owned());
                 return mismatch(node.place, &other, "an array of tables", hint, complaints);
             }
         };
@@ -156,7 +157,10 @@ impl<T: Written> Written for Named<T> {
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
         let entries = match node.value {
             Value::Table(entries) => entries,
-            other => return mismatch(node.place, &other, "a table", None, complaints),
+            other => {
+                let hint = Some("each has a table of its own: `[rooms.salon]`".to_owned());
+                return mismatch(node.place, &other, "a table", hint, complaints);
+            }
         };
         let mut named = Vec::with_capacity(entries.len());
         for (key, (place, node)) in entries {
@@ -171,13 +175,17 @@ impl<T: Written> Written for Named<T> {
 
 /// Complains about the keys that are left of a table once all known ones were taken.
 pub(super) fn unknown_keys(rest: &Table, title: &str, known: &[&str], complaints: &mut Complaints) {
-    for (key, (place, _)) in rest {
+    for (key, (place, node)) in rest {
+        let what = match node.value {
+            Value::Table(_) => "unknown table",
+            _ => "unknown key",
+        };
         let elsewhere = schema::TABLES.iter().find(|(_, keys)| keys.contains(&key.as_str()));
         let hint = match (elsewhere, nearest(key, known.iter().copied())) {
             (Some((table, _)), _) => format!("`{key}` belongs in {table}"),
             (None, Some(known)) => format!("did you mean `{known}`?"),
             (None, None) => format!("{title} has {}", listed(known.iter().copied())),
         };
-        complaints.push(Complaint::shape(*place, "unknown key").found(key).hint(hint));
+        complaints.push(Complaint::shape(*place, what).found(key).hint(hint));
     }
 }

@@ -102,7 +102,7 @@ impl LoadError {
     pub fn report(&self) -> Report {
         let (path, position, what, hint) = match self {
             Self::Wrong(report) => return report.clone(),
-            Self::Absent(path) => (path, None, "no such file".to_owned(), absent_hint(path)),
+            Self::Absent(path) => (path, None, "no such file".to_owned(), Some(absent_hint(path))),
             Self::Unreadable(path, error) => {
                 let hint = Some("`maison` must be able to read it".to_owned())
                     .filter(|_| error.kind() == io::ErrorKind::PermissionDenied);
@@ -126,12 +126,12 @@ impl LoadError {
     }
 }
 
-fn absent_hint(path: &Path) -> Option<String> {
-    Some(if path == Path::new(DEFAULT_PATH) {
+fn absent_hint(path: &Path) -> String {
+    if path == Path::new(DEFAULT_PATH) {
         format!("copy `config/maison.toml` to `{DEFAULT_PATH}`, or name another by `--config`")
     } else {
         "copy `config/maison.toml` there to start with".to_owned()
-    })
+    }
 }
 
 impl fmt::Display for LoadError {
@@ -175,15 +175,19 @@ mod tests {
         let broken: &[u8] = b"no TOML";
         let folder = folder(&[
             ("maison.toml", listener(1).as_bytes()),
-            ("conf.d/b.toml", listener(3).as_bytes()),
-            ("conf.d/B.toml", listener(2).as_bytes()),
             ("conf.d/.#a.toml", broken),
             ("conf.d/a.toml~", broken),
             ("conf.d/README", broken),
         ]);
+        // In order; made in another, which a folder may or may not keep.
+        let names = ["10", "9", "A", "B", "a", "b", "c", "d", "e"];
+        for at in [4, 0, 7, 2, 8, 5, 1, 6, 3] {
+            let part = folder.path().join(format!("conf.d/{}.toml", names[at]));
+            fs::write(part, listener(u16::try_from(at).unwrap() + 2)).unwrap();
+        }
         let settings = load_main(&folder).unwrap();
         let ports: Vec<u16> = settings.listeners.iter().map(|it| it.bind.port()).collect();
-        assert_eq!(ports, [1, 2, 3]);
+        assert_eq!(ports, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     }
 
     #[test]

@@ -1,5 +1,14 @@
 //! Tests of the house as a whole: its walls, its parts together, and the real binary.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on panics"
+)]
 
+mod config;
 mod gateway;
 mod subscribers;
 mod tidy;

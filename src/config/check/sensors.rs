@@ -21,7 +21,7 @@ pub(super) fn sensor(at: &At<schema::Sensor>, complaints: &mut Complaints) -> Op
     let bus = bus(at, complaints);
     let sampling = sampling::sampling(written, driver, complaints);
     if let (Some(driver), Some(bus), Some(place)) =
-        (driver, &bus, written.bus.given().map(|bus| bus.place))
+        (driver, bus, written.bus.given().map(|bus| bus.place))
         && !fits(bus, driver)
     {
         let (name, wiring) = (driver.facts().name, wiring(driver));
@@ -88,7 +88,7 @@ fn likely_bus(name: &str) -> Option<Bus> {
     parse_bus(&canonical)
 }
 
-fn fits(bus: &Bus, driver: Driver) -> bool {
+fn fits(bus: Bus, driver: Driver) -> bool {
     match (bus, driver.facts().wiring) {
         (Bus::Kernel1Wire | Bus::Gpio(_), Wiring::OneWire)
         | (Bus::I2c(_), Wiring::I2c)
