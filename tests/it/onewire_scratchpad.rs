@@ -51,9 +51,9 @@ fn undefined_bits_do_not_move_it() {
         let converted = scratchpad::converted(family, temperature, resolution);
         let undefined = u8::try_from(resolution.sixteenths() - 1).expect("0 to 7");
         if family != DS18S20 {
-            let [low, rest @ .., _crc] = converted;
-            let [a, b, c, d, e, f, g] = rest;
-            let noisy = scratchpad::sealed([low | undefined, a, b, c, d, e, f, g]);
+            let [mut bytes @ .., _crc] = converted;
+            bytes[0] |= undefined;
+            let noisy = scratchpad::sealed(bytes);
             check(family, resolution, &noisy, temperature.thousandths());
         }
     });
