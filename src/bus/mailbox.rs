@@ -45,8 +45,8 @@ impl Reports {
         self.lock().reports.pop_front()
     }
 
-    /// Reports that were folded into a newer one of their sensor, since the start: each lost a value
-    /// or a state that nobody saw.
+    /// Reports that were folded into a newer one of their sensor, since the start: each lost a
+    /// value or a state that nobody saw.
     pub fn folded(&self) -> u64 {
         self.lock().folded
     }
