@@ -57,7 +57,8 @@ pub const fn is_thermometer(family: u8) -> bool {
 
 /// The temperature in the `scratchpad` of a chip with this `family` code.
 ///
-/// Bytes: temperature LSB, MSB, `TH`, `TL`, configuration, reserved, count remain, count per °C, CRC.
+/// Its bytes: temperature (two, low one first), `TH`, `TL`, configuration, reserved, count remain,
+/// count per °C, CRC.
 pub fn decode(family: u8, scratchpad: &[u8; SCRATCHPAD_BYTES]) -> Result<Measurement, Fault> {
     let family = Family::from_code(family).ok_or(Fault::WrongChip)?;
     // Nine zeros have a valid CRC, so a short circuit would read as 0 °C.
@@ -109,8 +110,8 @@ fn sixteenths(register: i16, undefined: i16, remain: u8) -> Result<Measurement, 
     Ok(Measurement { temperature, may_be_power_on })
 }
 
-/// DS18S20 datasheet, "Operation: measuring temperature": the half degree is dropped, and the counters say
-/// how far the conversion got into the next degree. A real 85 °C has the same bytes as power-on.
+/// DS18S20 datasheet, "operation: measuring temperature": the half degree is dropped, and the
+/// counters say how far it got into the next. A real 85 °C has the same bytes as power-on.
 fn counted(register: i16, remain: u8, per_degree: u8) -> Result<Measurement, Fault> {
     let sign_repeats = matches!(register >> 8, 0 | -1);
     if !sign_repeats || per_degree == 0 || remain > per_degree {

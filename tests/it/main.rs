@@ -10,5 +10,7 @@
 
 mod config;
 mod gateway;
+mod onewire_scratchpad;
+mod onewire_tree;
 mod subscribers;
 mod tidy;

@@ -67,7 +67,7 @@ enum Place<'a> {
     Devices,
     Master(usize),
     MasterFile(usize, &'a str),
-    Slave,
+    Slave(usize, usize),
     SlaveFile(usize, usize, &'a str),
 }
 
@@ -97,7 +97,7 @@ impl Tree {
         match self.place(path).ok_or(ErrorKind::NotFound)? {
             Place::MasterFile(master, file) => self.read_master(master, file),
             Place::SlaveFile(master, slave, file) => self.read_slave(master, slave, file),
-            Place::Devices | Place::Master(_) | Place::Slave => Err(ErrorKind::IsADirectory),
+            Place::Devices | Place::Master(_) | Place::Slave(..) => Err(ErrorKind::IsADirectory),
         }
     }
 
@@ -128,7 +128,7 @@ impl Tree {
                 let files = master.files().map(str::to_owned);
                 files.chain(master.slaves.iter().map(Slave::name)).collect()
             })),
-            Place::Slave => Ok(slave::FILES.map(str::to_owned).to_vec()),
+            Place::Slave(master, slave) => Ok(self.slave_files(master, slave)),
             Place::MasterFile(..) | Place::SlaveFile(..) => Err(ErrorKind::NotADirectory),
         }
     }
@@ -147,7 +147,7 @@ impl Tree {
             for slave in &mut master.slaves {
                 let folder = format!("{name}/{}", slave.name());
                 entries.push(device_link(&slave.name(), &folder));
-                for file in slave::FILES {
+                for file in slave.files() {
                     let path = format!("devices/{folder}/{file}");
                     let shown = slave.show(file, &mut self.bus_time);
                     entries.extend(shown.ok().map(|text| Entry::File(path, text.into_bytes())));
@@ -169,28 +169,27 @@ impl Tree {
         }
         let below = path.strip_prefix("bus/w1/devices").or_else(|| path.strip_prefix("devices"))?;
         let names: Vec<&str> = below.split('/').filter(|name| !name.is_empty()).collect();
-        let master = |name: &str| (0..self.masters.len()).find(|&index| master_name(index) == name);
-        Some(match names.as_slice() {
-            [] => Place::Devices,
-            [name] => match master(name) {
-                Some(master) => Place::Master(master),
-                None => self.slave(name).map(|_| Place::Slave)?,
-            },
-            [.., name, file] if self.slave(name).is_some() => {
-                let (master, slave) = self.slave(name)?;
-                Place::SlaveFile(master, slave, file)
-            }
-            [name, below] => match self.slave(below) {
-                Some(_) => Place::Slave,
-                None => Place::MasterFile(master(name)?, below),
-            },
-            _ => return None,
-        })
+        let Some((&first, rest)) = names.split_first() else { return Some(Place::Devices) };
+        let Some(master) = (0..self.masters.len()).find(|&index| master_name(index) == first)
+        else {
+            let linked = |master| Some((master, self.slave(master, first)?));
+            let (master, slave) = (0..self.masters.len()).find_map(linked)?;
+            return in_slave(master, slave, rest);
+        };
+        let Some((&name, rest)) = rest.split_first() else { return Some(Place::Master(master)) };
+        match self.slave(master, name) {
+            Some(slave) => in_slave(master, slave, rest),
+            None => rest.is_empty().then_some(Place::MasterFile(master, name)),
+        }
     }
 
-    fn slave(&self, name: &str) -> Option<(usize, usize)> {
-        let found = |master: &Master| master.slaves.iter().position(|slave| slave.name() == name);
-        self.masters.iter().enumerate().find_map(|(index, master)| Some((index, found(master)?)))
+    fn slave(&self, master: usize, name: &str) -> Option<usize> {
+        self.masters.get(master)?.slaves.iter().position(|slave| slave.name() == name)
+    }
+
+    fn slave_files(&self, master: usize, slave: usize) -> Vec<String> {
+        let slave = self.masters.get(master).and_then(|master| master.slaves.get(slave));
+        slave.map_or(&[][..], |slave| slave.files()).iter().map(|&file| file.to_owned()).collect()
     }
 
     fn read_master(&self, number: usize, file: &str) -> Result<Vec<u8>, ErrorKind> {
@@ -244,6 +243,14 @@ impl Master {
     }
 }
 
+fn in_slave<'a>(master: usize, slave: usize, rest: &[&'a str]) -> Option<Place<'a>> {
+    match rest {
+        [] => Some(Place::Slave(master, slave)),
+        [file] => Some(Place::SlaveFile(master, slave, file)),
+        _ => None,
+    }
+}
+
 fn master_name(index: usize) -> String {
     format!("w1_bus_master{}", index + 1)
 }
@@ -290,7 +297,7 @@ mod tests {
         );
         check(
             Condition::Floating,
-            "ff ff ff ff ff ff ff ff ff : crc=c9 NO\n50 05 4b 46 7f ff 0c 10 1c t=-62\n",
+            "ff ff ff ff ff ff ff ff ff : crc=c9 NO\n00 00 00 00 00 00 00 00 00 t=-62\n",
         );
         check(Condition::Silent, "");
     }

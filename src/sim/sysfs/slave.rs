@@ -10,8 +10,8 @@ use crate::units::MilliCelsius;
 const SCRATCHPAD_TIME: Duration = Duration::from_millis(13);
 /// The one family that takes no part in a common conversion.
 const DS28EA00: u8 = 0x42;
-/// What its folder holds.
-pub(super) const FILES: [&str; 4] = ["name", "resolution", "temperature", "w1_slave"];
+/// The one family without a choice of resolution.
+const DS18S20: u8 = 0x10;
 
 /// A thermometer.
 #[derive(Clone, Debug)]
@@ -73,7 +73,7 @@ impl Slave {
             resolution,
             condition: Condition::Sound,
             scratchpad,
-            last_good: scratchpad,
+            last_good: [0x00; scratchpad::BYTES],
             conversion: Conversion::None,
         }
     }
@@ -87,6 +87,14 @@ impl Slave {
     /// As its folder is called.
     pub fn name(&self) -> String {
         format!("{:02x}-{:012x}", self.family, self.serial)
+    }
+
+    /// What its folder holds.
+    pub(super) const fn files(&self) -> &'static [&'static str] {
+        match self.family {
+            DS18S20 => &["name", "temperature", "w1_slave"],
+            _ => &["name", "resolution", "temperature", "w1_slave"],
+        }
     }
 
     pub(super) const fn converts_with_others(&self) -> bool {
@@ -121,7 +129,7 @@ impl Slave {
         Duration::from_millis(self.resolution.conversion_ms())
     }
 
-    /// What one of [`FILES`] says when it is read now, and adds the time that takes.
+    /// What one of [`Slave::files`] says when it is read now, and adds the time that takes.
     pub(super) fn show(
         &mut self,
         file: &str,
@@ -129,7 +137,7 @@ impl Slave {
     ) -> Result<String, ErrorKind> {
         match file {
             "name" => Ok(self.name() + "\n"),
-            "resolution" => Ok(format!("{}\n", self.resolution.bits())),
+            "resolution" if self.family != DS18S20 => Ok(format!("{}\n", self.resolution.bits())),
             "temperature" => self.answer(bus_time).map(|answer| match answer {
                 Some(bytes) => format!("{}\n", scratchpad::kernel_thousandths(self.family, &bytes)),
                 None => String::new(),
