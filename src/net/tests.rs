@@ -47,6 +47,11 @@ impl Record {
         self.seen.recv().await.unwrap().1
     }
 
+    /// What is seen within that time.
+    pub(super) async fn next_within(&mut self, time: Duration) -> Option<Seen> {
+        timeout(time, self.seen.recv()).await.ok()?.map(|(_, seen)| seen)
+    }
+
     /// What is seen next, reports of writing aside.
     pub(super) async fn next_but_written(&mut self) -> Seen {
         loop {
