@@ -22,7 +22,7 @@ use crate::limits::{
     CLOSE_TIMEOUT, PACKET_BYTES_BEFORE_LOGIN_MAX, PACKETS_PER_BATCH_MAX, READ_BYTES_MAX,
     READ_BYTES_MIN, WRITE_STALL_TIMEOUT,
 };
-use crate::mqtt::{Decoder, Packet, ReasonCode, Role, Version};
+use crate::mqtt::{Connect, Decoder, Encoder, Packet, ReasonCode, Role, Version};
 
 /// Serves a peer until it or the service is done. `packet_bytes_max` holds from its login on.
 pub(super) async fn serve(
@@ -41,6 +41,7 @@ pub(super) async fn serve(
         packets: Vec::new(),
         listening: Listening::Open,
         decoder: Decoder::new(Role::Client, PACKET_BYTES_BEFORE_LOGIN_MAX),
+        encoder: None,
         packet_bytes_max,
         input: Input { buffer: BytesMut::new(), lent: READ_BYTES_MIN },
         writer: Writer::default(),
@@ -65,6 +66,8 @@ struct Connection<'a> {
     packets: Vec<Packet>,
     listening: Listening,
     decoder: Decoder,
+    /// Made for the CONNECT of the peer, or for the refusal of what was to be one.
+    encoder: Option<Encoder>,
     packet_bytes_max: u32,
     input: Input,
     writer: Writer,
@@ -162,15 +165,15 @@ impl Connection<'_> {
     }
 
     fn batch(&mut self, packet: Packet) {
-        let is_connect = matches!(packet, Packet::Connect(_));
-        if is_connect || self.packets.len() >= PACKETS_PER_BATCH_MAX {
+        if self.packets.len() >= PACKETS_PER_BATCH_MAX {
             self.hand_over();
         }
+        let Packet::Connect(connect) = &packet else { return self.packets.push(packet) };
+        self.hand_over();
+        self.encoder.get_or_insert_with(|| encoder_for(connect));
+        self.listening = Listening::Answering;
         self.packets.push(packet);
-        if is_connect {
-            self.listening = Listening::Answering;
-            self.hand_over();
-        }
+        self.hand_over();
     }
 
     fn hand_over(&mut self) {
@@ -183,13 +186,16 @@ impl Connection<'_> {
     /// Encodes what is in the outbox. An answer to CONNECT opens the ear again.
     fn collect(&mut self) -> Flow {
         let flow = self.outbox.take(&mut self.packets);
-        let answered = !self.packets.is_empty();
-        if self.packets.iter().any(lets_in) {
-            self.decoder.set_packet_bytes_max(self.packet_bytes_max);
+        if self.packets.is_empty() {
+            return flow;
+        }
+        for packet in &self.packets {
+            heed(&mut self.decoder, packet, self.packet_bytes_max);
         }
         let version = self.decoder.version().unwrap_or(Version::V3_1_1);
-        self.writer.encode(&mut self.packets, version);
-        if answered && self.listening == Listening::Answering && flow == Flow::Open {
+        let encoder = self.encoder.get_or_insert_with(|| Encoder::new(version));
+        self.writer.encode(&mut self.packets, encoder);
+        if self.listening == Listening::Answering && flow == Flow::Open {
             self.listening = Listening::Open;
             self.decode();
         }
@@ -248,8 +254,24 @@ impl Input {
     }
 }
 
-fn lets_in(packet: &Packet) -> bool {
-    matches!(packet, Packet::ConnAck(answer) if answer.reason == ReasonCode::Success)
+/// An encoder that keeps to what the peer takes.
+fn encoder_for(connect: &Connect) -> Encoder {
+    let mut encoder = Encoder::new(connect.version);
+    encoder.set_topic_alias_maximum(connect.properties.topic_alias_maximum);
+    if let Some(bytes) = connect.properties.maximum_packet_size {
+        encoder.set_packet_bytes_max(bytes);
+    }
+    encoder
+}
+
+/// A successful CONNACK on its way out says what its receiver may send from now on.
+fn heed(decoder: &mut Decoder, sent: &Packet, packet_bytes_max: u32) {
+    if let Packet::ConnAck(answer) = sent
+        && answer.reason == ReasonCode::Success
+    {
+        decoder.set_packet_bytes_max(packet_bytes_max);
+        decoder.set_topic_alias_maximum(answer.properties.topic_alias_maximum.unwrap_or(0));
+    }
 }
 
 #[cfg(test)]

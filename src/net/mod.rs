@@ -109,3 +109,6 @@ impl Outbox {
         self.filled.notified().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,8 +7,8 @@ use std::io::{self, IoSlice};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use crate::limits::{PACKETS_UNWRITTEN_MAX, PAYLOAD_BYTES_SHARED, WRITE_SLICES_MAX};
-use crate::mqtt::{Encoder, Packet, Version};
+use crate::limits::{PACKETS_UNWRITTEN_MAX, PAYLOAD_BYTES_COPIED_MAX, WRITE_SLICES_MAX};
+use crate::mqtt::{Encoder, Packet};
 
 /// A buffer that grew beyond this in a burst is given back after it.
 const KEPT_BYTES_MAX: usize = 4 * 1024;
@@ -16,7 +16,6 @@ const KEPT_BYTES_MAX: usize = 4 * 1024;
 /// Encodes packets and writes them piece by piece.
 #[derive(Debug, Default)]
 pub(super) struct Writer {
-    encoder: Option<Encoder>,
     /// What goes out before `open`, in order.
     sealed: VecDeque<Bytes>,
     /// Where the next packet is encoded to.
@@ -45,13 +44,13 @@ enum Flush {
 }
 
 impl Writer {
-    /// Encodes packets for a peer of that version; after this the version stays.
-    pub(super) fn encode(&mut self, packets: &mut Vec<Packet>, version: Version) {
+    /// Puts packets at the end of what is to be written.
+    pub(super) fn encode(&mut self, packets: &mut Vec<Packet>, encoder: &mut Encoder) {
         let before = self.pending;
         let (mut weight, count) = (0_usize, packets.len());
         for packet in packets.drain(..) {
             weight = weight.saturating_add(packet.weight());
-            self.encode_one(&packet, version);
+            self.encode_one(&packet, encoder);
         }
         if weight > 0 {
             self.packets += count;
@@ -59,16 +58,18 @@ impl Writer {
         }
     }
 
-    fn encode_one(&mut self, packet: &Packet, version: Version) {
-        let encoder = self.encoder.get_or_insert_with(|| Encoder::new(version));
+    fn encode_one(&mut self, packet: &Packet, encoder: &mut Encoder) {
         let before = self.open.len();
         match packet {
-            Packet::Publish(publish) if publish.message.payload.len() >= PAYLOAD_BYTES_SHARED => {
+            Packet::Publish(publish)
+                if publish.message.payload.len() > PAYLOAD_BYTES_COPIED_MAX =>
+            {
                 let payload = encoder.publish_header(publish, &mut self.open);
                 self.pending += self.open.len() - before + payload.len();
-                self.sealed.extend([self.open.split().freeze(), payload]);
+                self.sealed.push_back(self.open.split().freeze());
+                self.sealed.push_back(payload);
             }
-            packet => {
+            _ => {
                 encoder.encode(packet, &mut self.open);
                 self.pending += self.open.len() - before;
             }

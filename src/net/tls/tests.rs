@@ -56,7 +56,7 @@ impl House {
             .unwrap()
     }
 
-    fn named(&self, name: &'static str) -> ClientConfig {
+    pub(in crate::net) fn named(&self, name: &'static str) -> ClientConfig {
         self.client(|parameters| parameters.distinguished_name.push(DnType::CommonName, name))
     }
 }
@@ -182,7 +182,7 @@ async fn a_certificate_is_called_by_its_common_name_or_its_first_other_name() {
 async fn certificates_are_replaced_while_listening() {
     let (old, new) = (House::new(), House::new());
     let tls = old.tls(Policy::Password);
-    meet(&tls, new.stranger(), "pi").await.unwrap_err();
+    let _ = meet(&tls, new.stranger(), "pi").await.unwrap_err();
     tls.reload(&new.authority, &new.own).unwrap();
     meet(&tls, new.stranger(), "pi").await.unwrap();
 }
