@@ -39,7 +39,7 @@ impl<I: I2c, D: DelayNs> I2cBus<I, D> {
     }
 }
 
-/// Where a chip on I²C is registered, and nowhere else.
+/// Where the driver of a chip on I²C is registered, and nowhere else.
 fn chip<I: I2c, D: DelayNs>(sensor: Attached) -> Option<Box<dyn I2cChip<I, D>>> {
     let Address::I2c(address) = sensor.address else { return None };
     match sensor.driver {

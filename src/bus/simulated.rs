@@ -8,7 +8,7 @@ use crate::bus::pin::OneWirePin;
 use crate::bus::{Attached, Bus, Clock};
 use crate::sampling::SensorId;
 use crate::sensors::catalog::Driver;
-use crate::sensors::{Address, Fault, Measurement};
+use crate::sensors::{Address, Fault, Measurement, OneWireId};
 use crate::sim::chance::{Odds, mix};
 use crate::sim::clock::{VirtualClock, VirtualDelay};
 use crate::sim::i2c::{I2cDevice, SimI2c};
@@ -61,10 +61,13 @@ fn one_wire(attached: &[Attached], seed: u64) -> OneWirePin<SimPin, VirtualDelay
     OneWirePin::new(SimPin::new(wire, clock.clone()), VirtualDelay::new(clock), attached)
 }
 
+/// A DS18B20 or one of its family with the same registers; the model is of no other.
 fn slave(address: Address) -> Option<Ds18b20> {
     match address {
-        Address::OneWire(id) => Some(Ds18b20::new(id.family, id.serial)),
-        Address::I2c(_) => None,
+        Address::OneWire(OneWireId { family: family @ (0x22 | 0x28 | 0x3b | 0x42), serial }) => {
+            Some(Ds18b20::new(family, serial))
+        }
+        Address::OneWire(_) | Address::I2c(_) => None,
     }
 }
 
@@ -162,7 +165,6 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
-    use crate::sensors::OneWireId;
     use crate::time::{Tick, Timestamp};
 
     /// 2026-01-01T00:00:00Z.

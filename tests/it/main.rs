@@ -8,6 +8,7 @@
     reason = "a test that cannot go on panics"
 )]
 
+mod chips;
 mod config;
 mod gateway;
 mod onewire_scratchpad;

@@ -23,7 +23,7 @@ stale_after = "3s"
 [[rooms.chambre.sensors]]
 driver = "ds18b20"
 bus = "w1"
-address = "28-0114a2b3c4d5"
+address = "28-0316a2794dff"
 interval = "1s"
 retries = 0
 stale_after = "3s"
@@ -32,7 +32,7 @@ stale_after = "3s"
 [[rooms.cave.sensors]]
 driver = "ds18b20"
 bus = "w1"
-address = "28-0115deadbeef"
+address = "28-3c01d6075f12"
 interval = "1s"
 decimals = 3
 "#;

@@ -143,7 +143,7 @@ fn parasite_power_is_refused() {
     assert_eq!(bench.read()[2], Err(Fault::Unpowered));
 }
 
-/// A supply that fails during a conversion leaves 85 °C behind; a chip that measures 85 °C is right.
+/// A supply that fails during a conversion leaves 85 °C behind; a chip at 85 °C is right.
 #[test]
 fn the_85_degrees_of_power_up_are_refused_and_those_of_a_sauna_are_not() {
     let mut bench = quiet();
@@ -188,7 +188,7 @@ struct Count {
 }
 
 impl Count {
-    /// Reads all chips `rounds` times, at other temperatures each time: an old value is a wrong one.
+    /// Reads all chips `rounds` times, never at the same temperature: an old value is wrong.
     fn of(bench: &mut Bench, rounds: u32) -> Self {
         let mut count = Self::default();
         let mut chance = Chance::new(rounds.into());
