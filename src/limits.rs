@@ -104,6 +104,9 @@ pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest a peer may take from its connection to its CONNECT ([MQTT-3.1.4-5] leaves it to us).
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Longest a graceful stop waits for acknowledgements of the last words.
+pub const LAST_WORDS_TIMEOUT: Duration = Duration::from_millis(700);
+
 /// Longest a graceful stop waits for last messages to leave: the unit promises two seconds.
 pub const STOP_TIMEOUT: Duration = Duration::from_millis(1500);
 
@@ -268,6 +271,7 @@ const _: () = assert!(CLOSE_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
 const _: () = assert!(INFLIGHT_TO_CLIENT_MAX < 65_535, "a free packet identifier always exists");
 const _: () = assert!(CONNECTIONS_MAX < SESSIONS_MAX);
 const _: () = assert!(STOP_TIMEOUT.as_millis() < 2000);
+const _: () = assert!(LAST_WORDS_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
 const _: () = assert!(RETRY_BACKOFF_MIN.as_millis() < RETRY_BACKOFF_MAX.as_millis());
 const _: () = assert!(BUS_STOP_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
 const _: () = assert!(BUS_SLEEP_MIN.as_millis() < BUS_SLEEP_MAX.as_millis());

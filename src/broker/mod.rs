@@ -297,6 +297,14 @@ impl Broker {
         }
     }
 
+    /// Whether every client that is there has acknowledged all that is for it.
+    pub fn all_delivered(&self) -> bool {
+        self.sessions
+            .iter()
+            .filter(|(_, session)| session.connection.is_some())
+            .all(|(_, session)| session.queue.is_empty() && session.window.len() == 0)
+    }
+
     fn packet(&mut self, now: Tick, id: ConnectionId, packet: Packet) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.last_heard = now;

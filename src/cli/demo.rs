@@ -119,8 +119,9 @@ fn configuration(folder: &Path) -> Result<String> {
     for (slug, name, driver, address) in rooms {
         write!(
             text,
-            "\n[rooms.{slug}]\nname = \"{name}\"\n\n[[rooms.{slug}.sensors]]\ndriver = \"{driver}\"\n\
-             bus = \"simulated\"\naddress = \"{address}\"\ninterval = \"2s\"\ndecimals = 2\ndeadband = 0.01\n"
+            "\n[rooms.{slug}]\nname = \"{name}\"\n\n\
+             [[rooms.{slug}.sensors]]\ndriver = \"{driver}\"\nbus = \"simulated\"\n\
+             address = \"{address}\"\ninterval = \"2s\"\ndecimals = 2\ndeadband = 0.01\n"
         )?;
     }
     Ok(text)
@@ -164,7 +165,8 @@ impl Visit {
         let mut out = io::stdout().lock();
         writeln!(
             out,
-            "A house of five rooms is on localhost: TLS on port {tls_port} (user `{USER}`), plain on {port}.\n\
+            "A house of five rooms is on localhost: TLS on port {tls_port} (user `{USER}`), plain on \
+             {port}.\n\
              Subscribe from another terminal, with any of these:\n\n\
              # maison\n\
              '{program}' sub 'maison/+/temperature' --port {tls_port} --ca '{ca}' --user {USER} \
@@ -179,7 +181,7 @@ impl Visit {
              client.username_pw_set(\"{USER}\", \"{password}\")\n\
              client.tls_set(\"{ca}\")\n\
              client.on_connect = lambda *_: client.subscribe(\"maison/+/temperature\")\n\
-             client.on_message = lambda _, __, message: print(message.topic, message.payload.decode(), flush=True)\n\
+             client.on_message = lambda c, u, m: print(m.topic, m.payload.decode(), flush=True)\n\
              client.connect(\"localhost\", {tls_port})\n\
              client.loop_forever()'\n"
         )?;

@@ -20,7 +20,7 @@ use anyhow::Result;
 
 use crate::daemon::settings;
 
-/// Prints one message for the operator: `error: what: \`value\`` and its hints.
+/// Prints one message for the operator: an error, with its hints.
 pub fn complain(message: impl fmt::Display) {
     eprintln!("error: {message}");
 }

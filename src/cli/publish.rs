@@ -34,7 +34,8 @@ pub struct Arguments {
     #[arg(long)]
     retain: bool,
     /// Longest time to wait for the broker
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "TIME", default_value = "30s")]
+    #[arg(value_parser = humantime::parse_duration)]
     within: Duration,
 }
 

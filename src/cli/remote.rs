@@ -19,7 +19,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(60);
 
 /// Which broker, over what, and as whom.
 #[derive(Args, Debug)]
-pub struct Remote {
+pub(super) struct Remote {
     /// Name or address of the broker
     #[arg(long, default_value = "localhost")]
     host: String,
@@ -43,6 +43,7 @@ pub struct Remote {
 
 /// Quality of service, as written on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
+#[expect(clippy::enum_variant_names, reason = "the names are the standard's")]
 pub enum Quality {
     /// At most once
     #[value(name = "0")]
@@ -67,7 +68,7 @@ impl From<Quality> for rumqttc::QoS {
 
 impl Remote {
     /// What `rumqttc` needs to know to connect. `verb` goes into the client identifier.
-    pub fn options(&self, verb: &str) -> Result<MqttOptions> {
+    pub(super) fn options(&self, verb: &str) -> Result<MqttOptions> {
         let port = self.port.unwrap_or(if self.ca.is_some() { PORT_TLS } else { PORT_PLAIN });
         let id = self.id.clone().unwrap_or_else(|| format!("maison-{verb}-{}", std::process::id()));
         let mut options = MqttOptions::new(id, &self.host, port);
@@ -85,7 +86,7 @@ impl Remote {
     }
 
     /// Whether the broker keeps a session for this name: only a name that was chosen comes back.
-    pub fn is_named(&self) -> bool {
+    pub(super) fn is_named(&self) -> bool {
         self.id.is_some()
     }
 
@@ -110,7 +111,7 @@ fn client_tls(ca: &Path) -> Result<rustls::ClientConfig> {
 }
 
 /// An error of the connection as a person can use it, with the exit code that fits.
-pub fn explain(error: &ConnectionError) -> (String, u8) {
+pub(super) fn explain(error: &ConnectionError) -> (String, u8) {
     match error {
         ConnectionError::ConnectionRefused(
             code @ (ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized),
@@ -136,7 +137,7 @@ pub fn explain(error: &ConnectionError) -> (String, u8) {
 }
 
 /// Refuses a client identifier the broker could not keep a session for.
-pub fn require_name(remote: &Remote, option: &str) -> Result<()> {
+pub(super) fn require_name(remote: &Remote, option: &str) -> Result<()> {
     if remote.is_named() {
         return Ok(());
     }

@@ -56,7 +56,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         tokio::select! {
             code = listen(arguments, client, events) => code,
             () = tokio::time::sleep(within) => {
-                Ok(if arguments.count.is_some() { exit::code(exit::FAILED) } else { ExitCode::SUCCESS })
+                let missed = arguments.count.is_some();
+                Ok(if missed { exit::code(exit::FAILED) } else { ExitCode::SUCCESS })
             }
             _ = tokio::signal::ctrl_c() => Ok(ExitCode::SUCCESS),
         }

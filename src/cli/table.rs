@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// What is known of each room, by slug.
 #[derive(Debug)]
-pub struct Table {
+pub(super) struct Table {
     root: String,
     rooms: BTreeMap<String, Row>,
 }
@@ -23,19 +23,19 @@ struct Row {
 
 impl Table {
     /// A table of rooms, as slug and name, that publish below `root`.
-    pub fn new<'a>(root: &str, rooms: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+    pub(super) fn new<'a>(root: &str, rooms: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         let row = |name: &str| Row { name: name.to_owned(), ..Row::default() };
         let rooms = rooms.into_iter().map(|(slug, name)| (slug.to_owned(), row(name)));
         Self { root: root.to_owned(), rooms: rooms.collect() }
     }
 
     /// The filters whose messages [`Table::take`] understands.
-    pub fn filters(&self) -> [String; 3] {
+    pub(super) fn filters(&self) -> [String; 3] {
         ["temperature/json", "availability", "status"].map(|what| format!("{}/+/{what}", self.root))
     }
 
     /// Takes one message; says in one line what changed, if anything that a person wants to know did.
-    pub fn take(&mut self, topic: &str, payload: &[u8]) -> Option<String> {
+    pub(super) fn take(&mut self, topic: &str, payload: &[u8]) -> Option<String> {
         let below_root = topic.strip_prefix(&self.root)?.strip_prefix('/')?;
         let (slug, what) = below_root.split_once('/')?;
         let row = self.rooms.get_mut(slug)?;
@@ -62,7 +62,7 @@ impl Table {
     }
 
     /// The table as lines of text.
-    pub fn lines(&self) -> Vec<String> {
+    pub(super) fn lines(&self) -> Vec<String> {
         let header = line(["room", "temperature", "state", "availability", "read at", "sensor"]);
         let rows = self.rooms.values().map(|row| {
             let cells = [

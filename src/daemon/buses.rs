@@ -20,7 +20,7 @@ const WEATHER_SEED: u64 = 7;
 type Wired = (String, Box<dyn Bus>, Vec<Attached>);
 
 /// Starts a thread for each bus that has a sensor.
-pub fn start(
+pub(super) fn start(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
     reports: &Arc<Reports>,
@@ -34,7 +34,7 @@ pub fn start(
         by_bus.entry(&sensor.bus).or_default().push(attached);
     }
     let sysfs = &settings.hardware.sysfs;
-    let wired = by_bus.into_iter().flat_map(|(bus, attached)| wire(bus, attached, sysfs, clock));
+    let wired = by_bus.into_iter().flat_map(|(bus, attached)| wire(*bus, attached, sysfs, clock));
     let mut threads = Vec::new();
     for (name, bus, attached) in wired {
         let mine = attached.iter().filter_map(|attached| sensors.remove(&attached.id)).collect();
@@ -49,7 +49,7 @@ pub fn start(
 
 /// The hands for one `bus` of the configuration: several where it is several buses.
 fn wire(
-    bus: &config::Bus,
+    bus: config::Bus,
     attached: Vec<Attached>,
     sysfs: &Path,
     clock: &Arc<dyn Clock>,
@@ -58,16 +58,16 @@ fn wire(
         config::Bus::Kernel1Wire => {
             let masters = discover_masters(sysfs, &attached).into_iter().enumerate();
             let wired = masters.map(|(number, attached)| {
-                let bus = Box::new(KernelOneWire::new(sysfs, attached.clone()));
-                (format!("w1-{number}"), bus as Box<dyn Bus>, attached)
+                let bus: Box<dyn Bus> = Box::new(KernelOneWire::new(sysfs, attached.clone()));
+                (format!("w1-{number}"), bus, attached)
             });
             wired.collect()
         }
         config::Bus::Gpio(pin) => {
-            vec![(format!("gpio{pin}"), pin_bus(*pin, attached.clone()), attached)]
+            vec![(format!("gpio{pin}"), pin_bus(pin, attached.clone()), attached)]
         }
         config::Bus::I2c(number) => {
-            vec![(format!("i2c-{number}"), i2c_bus(*number, attached.clone()), attached)]
+            vec![(format!("i2c-{number}"), i2c_bus(number, attached.clone()), attached)]
         }
         config::Bus::Simulated => {
             let (wire, i2c): (Vec<_>, Vec<_>) =

@@ -11,7 +11,7 @@ use crate::net::tls::Source;
 use crate::net::{Authority, Names, Tls};
 
 /// One for each listener, in order; `None` where it is plain.
-pub fn of_listeners(
+pub(super) fn of_listeners(
     settings: &Settings,
     state: &StateDir,
     clock: &dyn Clock,

@@ -10,13 +10,13 @@ const PLAUSIBLE_FROM_UNIX_MS: u64 = 1_767_225_600_000;
 
 /// Monotonic time since the start of the process, and the wall clock.
 #[derive(Debug)]
-pub struct SystemClock {
+pub(super) struct SystemClock {
     origin: Instant,
 }
 
 impl SystemClock {
     /// A clock whose [`Tick::ZERO`] is now.
-    pub fn start() -> Self {
+    pub(super) fn start() -> Self {
         Self { origin: Instant::now() }
     }
 }

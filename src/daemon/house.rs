@@ -14,7 +14,7 @@ use crate::telemetry::House;
 
 /// A sensor as an operator knows it.
 #[derive(Clone, Debug)]
-pub struct Label {
+pub(super) struct Label {
     /// Slug of its room.
     pub room: Arc<str>,
     /// Its printed address.
@@ -23,7 +23,7 @@ pub struct Label {
 
 /// How the sensors are, for the service manager and the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Health {
+pub(super) struct Health {
     /// Sensors that were tried at least once.
     pub tried: usize,
     /// Sensors whose last reading was good.
@@ -33,7 +33,7 @@ pub struct Health {
 }
 
 /// Publishes what the buses report, for ever.
-pub struct Steward {
+pub(super) struct Steward {
     hub: Arc<Hub>,
     house: Arc<Mutex<House>>,
     labels: BTreeMap<SensorId, Label>,
@@ -43,7 +43,7 @@ pub struct Steward {
 
 impl Steward {
     /// A steward of `house`, whose sensors are called as `labels` says.
-    pub fn new(
+    pub(super) fn new(
         hub: Arc<Hub>,
         house: Arc<Mutex<House>>,
         labels: BTreeMap<SensorId, Label>,
@@ -53,7 +53,7 @@ impl Steward {
     }
 
     /// Takes reports until the task is dropped.
-    pub async fn serve(mut self, reports: Arc<Reports>) {
+    pub(super) async fn serve(mut self, reports: Arc<Reports>) {
         loop {
             let report = reports.next().await;
             self.take(&report);
@@ -65,7 +65,7 @@ impl Steward {
         self.hub.publish(publications);
         if self.states.get(&report.sensor) != Some(&report.state) {
             self.tell(report);
-            self.states.insert(report.sensor, report.state.clone());
+            self.states.insert(report.sensor, report.state);
             self.health.send_replace(self.health());
         }
     }

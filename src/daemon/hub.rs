@@ -18,7 +18,7 @@ use crate::telemetry::Publication;
 use crate::time::Tick;
 
 /// The broker behind its lock, with the way to each of its connections.
-pub struct Hub {
+pub(super) struct Hub {
     brain: Mutex<Brain>,
     clock: Arc<dyn Clock>,
     next_connection: AtomicU64,
@@ -37,7 +37,7 @@ struct Brain {
 impl Hub {
     /// A hub and the logins it wants checked; each is answered by [`Hub::verdict`]. That queue holds
     /// one login for a connection at most, so the bound on connections bounds it.
-    pub fn new(
+    pub(super) fn new(
         settings: Settings,
         clock: Arc<dyn Clock>,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<(ConnectionId, Login)>) {
@@ -56,7 +56,7 @@ impl Hub {
     }
 
     /// Publishes as the gateway.
-    pub fn publish(&self, publications: impl IntoIterator<Item = Publication>) {
+    pub(super) fn publish(&self, publications: impl IntoIterator<Item = Publication>) {
         let inputs = publications.into_iter().map(|publication| {
             let Publication { message, qos, retained_for } = publication;
             let retention = retained_for.map_or(Retention::Replaced, Retention::For);
@@ -66,22 +66,30 @@ impl Hub {
     }
 
     /// Answers a login.
-    pub fn verdict(&self, connection: ConnectionId, verdict: Verdict) {
+    pub(super) fn verdict(&self, connection: ConnectionId, verdict: Verdict) {
         self.enter([Input::Verdict { connection, verdict }]);
     }
 
+    /// Waits until every client that is there has acknowledged all that is for it.
+    pub(super) async fn delivered(&self) {
+        const LOOK_AGAIN: Duration = Duration::from_millis(10);
+        while !self.lock().broker.all_delivered() {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
     /// Says good-bye to every connection and lets nobody in any more.
-    pub fn shut_down(&self) {
+    pub(super) fn shut_down(&self) {
         self.enter([Input::Shutdown]);
     }
 
     /// Returns when the brain can be entered: proof for the watchdog.
-    pub fn shows_life(&self) {
+    pub(super) fn shows_life(&self) {
         drop(self.lock());
     }
 
     /// Waits until no connection is left.
-    pub async fn emptied(&self) {
+    pub(super) async fn emptied(&self) {
         loop {
             let emptied = self.emptied.notified();
             if self.lock().outboxes.is_empty() {
@@ -92,7 +100,7 @@ impl Hub {
     }
 
     /// Wakes the broker at each of its deadlines, for ever.
-    pub async fn keep_time(&self) {
+    pub(super) async fn keep_time(&self) {
         loop {
             let now = self.clock.now();
             let deadline = {

@@ -6,7 +6,7 @@ use crate::broker::Event;
 
 /// Writes one line for `event`. The line of a refused login has a fixed shape, for tools that read
 /// it.
-pub fn record(event: &Event) {
+pub(super) fn record(event: &Event) {
     match event {
         Event::Connected { peer, client_id, principal } => {
             info!(%peer, client = client_id, user = principal.name(), "client connected");

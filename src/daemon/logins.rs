@@ -11,7 +11,7 @@ use crate::limits::PASSWORD_CHECKS_MAX;
 
 /// Answers each login in a task of its own, of which only [`PASSWORD_CHECKS_MAX`] compute at a time;
 /// the others wait their turn in order.
-pub async fn answer(
+pub(super) async fn answer(
     hub: Arc<Hub>,
     users: Arc<UsersFile>,
     mut wanted: mpsc::UnboundedReceiver<(ConnectionId, Login)>,

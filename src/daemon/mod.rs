@@ -28,9 +28,9 @@ use crate::bus::Clock;
 use crate::bus::mailbox::Reports;
 use crate::bus::thread::BusThread;
 use crate::config::{Durability, Settings};
-use crate::limits::STOP_TIMEOUT;
+use crate::limits::{LAST_WORDS_TIMEOUT, STOP_TIMEOUT};
 use crate::net::tls::TlsError;
-use crate::net::{Admission, BindError, Bound, Listener, Stop};
+use crate::net::{Admission, BindError, Bound, Listener, Service, Stop};
 use crate::sampling::SensorId;
 use crate::telemetry::{House, Room};
 
@@ -118,7 +118,8 @@ impl Gateway {
         let mut tasks = JoinSet::new();
         let accepting = Stop::new();
         for listener in listeners {
-            tasks.spawn(listener.serve(Arc::clone(&hub) as Arc<_>, accepting.clone()));
+            let service: Arc<dyn Service> = hub.clone();
+            tasks.spawn(listener.serve(service, accepting.clone()));
         }
         tasks.spawn(logins::answer(Arc::clone(&hub), users, logins));
         let timed = Arc::clone(&hub);
@@ -159,8 +160,13 @@ impl Gateway {
             bus.ask_to_stop();
         }
         self.hub.publish(lock(&self.house).stop(self.clock.wall()));
-        self.hub.shut_down();
-        if tokio::time::timeout(STOP_TIMEOUT, self.hub.emptied()).await.is_err() {
+        let farewell = async {
+            // A client that does not acknowledge must not cost the others their good-bye.
+            let _ = tokio::time::timeout(LAST_WORDS_TIMEOUT, self.hub.delivered()).await;
+            self.hub.shut_down();
+            self.hub.emptied().await;
+        };
+        if tokio::time::timeout(STOP_TIMEOUT, farewell).await.is_err() {
             warn!("some clients did not take their last messages");
         }
         self.tasks.shutdown().await;

@@ -66,11 +66,11 @@ fn notify(states: &[NotifyState<'_>]) {
 /// `5 rooms, 4 ok, 1 failed (chambre: crc)`
 fn sentence(rooms: usize, health: &Health) -> String {
     let complaints = &health.complaints;
-    let mut sentence = format!("{rooms} rooms, {} sensors ok", health.ok);
-    if !complaints.is_empty() {
-        sentence += &format!(", {} not ({})", complaints.len(), complaints.join(", "));
+    let well = format!("{rooms} rooms, {} sensors ok", health.ok);
+    if complaints.is_empty() {
+        return well;
     }
-    sentence
+    format!("{well}, {} not ({})", complaints.len(), complaints.join(", "))
 }
 
 #[cfg(test)]

@@ -11,16 +11,16 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-pub const PASSWORD: &str = "correct horse";
+pub(crate) const PASSWORD: &str = "correct horse";
 /// Longest a test waits for what must come: generous, for a noisy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub fn binary() -> Command {
+pub(crate) fn binary() -> Command {
     Command::new(env!("CARGO_BIN_EXE_maison"))
 }
 
 /// A folder with a configuration in it, and the gateway that runs on it.
-pub struct Gateway {
+pub(crate) struct Gateway {
     pub folder: TempDir,
     child: Child,
     log: Lines,
@@ -29,7 +29,7 @@ pub struct Gateway {
 impl Gateway {
     /// A folder whose configuration has a plain listener for this machine, a TLS listener with
     /// password, and these rooms; nothing runs yet.
-    pub fn prepare(rooms: &str) -> TempDir {
+    pub(crate) fn prepare(rooms: &str) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().display();
         let mut text = format!(
@@ -45,7 +45,7 @@ impl Gateway {
     }
 
     /// Runs the gateway of a prepared folder and waits until it is ready.
-    pub fn start(folder: TempDir) -> Self {
+    pub(crate) fn start(folder: TempDir) -> Self {
         let config = folder.path().join("maison.toml");
         let mut child = binary()
             .args(["run", "--config", config.to_str().unwrap(), "--log", "debug"])
@@ -62,7 +62,7 @@ impl Gateway {
     }
 
     /// Starts with these rooms and the user `bob`.
-    pub fn with_bob(rooms: &str, prepare: impl FnOnce(&Path)) -> Self {
+    pub(crate) fn with_bob(rooms: &str, prepare: impl FnOnce(&Path)) -> Self {
         let folder = Self::prepare(rooms);
         prepare(&folder.path().join("sys"));
         let gateway = Self::start(folder);
@@ -70,19 +70,19 @@ impl Gateway {
         gateway
     }
 
-    pub fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("maison.toml")
     }
 
-    pub fn sysfs(&self) -> PathBuf {
+    pub(crate) fn sysfs(&self) -> PathBuf {
         self.folder.path().join("sys")
     }
 
-    pub fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         self.folder.path().join("state/ca.pem").to_str().unwrap().to_owned()
     }
 
-    pub fn port(&self, tls: bool) -> u16 {
+    pub(crate) fn port(&self, tls: bool) -> u16 {
         let wanted = format!("tls={tls}");
         let is_it = |line: &str| line.contains("listening") && line.contains(&wanted);
         let line = self.log.wait("listening", is_it);
@@ -90,32 +90,32 @@ impl Gateway {
         address.parse::<std::net::SocketAddr>().unwrap().port()
     }
 
-    pub fn plain_port(&self) -> u16 {
+    pub(crate) fn plain_port(&self) -> u16 {
         self.port(false)
     }
 
-    pub fn tls_port(&self) -> u16 {
+    pub(crate) fn tls_port(&self) -> u16 {
         self.port(true)
     }
 
-    pub fn wait_for_log(&self, what: &str) -> String {
+    pub(crate) fn wait_for_log(&self, what: &str) -> String {
         self.log.wait(what, |line| line.contains(what))
     }
 
-    pub fn signal(&self, signal: rustix::process::Signal) {
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let id = i32::try_from(self.child.id()).unwrap();
         rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
     /// SIGTERM; how it ended, and after how long.
-    pub fn stop(&mut self) -> (ExitStatus, Duration) {
+    pub(crate) fn stop(&mut self) -> (ExitStatus, Duration) {
         self.signal(rustix::process::Signal::TERM);
         let started = Instant::now();
         (self.child.wait().unwrap(), started.elapsed())
     }
 
     /// SIGKILL; gives the folder back for another start.
-    pub fn kill(self) -> TempDir {
+    pub(crate) fn kill(self) -> TempDir {
         let mut this = self;
         this.child.kill().unwrap();
         this.child.wait().unwrap();
@@ -133,7 +133,7 @@ impl Drop for Gateway {
     }
 }
 
-pub fn add_user(config: &Path, name: &str, password: &str) {
+pub(crate) fn add_user(config: &Path, name: &str, password: &str) {
     let mut child = binary()
         .args(["user", "add", name, "--config", config.to_str().unwrap()])
         .stdin(Stdio::piped())
@@ -146,14 +146,14 @@ pub fn add_user(config: &Path, name: &str, password: &str) {
 }
 
 /// A client of another maker, printing `topic payload` a line.
-pub struct Client {
+pub(crate) struct Client {
     child: Child,
     pub lines: Lines,
     errors: Lines,
 }
 
 impl Client {
-    pub fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let spawned =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = spawned.unwrap_or_else(|error| {
@@ -166,12 +166,12 @@ impl Client {
 
     /// Waits for exactly this line.
     #[track_caller]
-    pub fn expect(&self, line: &str) {
+    pub(crate) fn expect(&self, line: &str) {
         self.lines.wait(line, |seen| seen == line);
     }
 
     /// Waits until it ends by itself.
-    pub fn end(&mut self) -> ExitStatus {
+    pub(crate) fn end(&mut self) -> ExitStatus {
         let started = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -195,10 +195,10 @@ impl Drop for Client {
 
 /// Lines of a pipe, as they come.
 #[derive(Clone, Default)]
-pub struct Lines(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<String>>>);
 
 impl Lines {
-    pub fn of(pipe: impl Read + Send + 'static) -> Self {
+    pub(crate) fn of(pipe: impl Read + Send + 'static) -> Self {
         let lines = Self::default();
         let seen = lines.clone();
         thread::spawn(move || {
@@ -209,13 +209,13 @@ impl Lines {
         lines
     }
 
-    pub fn all(&self) -> Vec<String> {
+    pub(crate) fn all(&self) -> Vec<String> {
         self.0.lock().unwrap().clone()
     }
 
     /// The first line that fits, now or soon.
     #[track_caller]
-    pub fn wait(&self, what: &str, fits: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn wait(&self, what: &str, fits: impl Fn(&str) -> bool) -> String {
         let started = Instant::now();
         loop {
             if let Some(line) = self.all().into_iter().find(|line| fits(line)) {
@@ -228,7 +228,7 @@ impl Lines {
 }
 
 /// Copies a recorded tree, links and all.
-pub fn copy_tree(from: &Path, to: &Path) {
+pub(crate) fn copy_tree(from: &Path, to: &Path) {
     let status = Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status().unwrap();
     assert!(status.success());
 }

@@ -143,7 +143,20 @@ fn plain_text_on_the_tls_port_shows_nothing() {
 fn mosquitto_sub(gateway: &Gateway, password: &str) -> Command {
     let mut command = Command::new("mosquitto_sub");
     command
-        .args(["-v", "-t", "maison/#", "-q", "2", "-h", "localhost", "-u", "bob", "-P", password])
+        .args([
+            "-F",
+            "%t %p",
+            "-t",
+            "maison/#",
+            "-q",
+            "2",
+            "-h",
+            "localhost",
+            "-u",
+            "bob",
+            "-P",
+            password,
+        ])
         .args(["-p", &gateway.tls_port().to_string(), "--cafile", &gateway.authority()]);
     command
 }

@@ -133,7 +133,7 @@ fn passwords_are_asked_and_checked() {
 
 #[test]
 fn certificates_speak_for_the_name_in_them() {
-    let with = |certificate, user| Shown { certificate, user, ..NOTHING };
+    let with = |certificate, user| Shown { user, certificate, ..NOTHING };
     check(Policy::Certificate, &with(Some("bob"), None), &bob());
     check(Policy::Certificate, &with(Some("bob"), Some("bob")), &bob());
     check(Policy::Certificate, &with(Some("bob"), Some("eve")), &Err(Refusal::CertificateMismatch));

@@ -7,9 +7,9 @@ use crate::config::written::At;
 use crate::sensors::catalog::Driver;
 use crate::sensors::{Address, OneWireId};
 
-/// Family codes of 1-Wire thermometers with the scratchpad of a DS18B20: DS1822, DS18B20,
-/// DS28EA00. A DS18S20 (10) counts in other steps, a DS1825 (3b) has other configuration bits.
-const DS18B20_FAMILIES: [u8; 3] = [0x22, 0x28, 0x42];
+/// Family codes of the thermometers that the kernel's driver names: DS18S20, DS1822, DS18B20, DS1825,
+/// DS28EA00.
+const DS18B20_FAMILIES: [u8; 5] = [0x10, 0x22, 0x28, 0x3b, 0x42];
 
 /// Hexadecimal digits of a serial number.
 const SERIAL_DIGITS: usize = 12;

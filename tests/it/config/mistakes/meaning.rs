@@ -271,9 +271,9 @@ fn addresses() {
          if this is owfs's notation: `28-ef8a851e1301`",
     );
     check_one_wire(
-        "\"10-000802b4d1aa\"",
-        ":4:11: 1-Wire device of another family: `10-000802b4d1aa`\n  \
-         hint: `ds18b20` reads `22`, `28`, `42`",
+        "\"26-000802b4d1aa\"",
+        ":4:11: 1-Wire device of another family: `26-000802b4d1aa`\n  \
+         hint: `ds18b20` reads `10`, `22`, `28`, `3b`, `42`",
     );
     check_sensor(
         "address = 0x90",
