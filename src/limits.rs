@@ -19,6 +19,20 @@ pub const TOPIC_BYTES_MAX: usize = 65_535;
 /// Deepest topic: matching walks level by level, so depth is work a stranger can ask for.
 pub const TOPIC_LEVELS_MAX: usize = 200;
 
+/// Most a decoder reserves beyond what it has received of a packet: an announcement alone costs its
+/// sender nothing, so it may cost us no more than this.
+pub const RECEIVE_AHEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// User properties of one packet: each may take five bytes of it and 64 of our memory.
+pub const USER_PROPERTIES_PER_PACKET_MAX: usize = 1024;
+
+/// Topic filters of one SUBSCRIBE or UNSUBSCRIBE: no session may hold more.
+pub const FILTERS_PER_PACKET_MAX: usize = SUBSCRIPTIONS_PER_SESSION_MAX;
+
+/// Topic aliases we assign towards one peer, which may offer to remember 65,535: the topics of a
+/// house come round again and again, and each is remembered at this end too.
+pub const TOPIC_ALIASES_TO_PEER_MAX: u16 = 64;
+
 /// Longest client identifier. The standard asks for 23 at least; UUIDs with a prefix are common.
 pub const CLIENT_ID_BYTES_MAX: usize = 1024;
 
@@ -44,6 +58,37 @@ pub const QUEUE_BYTES_DEFAULT: usize = 16 * 1024 * 1024;
 /// its session's bounded queue.
 pub const UNWRITTEN_BYTES_MAX: usize = 256 * 1024;
 
+/// Packets that wait to be written to one connection before nothing more is read from it: answers to
+/// all packet identifiers of a client that sends first and reads later, and its messages.
+pub const PACKETS_UNWRITTEN_MAX: usize = 100_000;
+
+/// Payloads from this size on are written from where they lie, not copied behind their header.
+pub const PAYLOAD_BYTES_SHARED: usize = 8 * 1024;
+/// Unwritten bytes, beyond one large message, at which a connection is closed: such a peer asks and
+/// never reads the answers. Beyond what [`PACKETS_UNWRITTEN_MAX`] lets through, which stops the
+/// reading first.
+pub const UNWRITTEN_BYTES_FLOOD: usize = 16 * 1024 * 1024;
+
+/// Sessions at a time, absent ones included: far more than a house has clients, and an empty one
+/// costs less than 1 KiB.
+pub const SESSIONS_MAX: usize = 10_000;
+
+/// Bytes that the filters of one session may take, as the subscription tree stores them: 10,000
+/// filters of three levels.
+pub const SUBSCRIPTION_BYTES_PER_SESSION_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes of retained messages that clients may fill; beyond it only the gateway's own are stored.
+/// An eighth of a board of 512 MB, or some 200,000 short messages.
+pub const RETAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Seeks in the retained messages for one session before others have their turn: a few
+/// milliseconds on a Pi Zero.
+pub const RETAINED_SEEKS_PER_TURN: usize = 2000;
+
+/// Events of one kind about one client are told at most this often, each with its count: a log on
+/// an SD card must survive a client gone mad.
+pub const EVENT_INTERVAL: Duration = Duration::from_secs(10);
+
 /// Longest a session outlives its connection unless `broker.session_expiry` says otherwise.
 pub const SESSION_EXPIRY_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -61,6 +106,60 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest a graceful stop waits for last messages to leave: the unit promises two seconds.
 pub const STOP_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// Longest a write may go without progress: a peer that sleeps through this has lost its network.
+pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Longest a closing connection is given to take its last packets and to say good-bye.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What a quiet connection lends to its next read: most packets of a house fit.
+pub const READ_BYTES_MIN: usize = 1024;
+
+/// What a busy connection lends to its next read: a large TCP segment batch, and little enough
+/// that all connections at once could not take a Pi.
+pub const READ_BYTES_MAX: usize = 32 * 1024;
+
+/// Packets handed to the broker at a time: its lock is held no longer than for these.
+pub const PACKETS_PER_BATCH_MAX: usize = 128;
+
+/// Payloads up to here are copied into one buffer with their neighbours; larger ones are written
+/// from where they lie. The size of a TLS record.
+pub const PAYLOAD_BYTES_COPIED_MAX: usize = 16 * 1024;
+
+/// Slices of one vectored write; the kernel takes up to 1024.
+pub const WRITE_SLICES_MAX: usize = 64;
+
+/// Connections the kernel holds for us until they are accepted: a house of clients that all come
+/// back at once.
+pub const LISTEN_BACKLOG: i32 = 1024;
+
+/// Pause after an accept that failed for want of files or memory, so that it does not spin.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Silence after which TCP asks whether a peer is still there, and the time between its questions.
+pub const TCP_KEEPALIVE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(10));
+
+/// A repeated complaint of one kind is logged once in this time, with the count of those left out.
+pub const LOG_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Addresses named by our certificate, so that a host of many containers keeps a small handshake.
+pub const CERTIFICATE_ADDRESSES_MAX: usize = 64;
+
+/// Longest user name: it is part of every session's key and of log lines.
+pub const USER_NAME_CHARS_MAX: usize = 64;
+
+/// Longest password: the length of an MQTT password is a u16.
+pub const PASSWORD_BYTES_MAX: usize = 65_535;
+
+/// Most memory one password hash may ask for, in KiB: two at a time leave a Pi Zero its room.
+pub const PASSWORD_HASH_KIB_MAX: u32 = 64 * 1024;
+
+/// Most passes one password hash may ask for.
+pub const PASSWORD_HASH_PASSES_MAX: u32 = 16;
+
+/// Largest file of users: ten thousand of them.
+pub const USERS_FILE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
 /// Password hashes computed at a time: each takes `argon2`'s memory and most of a core.
 pub const PASSWORD_CHECKS_MAX: usize = 2;
@@ -93,11 +192,84 @@ pub const SENSORS_MAX: usize = 1024;
 /// Readings a median may span.
 pub const MEDIAN_READINGS_MAX: usize = 31;
 
+/// Wait before the first retry of a failed reading: longer than a disturbance of the line lasts.
+pub const RETRY_BACKOFF_MIN: Duration = Duration::from_millis(50);
+
+/// Longest wait before a retry, reached by doubling: all retries fit in the shortest intervals.
+pub const RETRY_BACKOFF_MAX: Duration = Duration::from_millis(200);
+
+/// Failed cycles in a row after which a sensor is tried once per interval only: the bus time of a
+/// dead sensor's retries belongs to the living ones.
+pub const FAILED_CYCLES_WITH_RETRIES_MAX: u32 = 3;
+
+/// Rooms of one house: each has topics of its own, with or without a sensor.
+pub const ROOMS_MAX: usize = 1024;
+
+/// Longest room slug: Homie's identifiers are short, and a slug is a level of every topic.
+pub const ROOM_SLUG_BYTES_MAX: usize = 32;
+
+/// Longest room name, in characters: it is shown on dashboards.
+pub const ROOM_NAME_CHARS_MAX: usize = 64;
+
+/// Longest root topic: it is part of every topic name.
+pub const ROOT_TOPIC_BYTES_MAX: usize = 128;
+
+/// Listeners of one gateway: each is a task and a socket.
+pub const LISTENERS_MAX: usize = 16;
+
+/// Shortest time between two readings of a sensor: some chips convert in less, none of ours has
+/// news sooner.
+pub const INTERVAL_MIN: Duration = Duration::from_millis(100);
+
+/// Longest time between two readings, and between two publications, of a healthy sensor.
+pub const INTERVAL_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Longest time for which the last good reading may count.
+pub const STALE_AFTER_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Further tries to read a sensor within one interval: each holds its bus for a conversion.
+pub const RETRIES_MAX: u8 = 10;
+
+/// Furthest a calibration may move a reading, in thousandths of a degree: beyond it the chip is
+/// broken, not inexact.
+pub const CORRECTION_MAX: i32 = 50_000;
+
+/// Longest a session may outlive its connection: the protocol counts seconds in 32 bits and keeps
+/// the highest number for "never" (MQTT 5.0 section 3.1.2.11.2).
+pub const SESSION_EXPIRY_MAX: Duration = Duration::from_secs(49_710 * 24 * 3600);
+
+/// Largest file of the configuration: a thousand sensors with all their keys, twice.
+pub const CONFIG_FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Files in `conf.d`.
+pub const CONFIG_FILES_MAX: usize = 256;
+/// Devices a 1-Wire search may find: the kernel's number, and an end where noise would find ever
+/// more.
+pub const ONE_WIRE_SEARCH_MAX: usize = 64;
+
+/// Times one chip on a pin is told to convert in one reading: a pause of the process loses a
+/// command now and then, twice in a row seldom.
+pub const CONVERT_TRIES_MAX: u32 = 2;
+
+/// Times one scratchpad on a pin is read until two agree: 12 ms each.
+pub const SCRATCHPAD_READS_MAX: u32 = 4;
+
+/// Readings in a row that fail for every chip of a bus before its device is opened anew.
+pub const BUS_FAILURES_MAX: u32 = 5;
+
 const _: () = assert!(PACKET_BYTES_BEFORE_LOGIN_MAX < PACKET_BYTES_DEFAULT);
 const _: () = assert!(PACKET_BYTES_DEFAULT <= PACKET_BYTES_MAX);
 const _: () = assert!(CONNECTIONS_PER_ADDRESS_MAX < CONNECTIONS_MAX);
 const _: () = assert!(INFLIGHT_TO_CLIENT_MAX <= INFLIGHT_FROM_CLIENT_MAX);
+const _: () = assert!(SESSION_EXPIRY_DEFAULT.as_secs() <= SESSION_EXPIRY_MAX.as_secs());
+const _: () = assert!(INTERVAL_MAX.as_secs() < STALE_AFTER_MAX.as_secs());
+const _: () = assert!(READ_BYTES_MIN < READ_BYTES_MAX);
+const _: () = assert!(CLOSE_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
+const _: () = assert!(INFLIGHT_TO_CLIENT_MAX < 65_535, "a free packet identifier always exists");
+const _: () = assert!(CONNECTIONS_MAX < SESSIONS_MAX);
 const _: () = assert!(STOP_TIMEOUT.as_millis() < 2000);
+const _: () = assert!(RETRY_BACKOFF_MIN.as_millis() < RETRY_BACKOFF_MAX.as_millis());
 const _: () = assert!(BUS_STOP_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
 const _: () = assert!(BUS_SLEEP_MIN.as_millis() < BUS_SLEEP_MAX.as_millis());
 const _: () = assert!(SENSORS_MAX <= REPORTS_WAITING_MAX);
+const _: () = assert!(SCRATCHPAD_READS_MAX >= 2);

@@ -1,1 +1,37 @@
-fn main() {}
+//! Arguments to action, and exit codes; nothing else.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use maison::cli::{self, check, demo, publish, run, subscribe, user};
+
+/// The thermometer and the message hub of a house.
+#[derive(Parser)]
+#[command(name = "maison", version, propagate_version = true, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Arguments),
+    Demo(demo::Arguments),
+    Check(check::Arguments),
+    User(user::Arguments),
+    Sub(subscribe::Arguments),
+    Pub(publish::Arguments),
+}
+
+fn main() -> ExitCode {
+    cli::end(match &Arguments::parse().command {
+        Command::Run(arguments) => run::run(arguments),
+        Command::Demo(arguments) => demo::run(arguments),
+        Command::Check(arguments) => Ok(check::run(arguments)),
+        Command::User(arguments) => {
+            Ok(cli::with_state_dir(arguments.config(), |state_dir| user::run(arguments, state_dir)))
+        }
+        Command::Sub(arguments) => subscribe::run(arguments),
+        Command::Pub(arguments) => publish::run(arguments),
+    })
+}

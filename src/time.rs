@@ -61,10 +61,14 @@ impl Timestamp {
     }
 }
 
+/// The last instant that RFC 3339 can write with four digits for the year.
+const YEAR_9999_UNIX_MS: u64 = 253_402_300_799_000;
+
 /// RFC 3339 in UTC, to the second: `2026-11-22T13:00:05Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = SystemTime::UNIX_EPOCH + Duration::from_millis(self.unix_ms);
+        let written = self.unix_ms.min(YEAR_9999_UNIX_MS);
+        let time = SystemTime::UNIX_EPOCH + Duration::from_millis(written);
         humantime::format_rfc3339_seconds(time).fmt(formatter)
     }
 }
@@ -82,5 +86,6 @@ mod tests {
     #[test]
     fn timestamps_print_as_rfc_3339() {
         assert_eq!(Timestamp::new(1_795_352_405_999, true).to_string(), "2026-11-22T13:00:05Z");
+        assert_eq!(Timestamp::new(u64::MAX, true).to_string(), "9999-12-31T23:59:59Z");
     }
 }

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub use password::PasswordHash;
+pub use password::{PasswordHash, PasswordHashError, SALT_BYTES};
 pub use rights::{Denied, Rights};
-pub use users::{UserName, Users, UsersError};
+pub use users::{UserName, UserNameError, Users, UsersError, UsersFault};
 
 /// What a listener asks of a peer before it is let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,4 +1,182 @@
-//! Password hashes.
-/// A PHC string of argon2id.
-#[derive(Clone, Debug)]
-pub struct PasswordHash(String);
+//! Password hashes: argon2id as PHC strings, `$argon2id$v=19$m=12288,t=3,p=1$salt$hash`.
+
+use std::fmt;
+
+use argon2::password_hash::phc;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+
+use crate::limits::{PASSWORD_HASH_KIB_MAX, PASSWORD_HASH_PASSES_MAX};
+
+/// Bytes of a salt: the PHC string format's recommendation.
+pub const SALT_BYTES: usize = 16;
+
+/// 12 MiB, 3 passes, 1 lane: the row of OWASP's password storage cheat sheet for small memories.
+/// Two at a time take 24 MiB, which a Pi Zero can spare, and about a second of its core.
+const MEMORY_KIB: u32 = 12 * 1024;
+const PASSES: u32 = 3;
+const LANES: u32 = 1;
+
+/// Shortest hash that is believed, in bytes: 128 bits.
+const HASH_BYTES_MIN: usize = 16;
+
+/// The argon2id hash of a password with its salt and its cost. `Debug` does not show it.
+#[derive(Clone)]
+pub struct PasswordHash(phc::PasswordHash);
+
+/// Why a text is no password hash that can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PasswordHashError {
+    /// It is no PHC string.
+    Malformed,
+    /// It is one of another function than argon2id version 19.
+    Function,
+    /// Its memory or its passes are beyond what this machine should be asked.
+    Cost,
+    /// Salt or hash is missing or too short.
+    Incomplete,
+}
+
+impl PasswordHash {
+    /// The hash of `password` at today's cost; `salt` is to be drawn anew for each.
+    pub fn new(password: &[u8], salt: &[u8; SALT_BYTES]) -> Self {
+        let hash = argon2id().hash_password_with_salt(password, salt);
+        Self(hash.expect("argon2 takes any password below 4 GiB with a salt of 16 bytes"))
+    }
+
+    /// Reads a PHC string.
+    pub fn parse(text: &str) -> Result<Self, PasswordHashError> {
+        let hash = phc::PasswordHash::new(text).map_err(|_| PasswordHashError::Malformed)?;
+        let version = hash.version.map(Version::try_from);
+        let algorithm = Algorithm::try_from(hash.algorithm.as_str());
+        if algorithm != Ok(Algorithm::Argon2id) || version != Some(Ok(Version::V0x13)) {
+            return Err(PasswordHashError::Function);
+        }
+        let cost = Params::try_from(&hash).map_err(|_| PasswordHashError::Malformed)?;
+        if cost.m_cost() > PASSWORD_HASH_KIB_MAX || cost.t_cost() > PASSWORD_HASH_PASSES_MAX {
+            return Err(PasswordHashError::Cost);
+        }
+        match (&hash.salt, &hash.hash) {
+            (Some(_), Some(output)) if output.len() >= HASH_BYTES_MIN => Ok(Self(hash)),
+            _ => Err(PasswordHashError::Incomplete),
+        }
+    }
+
+    /// Whether this is the hash of `password`. Compares in constant time.
+    pub fn verify(&self, password: &[u8]) -> bool {
+        argon2id().verify_password(password, &self.0).is_ok()
+    }
+
+    /// Takes as long as [`PasswordHash::verify`] of a hash of today's cost, for users that do not
+    /// exist: the time of an answer does not tell who does.
+    pub fn pretend_to_verify(password: &[u8]) {
+        let decoy = Self::new(password, &[0; SALT_BYTES]);
+        std::hint::black_box(decoy);
+    }
+}
+
+/// As a PHC string.
+impl fmt::Display for PasswordHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("PasswordHash(…)")
+    }
+}
+
+impl fmt::Display for PasswordHashError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Malformed => "no password hash: it should begin with `$argon2id$v=19$`",
+            Self::Function => "unsupported password hash: only argon2id version 19 is taken",
+            Self::Cost => "password hash too dear: at most 64 MiB and 16 passes are taken",
+            Self::Incomplete => "incomplete password hash: salt or hash is missing or too short",
+        })
+    }
+}
+
+impl std::error::Error for PasswordHashError {}
+
+fn argon2id() -> Argon2<'static> {
+    let cost = Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the cost is within bounds");
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, cost)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SALT: [u8; SALT_BYTES] = *b"0123456789abcdef";
+
+    #[test]
+    fn only_the_right_password_matches_its_hash() {
+        let hash = PasswordHash::new(b"correct horse", &SALT);
+        assert!(hash.verify(b"correct horse"));
+        assert!(!hash.verify(b"correct horse "));
+        assert!(!hash.verify(b""));
+    }
+
+    #[test]
+    fn the_salt_makes_equal_passwords_different() {
+        let other = *b"fedcba9876543210";
+        let (left, right) = (PasswordHash::new(b"x", &SALT), PasswordHash::new(b"x", &other));
+        assert_ne!(left.to_string(), right.to_string());
+    }
+
+    #[test]
+    fn a_hash_survives_its_text() {
+        let text = PasswordHash::new(b"\x00\xFF any bytes", &SALT).to_string();
+        assert!(text.starts_with("$argon2id$v=19$m=12288,t=3,p=1$"), "{text}");
+        let read = PasswordHash::parse(&text).unwrap();
+        assert_eq!(read.to_string(), text);
+        assert!(read.verify(b"\x00\xFF any bytes"));
+    }
+
+    /// A vector of the reference implementation's own tests.
+    #[test]
+    fn hashes_of_other_tools_are_understood() {
+        let text = "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        assert!(PasswordHash::parse(text).unwrap().verify(b"password"));
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_refused_when_read() {
+        #[track_caller]
+        fn check(text: &str, expected: PasswordHashError) {
+            assert_eq!(PasswordHash::parse(text).unwrap_err(), expected, "{text}");
+        }
+        let salt_and_hash = "c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        check("", PasswordHashError::Malformed);
+        check("secret", PasswordHashError::Malformed);
+        check("$argon2id$", PasswordHashError::Malformed);
+        check(
+            &format!("$argon2i$v=19$m=12288,t=3,p=1${salt_and_hash}"),
+            PasswordHashError::Function,
+        );
+        check(
+            &format!("$argon2id$v=16$m=12288,t=3,p=1${salt_and_hash}"),
+            PasswordHashError::Function,
+        );
+        check("$7$101$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5Q", PasswordHashError::Malformed);
+        check(
+            &format!("$argon2id$v=19$m=9999999,t=3,p=1${salt_and_hash}"),
+            PasswordHashError::Cost,
+        );
+        check(&format!("$argon2id$v=19$m=12288,t=17,p=1${salt_and_hash}"), PasswordHashError::Cost);
+        check("$argon2id$v=19$m=12288,t=3,p=1", PasswordHashError::Incomplete);
+        check(
+            "$argon2id$v=19$m=12288,t=3,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFQ",
+            PasswordHashError::Incomplete,
+        );
+    }
+
+    #[test]
+    fn debug_does_not_show_the_hash() {
+        let hash = PasswordHash::new(b"x", &SALT);
+        assert!(!format!("{hash:?}").contains('$'));
+    }
+}

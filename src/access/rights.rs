@@ -33,11 +33,11 @@ impl Rights {
         if *principal == Principal::Gateway {
             return Ok(());
         }
-        let first = topic.as_str().split('/').next().unwrap_or_default();
-        if first.starts_with('$') {
+        if topic.as_str().starts_with('$') {
             return Err(Denied("only the broker publishes to `$` topics"));
         }
-        if first == self.root {
+        let below = topic.as_str().strip_prefix(&self.root);
+        if below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
             return Err(Denied("only the gateway publishes below its root"));
         }
         Ok(())
@@ -46,5 +46,28 @@ impl Rights {
     /// Whether `principal` may subscribe to `filter`.
     pub fn subscribe(&self, _principal: &Principal, _filter: &TopicFilter) -> Result<(), Denied> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(root: &str, topic: &str, allowed: bool) {
+        let (rights, topic) = (Rights::new(root), TopicName::new(topic).unwrap());
+        assert_eq!(rights.publish(&Principal::Anonymous, &topic).is_ok(), allowed, "{topic:?}");
+        assert_eq!(rights.publish(&Principal::Gateway, &topic), Ok(()));
+    }
+
+    #[test]
+    fn only_the_gateway_writes_below_its_root_and_to_dollar_topics() {
+        check("maison", "maison/salon/temperature", false);
+        check("maison", "maison", false);
+        check("maison", "maisonette/salon", true);
+        check("maison", "home/maison/salon", true);
+        check("home/maison", "home/maison/salon/temperature", false);
+        check("home/maison", "home/garden", true);
+        check("maison", "$SYS/uptime", false);
     }
 }

@@ -9,13 +9,43 @@
 //! `handle` cannot fail: a bad peer is an output, our own fault an assertion. The broker does not
 //! know that sensors exist: a reading is a publication by [`Principal::Gateway`].
 
+mod connect;
+mod connection;
+mod delivery;
+mod disconnect;
+mod invariants;
+mod outputs;
+mod publish;
+mod queue;
+mod retained;
+mod session;
+mod statistics;
+mod subscribe;
+mod subscriptions;
+#[cfg(test)]
+mod tests;
+mod timers;
+mod will;
+mod window;
+
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::access::{ConnectionId, Login, Peer, Principal, Refusal, Rights, Verdict};
+use crate::access::{ConnectionId, Denied, Login, Peer, Principal, Refusal, Rights, Verdict};
 use crate::mqtt::{DecodeError, Message, Packet, QoS};
 use crate::time::Tick;
+
+use connection::{Connection, Phase};
+use disconnect::Departure;
+use outputs::Outputs;
+use retained::Retained;
+use session::{SessionIndex, Sessions};
+use subscriptions::{Match, Subscriptions};
+use timers::{Timer, Timers};
+
+pub use statistics::{Statistics, Traffic};
 
 /// What the brain is told.
 #[derive(Debug)]
@@ -67,13 +97,25 @@ pub enum Input {
         message: Message,
         /// Most a subscriber can get.
         qos: QoS,
-        /// Whether it is retained.
-        retain: bool,
+        /// Whether it is retained, and how long.
+        retention: Retention,
     },
     /// Nothing but the passing of time.
     Wake,
     /// The process ends: everyone is told, nobody new is let in.
     Shutdown,
+}
+
+/// Whether a message of the gateway is retained, and how long. Apart from its expiry, which would
+/// also take it from the queues of those who are away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retention {
+    /// It passes.
+    None,
+    /// Until another takes its place.
+    Replaced,
+    /// Likewise, or until this time is over.
+    For(Duration),
 }
 
 /// What the world is to do.
@@ -136,6 +178,20 @@ pub enum Event {
         /// Why.
         reason: Refusal,
     },
+    /// A client may not publish or subscribe there. Told at most once per
+    /// [`limits::EVENT_INTERVAL`](crate::limits::EVENT_INTERVAL) and connection.
+    Denied {
+        /// Where it came from.
+        peer: SocketAddr,
+        /// Its client identifier.
+        client_id: String,
+        /// Topic name or filter.
+        topic: String,
+        /// The rule that decided.
+        reason: Denied,
+        /// How many times, of any topic, since the last such event.
+        times: u64,
+    },
     /// Messages of a full queue were dropped, the oldest first.
     QueueDropped {
         /// Whose queue.
@@ -160,26 +216,136 @@ pub struct Settings {
 
 /// The broker. One owner, `&mut`.
 #[derive(Debug)]
-pub struct Broker {}
+pub struct Broker {
+    settings: Settings,
+    connections: HashMap<ConnectionId, Connection>,
+    sessions: Sessions,
+    subscriptions: Subscriptions,
+    retained: Retained,
+    timers: Timers,
+    outputs: Outputs,
+    /// Scratch of [`Subscriptions::matches`], kept so that routing does not allocate.
+    matches: Vec<Match>,
+    /// Client identifiers assigned so far.
+    assigned: u64,
+    life: Life,
+}
+
+/// Whether connections are let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Serving,
+    Stopping,
+}
 
 impl Broker {
     /// A broker without sessions.
-    pub fn new(_settings: Settings) -> Self {
-        Self {}
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            connections: HashMap::new(),
+            sessions: Sessions::default(),
+            subscriptions: Subscriptions::default(),
+            retained: Retained::default(),
+            timers: Timers::default(),
+            outputs: Outputs::default(),
+            matches: Vec::new(),
+            assigned: 0,
+            life: Life::Serving,
+        }
     }
 
     /// Takes one event; drain [`Broker::poll`] after it.
-    pub fn handle(&mut self, _now: Tick, _input: Input) {
-        todo!()
+    pub fn handle(&mut self, now: Tick, input: Input) {
+        debug_assert!(self.outputs.is_empty(), "outputs are drained after each input");
+        match input {
+            Input::Opened { connection, peer } => self.opened(now, connection, peer),
+            Input::Packet { connection, packet } => self.packet(now, connection, packet),
+            Input::Malformed { connection, error } => self.malformed(now, connection, &error),
+            Input::Closed { connection } => self.closed(now, connection),
+            Input::Written { connection, bytes } => self.written(now, connection, bytes),
+            Input::Verdict { connection, verdict } => self.verdict(now, connection, verdict),
+            Input::Publish { message, qos, retention } => {
+                self.own_publish(now, message, qos, retention);
+            }
+            Input::Wake => self.wake(now),
+            Input::Shutdown => self.shut_down(now),
+        }
     }
 
     /// What is to be done next, in order.
     pub fn poll(&mut self) -> Option<Output> {
-        None
+        self.outputs.next()
     }
 
     /// When to call [`Broker::handle`] with [`Input::Wake`] at the latest.
     pub fn deadline(&self) -> Option<Tick> {
-        None
+        self.timers.deadline().into_iter().chain(self.retained.deadline()).min()
+    }
+
+    /// Counters since the start, and what is there now.
+    pub fn statistics(&self) -> Statistics {
+        let connected = self.sessions.iter().filter(|(_, session)| session.connection.is_some());
+        Statistics {
+            connections: self.connections.len(),
+            clients_connected: connected.count(),
+            sessions: self.sessions.len(),
+            subscriptions: self.subscriptions.len(),
+            retained: self.retained.len(),
+            retained_bytes: self.retained.bytes(),
+            traffic: self.outputs.traffic,
+        }
+    }
+
+    fn packet(&mut self, now: Tick, id: ConnectionId, packet: Packet) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.last_heard = now;
+        self.outputs.traffic.packets_received += 1;
+        match connection.phase {
+            Phase::Opened => self.first_packet(now, id, packet),
+            Phase::Authenticating(_) => self.close(now, id, Departure::Violation),
+            Phase::Connected(session) => self.next_packet(now, id, session, packet),
+            Phase::Closing => {}
+        }
+    }
+
+    fn next_packet(&mut self, now: Tick, id: ConnectionId, session: SessionIndex, packet: Packet) {
+        match packet {
+            Packet::Publish(publish) => self.publish(now, id, session, publish),
+            Packet::PubAck(answer) => self.acknowledged(now, session, answer.packet_id),
+            Packet::PubRec(answer) => self.received(id, session, answer.packet_id),
+            Packet::PubRel(answer) => self.released(id, session, answer.packet_id),
+            Packet::PubComp(answer) => self.completed(now, session, answer.packet_id),
+            Packet::Subscribe(subscribe) => self.subscribe(now, id, session, &subscribe),
+            Packet::Unsubscribe(unsubscribe) => self.unsubscribe(id, session, &unsubscribe),
+            Packet::PingReq => self.send(id, Packet::PingResp),
+            Packet::Disconnect(_) => self.close(now, id, Departure::Disconnect),
+            Packet::Connect(_)
+            | Packet::ConnAck(_)
+            | Packet::SubAck(_)
+            | Packet::UnsubAck(_)
+            | Packet::PingResp
+            | Packet::Auth(_) => self.close(now, id, Departure::Violation),
+        }
+        self.close_if_flooded(now, id);
+    }
+
+    fn wake(&mut self, now: Tick) {
+        self.retained.expire(now);
+        while let Some(timer) = self.timers.next_due(now) {
+            match timer {
+                Timer::Connection(id) => self.connection_due(now, id),
+                Timer::SessionExpiry(session) => self.session_expired(session),
+                Timer::DropReport(session) => self.report_drops(session),
+                Timer::Resume(session) => self.resume(now, session),
+            }
+        }
+    }
+
+    /// Sends to a connection that is known to be there; nothing once it is closing.
+    fn send(&mut self, id: ConnectionId, packet: Packet) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            self.outputs.send(connection, packet);
+        }
     }
 }

@@ -2,8 +2,16 @@
 //! reports to the house. A slow bus never delays another; a missing chip never ends a thread.
 
 pub mod clock;
+#[cfg(all(feature = "rppal", target_os = "linux"))]
+pub mod gpio;
+pub mod i2c;
+#[cfg(all(feature = "linux", target_os = "linux"))]
+pub mod linux;
 pub mod mailbox;
 pub mod onewire;
+pub mod pin;
+pub mod reopen;
+pub mod simulated;
 pub mod sysfs;
 pub mod thread;
 
@@ -21,6 +29,22 @@ pub trait Bus: Send {
         sensors: &[SensorId],
         answer: &mut dyn FnMut(SensorId, Result<Measurement, Fault>),
     );
+}
+
+/// A kind of bus that this binary was built without.
+#[derive(Debug)]
+pub struct Missing;
+
+impl Bus for Missing {
+    fn read(
+        &mut self,
+        sensors: &[SensorId],
+        answer: &mut dyn FnMut(SensorId, Result<Measurement, Fault>),
+    ) {
+        for &sensor in sensors {
+            answer(sensor, Err(Fault::NoBus));
+        }
+    }
 }
 
 /// A sensor as its bus needs it.

@@ -75,6 +75,11 @@ pub fn spawn(
 }
 
 impl BusThread {
+    /// Name of its bus.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// When it last went round or had an answer: no longer ago than [`limits::BUS_SLEEP_MAX`] and
     /// the slowest read, or it is stuck.
     pub fn beat(&self) -> Tick {
@@ -163,7 +168,8 @@ impl Round {
 
 impl Desk {
     fn wake(&mut self) {
-        self.handle(Input::Wake);
+        let at = self.clock.wall();
+        self.handle(Input::Wake { at });
     }
 
     fn answer(&mut self, sensor: SensorId, result: Result<Measurement, Fault>) {

@@ -1,14 +1,53 @@
 //! TOML text → checked settings. What is written is in `schema`, what is meant is here, what is
 //! wrong is said by `report`.
 
+mod check;
+mod complaint;
+mod defaults;
+mod document;
+mod effective;
+mod quantity;
+mod report;
+mod schema;
+mod suggestion;
+mod syntax;
+mod words;
+mod written;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use report::{Mistake, Position, Report};
+use written::Written;
 
 use crate::access::Policy;
 use crate::sampling::SensorSettings;
 use crate::sensors::Address;
 use crate::sensors::catalog::Driver;
+
+/// A file of the configuration, read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// As messages name it.
+    pub path: PathBuf,
+    /// What it says.
+    pub text: String,
+}
+
+/// The settings that `sources` mean together: the main file and the files of `conf.d`, in order.
+/// Their tables are merged, listeners and sensors are appended, and any other key may be set in one
+/// of them only. Without any source: the defaults.
+///
+/// The error names everything that is wrong, not the first mistake only.
+pub fn parse(sources: &[Source]) -> Result<Settings, Report> {
+    let mut complaints = complaint::Complaints::default();
+    let document = document::read(sources, &mut complaints);
+    let settings = schema::File::read(document, &mut complaints)
+        .map(|file| check::settings(&file, &mut complaints))
+        .unwrap_or_default();
+    complaints.into_report(sources).map_or(Ok(settings), Err)
+}
 
 /// All that an operator can set, checked: nothing below asks again.
 #[derive(Clone, Debug, PartialEq)]
@@ -119,7 +158,7 @@ pub struct Sensor {
 }
 
 /// `bus` of a sensor.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Bus {
     /// `w1`: the kernel's 1-Wire files.
     Kernel1Wire,

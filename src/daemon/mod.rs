@@ -1,1 +1,254 @@
-//! x
+//! Start, stop, and the loop that joins brain and hands.
+
+mod buses;
+mod certificates;
+mod clock;
+mod house;
+mod hub;
+mod journal;
+mod logins;
+pub mod service;
+pub mod settings;
+pub mod state;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tracing::{info, warn};
+
+use crate::access::Rights;
+use crate::broker;
+use crate::bus::Clock;
+use crate::bus::mailbox::Reports;
+use crate::bus::thread::BusThread;
+use crate::config::{Durability, Settings};
+use crate::limits::STOP_TIMEOUT;
+use crate::net::tls::TlsError;
+use crate::net::{Admission, BindError, Bound, Listener, Stop};
+use crate::sampling::SensorId;
+use crate::telemetry::{House, Room};
+
+use clock::SystemClock;
+use house::{Health, Label, Steward};
+use hub::Hub;
+use state::{StateDir, StateError, UsersFile};
+
+/// Why a gateway did not start. Its text says what, why, and a hint.
+#[derive(Debug)]
+pub enum StartError {
+    /// The state folder, or a file in it.
+    State(StateError),
+    /// Certificates.
+    Tls(TlsError),
+    /// A listener.
+    Bind(BindError),
+    /// A thread of a bus.
+    Thread(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::State(error) => error.fmt(formatter),
+            Self::Tls(error) => error.fmt(formatter),
+            Self::Bind(error) => error.fmt(formatter),
+            Self::Thread(error) => write!(formatter, "cannot start the thread of a bus: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<TlsError> for StartError {
+    fn from(error: TlsError) -> Self {
+        Self::Tls(error)
+    }
+}
+
+impl From<BindError> for StartError {
+    fn from(error: BindError) -> Self {
+        Self::Bind(error)
+    }
+}
+
+impl From<StateError> for StartError {
+    fn from(error: StateError) -> Self {
+        Self::State(error)
+    }
+}
+
+/// A gateway at work. Dropped without [`Gateway::stop`] it ends without a word to its clients.
+pub struct Gateway {
+    rooms: usize,
+    sensors: usize,
+    clock: Arc<dyn Clock>,
+    hub: Arc<Hub>,
+    house: Arc<Mutex<House>>,
+    health: watch::Receiver<Health>,
+    addresses: Vec<SocketAddr>,
+    buses: Vec<BusThread>,
+    accepting: Stop,
+    tasks: JoinSet<()>,
+    /// Held, so that no second gateway works on the same folder.
+    _state: StateDir,
+}
+
+impl Gateway {
+    /// Starts everything: ports are taken first, because they fail most; rooms are offline before
+    /// anybody can look; sensors are read last.
+    pub fn start(settings: &Settings) -> Result<Self, StartError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let state = StateDir::open(&settings.gateway.state_dir)?;
+        let users = Arc::new(UsersFile::open(&state)?);
+        let listeners = bind(settings, &state, clock.as_ref())?;
+        let addresses = listeners.iter().filter_map(|bound| bound.local_addr().ok()).collect();
+        warn_of_promises(settings);
+
+        let (hub, logins) = Hub::new(broker_settings(settings), Arc::clone(&clock));
+        let house = House::new(&settings.gateway.root, rooms(settings));
+        let house = Arc::new(Mutex::new(house));
+        hub.publish(lock(&house).start(clock.wall()));
+
+        let mut tasks = JoinSet::new();
+        let accepting = Stop::new();
+        for listener in listeners {
+            tasks.spawn(listener.serve(Arc::clone(&hub) as Arc<_>, accepting.clone()));
+        }
+        tasks.spawn(logins::answer(Arc::clone(&hub), users, logins));
+        let timed = Arc::clone(&hub);
+        tasks.spawn(async move { timed.keep_time().await });
+
+        let reports = Arc::new(Reports::default());
+        let (steward, health) =
+            Steward::new(Arc::clone(&hub), Arc::clone(&house), labels(settings));
+        tasks.spawn(steward.serve(Arc::clone(&reports)));
+        let buses = buses::start(settings, &clock, &reports).map_err(StartError::Thread)?;
+        let sensors = settings.rooms.iter().map(|room| room.sensors.len()).sum();
+        info!(rooms = settings.rooms.len(), sensors, buses = buses.len(), "started");
+        Ok(Self {
+            rooms: settings.rooms.len(),
+            sensors,
+            clock,
+            hub,
+            house,
+            health,
+            addresses,
+            buses,
+            accepting,
+            tasks,
+            _state: state,
+        })
+    }
+
+    /// Where it listens, in the order of the configuration.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Publishes the last words, lets them leave, and ends all threads and tasks: within
+    /// [`STOP_TIMEOUT`] and a little.
+    pub async fn stop(mut self) {
+        self.accepting.stop();
+        for bus in &self.buses {
+            bus.ask_to_stop();
+        }
+        self.hub.publish(lock(&self.house).stop(self.clock.wall()));
+        self.hub.shut_down();
+        if tokio::time::timeout(STOP_TIMEOUT, self.hub.emptied()).await.is_err() {
+            warn!("some clients did not take their last messages");
+        }
+        self.tasks.shutdown().await;
+        for bus in std::mem::take(&mut self.buses) {
+            bus.stop();
+        }
+        info!("stopped");
+    }
+
+    /// The first bus whose loop has not gone round for `patience` past its time, if any.
+    fn late_bus(&self, patience: Duration) -> Option<&str> {
+        let now = self.clock.now();
+        let late = |bus: &&BusThread| now.since(bus.beat()) > patience;
+        self.buses.iter().find(late).map(BusThread::name)
+    }
+}
+
+fn lock(house: &Mutex<House>) -> std::sync::MutexGuard<'_, House> {
+    house.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn bind(
+    settings: &Settings,
+    state: &StateDir,
+    clock: &dyn Clock,
+) -> Result<Vec<Bound>, StartError> {
+    let admission = Admission::new();
+    let tls = certificates::of_listeners(settings, state, clock)?;
+    let mut bound = Vec::new();
+    for (listener, tls) in settings.listeners.iter().zip(tls) {
+        let is_encrypted = tls.is_some();
+        let listening = Listener {
+            name: Arc::from(listener.bind.to_string()),
+            bind: listener.bind,
+            policy: listener.auth,
+            tls,
+            packet_bytes_max: settings.broker.max_packet_size,
+        };
+        let listening = Bound::bind(listening, &admission)?;
+        if let Ok(address) = listening.local_addr() {
+            info!(%address, tls = is_encrypted, auth = ?listener.auth, "listening");
+        }
+        bound.push(listening);
+    }
+    Ok(bound)
+}
+
+fn warn_of_promises(settings: &Settings) {
+    if settings.broker.durability != Durability::Memory {
+        warn!(
+            "sessions and retained messages are kept in memory only in this version, whatever \
+             `durability` says"
+        );
+    }
+}
+
+fn broker_settings(settings: &Settings) -> broker::Settings {
+    broker::Settings {
+        session_expiry: settings.broker.session_expiry,
+        queue_messages: settings.broker.queue_messages,
+        queue_bytes: settings.broker.queue_bytes,
+        rights: Rights::new(&settings.gateway.root),
+    }
+}
+
+/// Sensors are numbered in the order of the configuration.
+fn sensors(settings: &Settings) -> impl Iterator<Item = (SensorId, &str, &crate::config::Sensor)> {
+    let rooms = settings.rooms.iter();
+    let sensors =
+        rooms.flat_map(|room| room.sensors.iter().map(move |sensor| (&*room.slug, sensor)));
+    sensors.enumerate().map(|(number, (room, sensor))| (SensorId(number), room, sensor))
+}
+
+fn rooms(settings: &Settings) -> Vec<Room> {
+    let of_room = |slug: &str| {
+        let mine = sensors(settings).filter(|(_, room, _)| *room == slug);
+        mine.map(|(id, _, sensor)| (id, Arc::from(sensor.address.to_string()))).collect()
+    };
+    let room = |room: &crate::config::Room| Room {
+        slug: Arc::from(&*room.slug),
+        sensors: of_room(&room.slug),
+    };
+    settings.rooms.iter().map(room).collect()
+}
+
+fn labels(settings: &Settings) -> BTreeMap<SensorId, Label> {
+    let label = |(id, room, sensor): (SensorId, &str, &crate::config::Sensor)| {
+        (id, Label { room: Arc::from(room), address: Arc::from(sensor.address.to_string()) })
+    };
+    sensors(settings).map(label).collect()
+}

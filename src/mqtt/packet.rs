@@ -13,7 +13,7 @@ use super::{
     WillProperties,
 };
 
-/// A packet identifier is never zero ([MQTT-2.3.1-1]).
+/// A packet identifier is never zero ([MQTT-2.2.1-3]).
 pub type PacketId = NonZeroU16;
 
 /// The protocol a CONNECT names.
@@ -37,6 +37,27 @@ pub enum QoS {
     AtLeastOnce,
     /// 2: exactly once.
     ExactlyOnce,
+}
+
+impl QoS {
+    /// As in the two bits that each packet has for it.
+    pub const fn bits(self) -> u8 {
+        match self {
+            Self::AtMostOnce => 0,
+            Self::AtLeastOnce => 1,
+            Self::ExactlyOnce => 2,
+        }
+    }
+
+    /// Of its bits; `None` for 3 and above ([MQTT-3.3.1-4]).
+    pub const fn from_bits(bits: u8) -> Option<Self> {
+        match bits {
+            0 => Some(Self::AtMostOnce),
+            1 => Some(Self::AtLeastOnce),
+            2 => Some(Self::ExactlyOnce),
+            _ => None,
+        }
+    }
 }
 
 /// Any packet, in either direction.
@@ -89,7 +110,8 @@ impl Packet {
     }
 }
 
-/// 3.1. `client_id` may be empty; whether that is allowed is the broker's to say.
+/// 3.1. `client_id` may be empty; whether that is allowed is the broker's to say. A decoded one is
+/// slices of the receive buffer: whoever keeps a part copies it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connect {
     /// Protocol name and level.
@@ -152,7 +174,8 @@ pub struct ConnectAcknowledgement {
     pub properties: ConnectAcknowledgementProperties,
 }
 
-/// An application message. Cheap to clone: every part is shared by reference.
+/// An application message. Cheap to clone: every part is shared by reference. A decoded one shares
+/// the receive buffer: whoever stores it stores its [`Message::compact`] form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
     /// Where it was published.
@@ -163,7 +186,7 @@ pub struct Message {
     pub properties: Option<Arc<MessageProperties>>,
 }
 
-/// How a PUBLISH is to be delivered: only QoS 1 and 2 have a packet identifier ([MQTT-2.3.1-5]).
+/// How a PUBLISH is to be delivered: only QoS 1 and 2 have a packet identifier ([MQTT-2.2.1-2]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Delivery {
     /// QoS 0.
@@ -181,6 +204,14 @@ impl Delivery {
             Self::AtMostOnce => QoS::AtMostOnce,
             Self::AtLeastOnce(_) => QoS::AtLeastOnce,
             Self::ExactlyOnce(_) => QoS::ExactlyOnce,
+        }
+    }
+
+    /// Present from QoS 1 on.
+    pub const fn packet_id(self) -> Option<PacketId> {
+        match self {
+            Self::AtMostOnce => None,
+            Self::AtLeastOnce(packet_id) | Self::ExactlyOnce(packet_id) => Some(packet_id),
         }
     }
 }
@@ -219,7 +250,7 @@ impl Acknowledgement {
     }
 }
 
-/// 3.8. Holds one filter at least ([MQTT-3.8.3-3]).
+/// 3.8. Holds one filter at least ([MQTT-3.8.3-2]).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscribe {
     /// To be echoed by the SUBACK.
@@ -257,6 +288,27 @@ pub enum RetainHandling {
     SendIfNew,
     /// 2: never.
     Never,
+}
+
+impl RetainHandling {
+    /// As in the options of a filter.
+    pub const fn bits(self) -> u8 {
+        match self {
+            Self::Send => 0,
+            Self::SendIfNew => 1,
+            Self::Never => 2,
+        }
+    }
+
+    /// Of its bits; `None` for 3 and above, a protocol error (3.8.3.1).
+    pub const fn from_bits(bits: u8) -> Option<Self> {
+        match bits {
+            0 => Some(Self::Send),
+            1 => Some(Self::SendIfNew),
+            2 => Some(Self::Never),
+            _ => None,
+        }
+    }
 }
 
 /// 3.9. In 3.1.1 any refusal is written as 0x80.

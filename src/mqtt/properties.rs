@@ -2,6 +2,7 @@
 //! standard says of an absent property, and what a 3.1.1 client means.
 
 use std::num::NonZeroU16;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,7 +22,7 @@ pub struct UserProperty {
 /// 3.1.2.11.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectProperties {
-    /// How long the session outlives the connection; `None`: for ever (0xFFFF_FFFF).
+    /// How long the session outlives the connection; `None`: for ever (`0xFFFF_FFFF`).
     pub session_expiry: Option<Duration>,
     /// QoS 1 and 2 messages the client takes at a time.
     pub receive_maximum: NonZeroU16,
@@ -113,6 +114,13 @@ pub struct MessageProperties {
     pub user_properties: Vec<UserProperty>,
 }
 
+impl MessageProperties {
+    /// As a message has them: `None` when they say nothing.
+    pub fn shared(self) -> Option<Arc<Self>> {
+        (self != Self::default()).then(|| Arc::new(self))
+    }
+}
+
 /// 3.1.3.2, but for what the will's message carries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WillProperties {
@@ -132,7 +140,7 @@ pub struct AcknowledgementProperties {
 /// 3.14.2.2.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DisconnectProperties {
-    /// From a client: the expiry it wants now, in seconds; 0xFFFF_FFFF is for ever.
+    /// From a client: the expiry it wants now, in seconds; `0xFFFF_FFFF` is for ever.
     pub session_expiry_seconds: Option<u32>,
     /// Why, for people.
     pub reason_string: Option<ByteString>,

@@ -1,13 +1,43 @@
 //! Listeners, TLS and connections: bytes in, packets to the brain; packets from the brain, bytes
 //! out. This shell does not know the broker: it talks to a [`Service`].
 
+mod admission;
+mod authority;
+mod bind;
+mod connection;
+mod listener;
+mod names;
+pub mod tls;
+mod writer;
+
 use std::collections::VecDeque;
+use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::access::{ConnectionId, Peer};
 use crate::mqtt::{DecodeError, Packet};
+
+pub use admission::Admission;
+pub use authority::Authority;
+pub use bind::BindError;
+pub use listener::{Bound, Listener, Stop};
+pub use names::Names;
+pub use tls::Tls;
+
+/// Where certificates and keys are kept: private files by name.
+pub trait Files {
+    /// The content of a file, or `None` if there is none of that name.
+    fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>>;
+
+    /// Replaces a file as a whole; only its owner can read it.
+    fn write(&self, name: &str, content: &[u8]) -> io::Result<()>;
+
+    /// Where a file of that name is, for people.
+    fn place(&self, name: &str) -> PathBuf;
+}
 
 /// The brain as a connection sees it. Calls are short and never block on anything but the brain's
 /// own lock.
@@ -79,3 +109,6 @@ impl Outbox {
         self.filled.notified().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,12 +4,27 @@
 //! One [`Sampler`] per bus, in the thread of that bus. It never reads a clock: the shell hands in
 //! `now`, does what [`Sampler::poll`] says, and sleeps until [`Sampler::deadline`].
 
+mod deadband;
+mod filter;
+mod health;
+mod plausibility;
+mod probe;
+mod schedule;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::limits;
 use crate::sensors::{Fault, Measurement};
 use crate::time::{Tick, Timestamp};
 use crate::units::MilliCelsius;
+
+pub use health::{Reason, State};
+use probe::Probe;
+use schedule::{Schedule, Verdict};
 
 /// Names a sensor in the whole house: its position in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,7 +35,8 @@ pub struct SensorId(pub usize);
 pub struct SensorSettings {
     /// From one reading to the next.
     pub interval: Duration,
-    /// Further tries within one interval when a reading fails.
+    /// Further tries within one interval when a reading fails or is refused; none while the sensor
+    /// has failed for some intervals in a row.
     pub retries: u8,
     /// Readings outside are refused.
     pub lowest: MilliCelsius,
@@ -37,7 +53,9 @@ pub struct SensorSettings {
     pub decimals: u8,
     /// Smallest change that is published at once, in thousandths of a degree.
     pub deadband: u32,
-    /// Longest time between two publications of a healthy sensor.
+    /// Longest time between two publications of a healthy sensor, to the nearest reading. Where
+    /// `stale_after` is shorter, that counts: a published value must not expire under a sensor
+    /// that is well.
     pub heartbeat: Duration,
     /// Age at which the last good reading no longer counts.
     pub stale_after: Duration,
@@ -58,10 +76,14 @@ pub enum Calibration {
 }
 
 /// What the sampler is told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Input {
-    /// Nothing but the passing of time.
-    Wake,
+    /// Nothing but the passing of time. Readings start on this only, so that all answers to one
+    /// [`Output::Read`] are in before the next is composed.
+    Wake {
+        /// What the wall clock says, for people.
+        at: Timestamp,
+    },
     /// The answer to one sensor of [`Output::Read`].
     Answer {
         /// Which sensor.
@@ -91,7 +113,7 @@ pub struct Report {
     pub value: Option<Reading>,
     /// How the sensor is, from now on.
     pub state: State,
-    /// When the state was entered, for people.
+    /// When the state was entered, for people; another reason for it does not move this.
     pub since: Timestamp,
     /// Time of the last good reading, for people.
     pub last_good: Option<Timestamp>,
@@ -112,51 +134,6 @@ pub struct Reading {
     pub stale_after: Duration,
 }
 
-/// How a sensor is.
-///
-/// ```text
-///            good                    good
-///   ┌──────────────────┐   ┌──────────────────────┐
-///   ▼   bad reading    │   ▼      stale_after     │
-///   Ok ───────────▶ Suspect ───────────────▶ Stale / Failed
-///                      (Stale: silent; Failed: last tries gave a fault)
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Not read yet.
-    Unknown,
-    /// Its last reading was good.
-    Ok,
-    /// Its last readings were not, but a good one is not long ago.
-    Suspect(Reason),
-    /// No good reading for `stale_after`, and none bad either: it does not answer at all.
-    Stale,
-    /// No good reading for `stale_after`, or never one, because of this.
-    Failed(Reason),
-}
-
-/// Why a reading was not good. Its name is the `error` of the status topic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// The chip or its bus.
-    Fault(Fault),
-    /// Below or above what is believable.
-    Range,
-    /// Changed faster than is believable, not yet confirmed.
-    Rate,
-}
-
-impl Reason {
-    /// Its name in topics and logs.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Fault(fault) => fault.name(),
-            Self::Range => "range",
-            Self::Rate => "rate",
-        }
-    }
-}
-
 /// A sensor as the sampler needs it.
 #[derive(Clone, Debug)]
 pub struct Sensor {
@@ -170,26 +147,103 @@ pub struct Sensor {
 
 /// Samples the sensors of one bus.
 #[derive(Debug)]
-pub struct Sampler {}
+pub struct Sampler {
+    schedule: Schedule,
+    probes: BTreeMap<SensorId, Probe>,
+    outputs: VecDeque<Output>,
+}
 
 impl Sampler {
-    /// A sampler of `sensors`; `seed` spreads their phases over their intervals.
-    pub fn new(_sensors: Vec<Sensor>, _seed: u64, _now: Tick) -> Self {
-        Self {}
+    /// A sampler of `sensors`; `seed`, another for each bus, spreads their phases over their
+    /// intervals. All are read at once at `now`; each is the subject of one report at least by the
+    /// end of its first cycle.
+    pub fn new(sensors: Vec<Sensor>, seed: u64, now: Tick) -> Self {
+        let mut sampler = Self {
+            schedule: Schedule::new(seed, now),
+            probes: BTreeMap::new(),
+            outputs: VecDeque::new(),
+        };
+        for sensor in sensors {
+            sampler.add(sensor, now);
+        }
+        assert!(sampler.probes.len() <= limits::SENSORS_MAX, "more sensors than a house has");
+        sampler
+    }
+
+    fn add(&mut self, sensor: Sensor, now: Tick) {
+        let Sensor { id, label, settings } = sensor;
+        settings.assert_checked(&label);
+        self.schedule.add(id, settings.interval, settings.retries);
+        let same = self.probes.insert(id, Probe::new(id, settings, now));
+        assert!(same.is_none(), "two sensors are named {id:?}: {label}");
     }
 
     /// Takes one event; drain [`Sampler::poll`] after it.
-    pub fn handle(&mut self, _now: Tick, _input: Input) {
-        todo!()
+    pub fn handle(&mut self, now: Tick, input: Input) {
+        match input {
+            Input::Wake { at } => self.wake(now, at),
+            Input::Answer { sensor, at, result } => self.answer(now, sensor, at, result),
+        }
     }
 
     /// What is to be done next, in order.
     pub fn poll(&mut self) -> Option<Output> {
-        None
+        self.outputs.pop_front()
     }
 
-    /// When to call [`Sampler::handle`] with [`Input::Wake`] at the latest.
+    /// When to call [`Sampler::handle`] with [`Input::Wake`] at the latest; may have passed. `None`
+    /// without sensors.
     pub fn deadline(&self) -> Option<Tick> {
-        None
+        let ageing = self.probes.values().filter_map(Probe::deadline).min();
+        self.schedule.deadline().into_iter().chain(ageing).min()
+    }
+
+    fn wake(&mut self, now: Tick, at: Timestamp) {
+        let aged = self.probes.values_mut().filter_map(|probe| probe.age(now, at));
+        self.outputs.extend(aged.map(Output::Report));
+        let due = self.schedule.due(now);
+        if !due.is_empty() {
+            self.outputs.push_back(Output::Read(due));
+        }
+    }
+
+    fn answer(
+        &mut self,
+        now: Tick,
+        sensor: SensorId,
+        at: Timestamp,
+        result: Result<Measurement, Fault>,
+    ) {
+        let Some(probe) = self.probes.get_mut(&sensor).filter(|_| self.schedule.is_reading(sensor))
+        else {
+            // A second answer must not end the thread of a bus, but a test should.
+            debug_assert!(false, "nobody asked {sensor:?}");
+            return;
+        };
+        let report = match probe.judge(now, result) {
+            Ok(temperature) => {
+                self.schedule.succeeded(sensor);
+                probe.good(now, at, temperature)
+            }
+            Err(reason) => match self.schedule.failed(now, sensor) {
+                Verdict::Retry => None,
+                Verdict::Over => probe.failed(now, at, reason),
+            },
+        };
+        self.outputs.extend(report.map(Output::Report));
+    }
+}
+
+impl SensorSettings {
+    /// What the configuration promises and the arithmetic below relies on.
+    fn assert_checked(&self, label: &str) {
+        assert!(!self.interval.is_zero(), "no interval: {label}");
+        assert!(!self.stale_after.is_zero(), "no age at which a reading is stale: {label}");
+        assert!(self.lowest <= self.highest, "an empty range: {label}");
+        assert!(self.median % 2 == 1, "a median of an even number: {label}");
+        assert!(self.median <= limits::MEDIAN_READINGS_MAX, "too long a median: {label}");
+        if let Calibration::TwoPoint { low, high } = self.calibration {
+            assert!(low.0 != high.0, "one point twice: {label}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod catalog;
 pub mod ds18b20;
+pub mod i2c;
 pub mod onewire;
 pub mod sht3x;
 pub mod tmp117;

@@ -1,4 +1,14 @@
-//! x
+//! The simulated house: its wires down to bits, its chips down to registers, the kernel's files, its
+//! weather.
+//!
+//! Pure: time moves when a driver waits, chance comes from a seed.
 
+pub mod chance;
+pub mod clock;
+pub mod i2c;
+pub mod onewire;
 pub mod scratchpad;
+pub mod sht3x;
 pub mod sysfs;
+pub mod tmp117;
+pub mod weather;

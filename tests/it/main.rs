@@ -1,5 +1,16 @@
-//! Tests of the parts together, through the public face of the library.
-#![allow(missing_docs, clippy::indexing_slicing)]
+//! Tests of the house as a whole: its walls, its parts together, and the real binary.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on panics"
+)]
 
+mod config;
+mod gateway;
 mod onewire_scratchpad;
 mod onewire_tree;
+mod subscribers;
+mod tidy;

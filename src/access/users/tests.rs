@@ -1,0 +1,198 @@
+use bytes::Bytes;
+
+use super::*;
+use crate::access::SALT_BYTES;
+
+const SALT: [u8; SALT_BYTES] = *b"0123456789abcdef";
+
+fn name(text: &str) -> UserName {
+    UserName::parse(text).unwrap()
+}
+
+/// Bob with the password `secret`.
+fn users() -> Users {
+    let mut users = Users::default();
+    users.set(name("bob"), PasswordHash::new(b"secret", &SALT));
+    users
+}
+
+fn bob() -> Verdict {
+    Ok(Principal::User("bob".into()))
+}
+
+#[test]
+fn user_names_hold_what_a_topic_and_a_log_line_can() {
+    #[track_caller]
+    fn check(text: &str, expected: Result<(), UserNameError>) {
+        assert_eq!(UserName::parse(text).map(|_| ()), expected, "{text:?}");
+    }
+    check("b", Ok(()));
+    check("Jean-Luc_2.b@example.org", Ok(()));
+    check(&"x".repeat(64), Ok(()));
+    check(&"x".repeat(65), Err(UserNameError::TooLong(65)));
+    check("", Err(UserNameError::Empty));
+    for letter in ['+', '#', '/', '$', '%', ':', ' ', '\n', '\0', 'é', '"'] {
+        check(&format!("bob{letter}"), Err(UserNameError::Character(letter)));
+    }
+}
+
+#[test]
+fn an_error_shows_the_character_that_is_not_allowed() {
+    let message = UserName::parse("a\nb").unwrap_err().to_string();
+    assert_eq!(
+        message,
+        "character not allowed in a user name: `\\n`; letters, digits and `-_.@` are"
+    );
+}
+
+#[test]
+fn users_survive_their_text() {
+    let mut users = users();
+    users.set(name("alice"), PasswordHash::new(b"wonderland", &SALT));
+    let text = users.to_text();
+    let read = Users::parse(&text).unwrap();
+    assert_eq!(read.to_text(), text);
+    assert_eq!(read.names().map(UserName::as_str).collect::<Vec<_>>(), ["alice", "bob"]);
+}
+
+#[test]
+fn comments_and_empty_lines_are_no_users() {
+    let hash = PasswordHash::new(b"secret", &SALT);
+    let text = format!("# house\n\n   \nbob:{hash}\r\n  # alice:{hash}\n");
+    let users = Users::parse(&text).unwrap();
+    assert_eq!(users.names().map(UserName::as_str).collect::<Vec<_>>(), ["bob"]);
+}
+
+#[test]
+fn errors_name_the_line() {
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        assert_eq!(Users::parse(text).unwrap_err().to_string(), expected);
+    }
+    let hash = PasswordHash::new(b"secret", &SALT);
+    check("bob", "line 1: no `:` between user name and password hash");
+    check("# users\n\n:x", "line 3: empty user name");
+    check(
+        &format!("bob:{hash}\nal/ice:{hash}"),
+        "line 2: character not allowed in a user name: `/`; letters, digits and `-_.@` are",
+    );
+    check("bob:secret", "line 1: no password hash: it should begin with `$argon2id$v=19$`");
+    check(&format!("bob:{hash}\nbob:{hash}"), "line 2: user named twice: `bob`");
+}
+
+#[test]
+fn an_error_does_not_show_what_may_be_a_password() {
+    let message = Users::parse("bob:hunter2").unwrap_err().to_string();
+    assert!(!message.contains("hunter2"), "{message}");
+}
+
+struct Shown {
+    user: Option<&'static str>,
+    password: Option<&'static str>,
+    certificate: Option<&'static str>,
+}
+
+const NOTHING: Shown = Shown { user: None, password: None, certificate: None };
+
+#[track_caller]
+fn check(policy: Policy, shown: &Shown, expected: &Verdict) {
+    let login = Login {
+        policy,
+        user: shown.user.map(str::to_owned),
+        password: shown.password.map(|text| Bytes::from_static(text.as_bytes())),
+        certificate: shown.certificate.map(str::to_owned),
+    };
+    assert_eq!(users().check(&login), *expected, "{login:?}");
+}
+
+#[test]
+fn anonymous_listeners_let_anyone_in_but_still_check_a_login() {
+    use Policy::Anonymous;
+    check(Anonymous, &NOTHING, &Ok(Principal::Anonymous));
+    let login = |user, password| Shown { user, password, ..NOTHING };
+    check(Anonymous, &login(Some("bob"), Some("secret")), &bob());
+    check(Anonymous, &login(Some("bob"), Some("wrong")), &Err(Refusal::BadPassword));
+    check(Anonymous, &login(Some("eve"), Some("secret")), &Err(Refusal::BadPassword));
+    check(Anonymous, &login(None, Some("secret")), &Err(Refusal::BadPassword));
+    check(Anonymous, &login(Some("bob"), None), &Err(Refusal::NoPassword));
+}
+
+#[test]
+fn passwords_are_asked_and_checked() {
+    let login = |user, password| Shown { user, password, ..NOTHING };
+    check(Policy::Password, &login(Some("bob"), Some("secret")), &bob());
+    check(Policy::Password, &NOTHING, &Err(Refusal::NoCredentials));
+    check(Policy::Password, &login(Some("bob"), None), &Err(Refusal::NoPassword));
+    check(Policy::Password, &login(Some("bob"), Some("")), &Err(Refusal::BadPassword));
+    check(Policy::Password, &login(Some("bob"), Some("Secret")), &Err(Refusal::BadPassword));
+    check(Policy::Password, &login(Some("Bob"), Some("secret")), &Err(Refusal::BadPassword));
+    check(Policy::Password, &login(Some("b#b"), Some("secret")), &Err(Refusal::BadPassword));
+    let certificate = Shown { certificate: Some("bob"), ..NOTHING };
+    check(Policy::Password, &certificate, &Err(Refusal::NoCredentials));
+}
+
+#[test]
+fn certificates_speak_for_the_name_in_them() {
+    let with = |certificate, user| Shown { certificate, user, ..NOTHING };
+    check(Policy::Certificate, &with(Some("bob"), None), &bob());
+    check(Policy::Certificate, &with(Some("bob"), Some("bob")), &bob());
+    check(Policy::Certificate, &with(Some("bob"), Some("eve")), &Err(Refusal::CertificateMismatch));
+    check(Policy::Certificate, &with(Some("b/b"), None), &Err(Refusal::UnknownCertificate));
+    check(Policy::Certificate, &with(Some(""), None), &Err(Refusal::UnknownCertificate));
+    let login = Shown { user: Some("bob"), password: Some("secret"), certificate: None };
+    check(Policy::Certificate, &login, &Err(Refusal::NoCertificate));
+}
+
+#[test]
+fn either_a_certificate_or_a_password_is_enough() {
+    let policy = Policy::CertificateOrPassword;
+    check(policy, &Shown { certificate: Some("bob"), ..NOTHING }, &bob());
+    let login = Shown { user: Some("bob"), password: Some("secret"), certificate: None };
+    check(policy, &login, &bob());
+    check(policy, &NOTHING, &Err(Refusal::NoCredentials));
+}
+
+#[test]
+fn a_password_beside_a_certificate_must_be_right() {
+    let policy = Policy::CertificateOrPassword;
+    let with = |password| Shown { user: Some("bob"), password, certificate: Some("laptop") };
+    check(policy, &with(Some("secret")), &bob());
+    check(policy, &with(Some("wrong")), &Err(Refusal::BadPassword));
+    check(policy, &with(None), &Err(Refusal::CertificateMismatch));
+}
+
+#[test]
+fn where_both_are_asked_they_must_be_of_one_user() {
+    let policy = Policy::CertificateAndPassword;
+    let with = |certificate, password| Shown { user: Some("bob"), password, certificate };
+    check(policy, &with(Some("bob"), Some("secret")), &bob());
+    check(policy, &with(Some("bob"), Some("wrong")), &Err(Refusal::BadPassword));
+    check(policy, &with(Some("bob"), None), &Err(Refusal::NoPassword));
+    check(policy, &with(None, Some("secret")), &Err(Refusal::NoCertificate));
+    check(policy, &with(Some("eve"), Some("secret")), &Err(Refusal::CertificateMismatch));
+    let nameless = Shown { certificate: Some("bob"), ..NOTHING };
+    check(policy, &nameless, &Err(Refusal::NoCredentials));
+}
+
+/// The only way to tell users from strangers would be the time.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "the time is what is tested")]
+fn an_unknown_user_costs_as_much_as_a_known_one() {
+    let users = users();
+    let time = |user: &str| {
+        let login = Login {
+            policy: Policy::Password,
+            user: Some(user.to_owned()),
+            password: Some(Bytes::from_static(b"wrong")),
+            certificate: None,
+        };
+        let fastest = (0..5).map(|_| {
+            let start = std::time::Instant::now();
+            users.check(&login).unwrap_err();
+            start.elapsed()
+        });
+        fastest.min().unwrap()
+    };
+    let (known, unknown) = (time("bob"), time("nobody"));
+    assert!(unknown * 4 > known && known * 4 > unknown, "known {known:?}, unknown {unknown:?}");
+}

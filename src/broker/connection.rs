@@ -1,0 +1,172 @@
+//! What the broker knows of a transport.
+//!
+//! ```text
+//!   Opened ──CONNECT──▶ Authenticating ──accepted──▶ Connected
+//!     │                       │                         │
+//!     └───── too late, violation, refused, gone ────────┴──▶ Closing ──Closed──▶ forgotten
+//! ```
+
+use std::time::Duration;
+
+use super::outputs::counted;
+use super::session::SessionIndex;
+use crate::access::{ConnectionId, Peer};
+use crate::limits;
+use crate::mqtt::Connect;
+use crate::time::Tick;
+
+/// A transport and what may be said on it.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) id: ConnectionId,
+    pub(super) peer: Peer,
+    pub(super) phase: Phase,
+    /// When its last packet arrived.
+    pub(super) last_heard: Tick,
+    /// Silence after which it is taken for dead; `None`: it may be silent for ever.
+    pub(super) silence_max: Option<Duration>,
+    /// When its timer goes off, if it has one.
+    pub(super) alarm: Option<Tick>,
+    pub(super) unwritten: Unwritten,
+    pub(super) denials: Denials,
+}
+
+/// The states of the diagram above.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Its CONNECT is awaited.
+    Opened,
+    /// Its login is being checked.
+    Authenticating(Box<Connect>),
+    /// It speaks for a session.
+    Connected(SessionIndex),
+    /// Nothing is said or heard any more.
+    Closing,
+}
+
+impl Connection {
+    /// A transport that has just been opened.
+    pub(super) fn new(now: Tick, id: ConnectionId, peer: Peer) -> Self {
+        Self {
+            id,
+            peer,
+            phase: Phase::Opened,
+            last_heard: now,
+            silence_max: None,
+            alarm: None,
+            unwritten: Unwritten::default(),
+            denials: Denials::default(),
+        }
+    }
+}
+
+/// How much was sent and not yet written, in the measure of [`crate::mqtt::Packet::weight`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Unwritten {
+    sent: u64,
+    written: u64,
+    /// Weight of the last message that alone exceeds the mark …
+    large: u64,
+    /// … and what `written` is when it has left.
+    large_end: u64,
+}
+
+impl Unwritten {
+    /// Counts a packet that was sent.
+    pub(super) fn sent(&mut self, weight: usize) {
+        let weight = counted(weight);
+        self.sent = self.sent.saturating_add(weight);
+        if weight > counted(limits::UNWRITTEN_BYTES_MAX) {
+            self.large = weight;
+            self.large_end = self.sent;
+        }
+    }
+
+    /// Counts what the operating system took.
+    pub(super) fn written(&mut self, weight: usize) {
+        self.written = self.written.saturating_add(counted(weight)).min(self.sent);
+    }
+
+    /// Weight of what waits.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.sent.saturating_sub(self.written)
+    }
+
+    /// Whether a message may be sent now.
+    pub(super) fn has_room(&self) -> bool {
+        self.bytes() < counted(limits::UNWRITTEN_BYTES_MAX)
+    }
+
+    /// Whether the peer asks on and on without reading the answers. One message may have any
+    /// size, so it does not count.
+    pub(super) fn is_flooded(&self) -> bool {
+        let large = if self.written < self.large_end { self.large } else { 0 };
+        self.bytes().saturating_sub(large) > counted(limits::UNWRITTEN_BYTES_FLOOD)
+    }
+}
+
+/// What a connection was not allowed to do, told in intervals.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Denials {
+    told: Option<Tick>,
+    untold: u64,
+}
+
+impl Denials {
+    /// Counts one; the number to tell, if it is time to.
+    pub(super) fn count(&mut self, now: Tick) -> Option<u64> {
+        self.untold += 1;
+        if self.told.is_some_and(|told| now.since(told) < limits::EVENT_INTERVAL) {
+            return None;
+        }
+        self.told = Some(now);
+        Some(std::mem::take(&mut self.untold))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::{UNWRITTEN_BYTES_FLOOD, UNWRITTEN_BYTES_MAX};
+
+    #[test]
+    fn a_large_message_leaves_no_room_but_is_no_flood() {
+        let mut unwritten = Unwritten::default();
+        unwritten.sent(10 * UNWRITTEN_BYTES_FLOOD);
+        assert!(!unwritten.has_room());
+        unwritten.sent(UNWRITTEN_BYTES_MAX);
+        assert!(!unwritten.is_flooded());
+        unwritten.written(10 * UNWRITTEN_BYTES_FLOOD);
+        assert_eq!(unwritten.bytes(), counted(UNWRITTEN_BYTES_MAX));
+    }
+
+    #[test]
+    fn many_small_answers_are_a_flood() {
+        let mut unwritten = Unwritten::default();
+        unwritten.sent(10 * UNWRITTEN_BYTES_FLOOD);
+        for _ in 0..=UNWRITTEN_BYTES_FLOOD / 64 {
+            unwritten.sent(64);
+        }
+        assert!(unwritten.is_flooded());
+        unwritten.written(10 * UNWRITTEN_BYTES_FLOOD);
+        assert!(unwritten.is_flooded(), "the answers are still there when the message has left");
+        unwritten.written(UNWRITTEN_BYTES_MAX);
+        assert!(!unwritten.is_flooded());
+    }
+
+    #[test]
+    fn more_written_than_sent_is_nothing_unwritten() {
+        let mut unwritten = Unwritten::default();
+        unwritten.sent(100);
+        unwritten.written(1000);
+        assert_eq!(unwritten.bytes(), 0);
+    }
+
+    #[test]
+    fn denials_are_told_in_intervals_with_their_count() {
+        let mut denials = Denials::default();
+        assert_eq!(denials.count(Tick::ZERO), Some(1));
+        assert_eq!(denials.count(Tick::ZERO), None);
+        assert_eq!(denials.count(Tick::ZERO.after(limits::EVENT_INTERVAL)), Some(2));
+    }
+}

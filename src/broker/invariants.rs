@@ -1,0 +1,138 @@
+//! What must hold after each input, and what must be left when nothing is under way: for tests and
+//! simulations.
+
+use std::collections::HashSet;
+
+use super::Broker;
+use super::connection::{Connection, Phase};
+use super::session::{Session, SessionIndex};
+use super::subscriptions::Subscriptions;
+use super::timers::Timer;
+use crate::limits;
+use crate::mqtt::QoS;
+use crate::time::Tick;
+
+impl Broker {
+    /// Asserts that all parts agree with each other and keep their bounds. Takes time.
+    pub fn check_invariants(&self) {
+        let mut timers = 0;
+        for connection in self.connections.values() {
+            timers += self.check_connection(connection);
+        }
+        let mut subscriptions = 0;
+        for (index, session) in self.sessions.iter() {
+            timers += self.check_session(index, session);
+            subscriptions += session.subscriptions.len();
+        }
+        assert_eq!(self.timers.len(), timers, "each timer has an owner");
+        assert!(self.sessions.len() <= limits::SESSIONS_MAX, "sessions are bounded");
+        assert_eq!(self.subscriptions.len(), subscriptions, "tree and sessions agree");
+        self.subscriptions.check_invariants();
+        self.retained.check_invariants();
+    }
+
+    /// Asserts that nothing is under way: all was sent, delivered and acknowledged, and nothing is
+    /// left but sessions, subscriptions, retained messages and the timers that end them.
+    pub fn assert_idle(&self) {
+        assert!(self.outputs.is_empty(), "outputs are polled");
+        for connection in self.connections.values() {
+            assert!(matches!(connection.phase, Phase::Connected(_)), "{connection:?}");
+            assert_eq!(connection.unwritten.bytes(), 0, "all is written: {connection:?}");
+        }
+        for (_, session) in self.sessions.iter() {
+            let client = &session.key.client_id;
+            assert!(session.queue.is_empty(), "`{client}` has an empty queue");
+            assert_eq!(session.window.len(), 0, "`{client}` has acknowledged all");
+            assert!(session.received.is_empty(), "`{client}` has released all");
+            assert_eq!(session.dropped, 0, "the losses of `{client}` are told");
+        }
+    }
+
+    /// Returns how many timers it has.
+    fn check_connection(&self, connection: &Connection) -> usize {
+        match connection.phase {
+            Phase::Opened => assert!(connection.alarm.is_some(), "a CONNECT has a deadline"),
+            Phase::Authenticating(_) | Phase::Closing => assert_eq!(connection.alarm, None),
+            Phase::Connected(index) => {
+                assert_eq!(self.sessions[index].connection, Some(connection.id));
+                assert_eq!(connection.alarm.is_some(), connection.silence_max.is_some());
+                assert!(!connection.unwritten.is_flooded(), "answers are bounded");
+            }
+        }
+        self.check_timer(connection.alarm, Timer::Connection(connection.id))
+    }
+
+    /// Returns how many timers it has.
+    fn check_session(&self, index: SessionIndex, session: &Session) -> usize {
+        assert_eq!(self.sessions.find(&session.key), Some(index), "a session is found by its key");
+        match session.connection {
+            Some(id) => {
+                let connection = self.connections.get(&id).expect("a session's connection exists");
+                assert!(matches!(connection.phase, Phase::Connected(other) if other == index));
+                assert_eq!(session.expires_at, None, "a session in use does not expire");
+                check_waiting(session, connection);
+            }
+            None => check_absent(session),
+        }
+        self.check_subscriptions(index, session);
+        self.check_queue(session);
+        check_window(session);
+        assert_eq!(session.dropped > 0, session.report_at.is_some(), "losses will be told");
+        self.check_timer(session.expires_at, Timer::SessionExpiry(index))
+            + self.check_timer(session.report_at, Timer::DropReport(index))
+            + self.check_timer(session.resume_at, Timer::Resume(index))
+    }
+
+    fn check_subscriptions(&self, index: SessionIndex, session: &Session) {
+        assert!(session.subscriptions.len() <= limits::SUBSCRIPTIONS_PER_SESSION_MAX);
+        let mut bytes = 0;
+        for (filter, &subscription) in &session.subscriptions {
+            assert_eq!(self.subscriptions.find(filter, index), Some(subscription), "{filter}");
+            bytes += Subscriptions::weight(filter);
+        }
+        assert_eq!(session.subscription_bytes, bytes, "the filters' bytes are counted");
+        let mut searched = HashSet::new();
+        for filter in session.queue.searched() {
+            assert!(session.subscriptions.contains_key(filter), "a search is of a subscription");
+            assert!(searched.insert(filter), "a subscription has one search");
+        }
+    }
+
+    fn check_queue(&self, session: &Session) {
+        let (messages, bytes) = session.queue.size();
+        assert!(self.queue_bounds().hold(messages, bytes), "a queue keeps its bounds");
+        let counted: usize = session.queue.iter().map(super::queue::Queued::weight).sum();
+        assert_eq!(bytes, counted, "a queue's bytes are counted");
+    }
+
+    fn check_timer(&self, slot: Option<Tick>, timer: Timer) -> usize {
+        let Some(at) = slot else { return 0 };
+        assert!(self.timers.contains(at, timer), "{timer:?} is armed as its owner says");
+        1
+    }
+}
+
+/// Nobody waits without a reason.
+fn check_waiting(session: &Session, connection: &Connection) {
+    let has_next = !session.queue.is_empty() && session.window.has_room();
+    let can_go = session.window.has_resends() || has_next;
+    let is_woken = session.resume_at.is_some();
+    let waits = can_go && connection.unwritten.has_room() && !is_woken;
+    assert!(!waits, "what can be sent is sent: {session:?}");
+}
+
+fn check_absent(session: &Session) {
+    assert!(session.expires_at.is_some(), "an absent client's session expires");
+    assert!(!session.expiry.is_zero(), "a clean session ends with its connection");
+    assert_eq!(session.resume_at, None, "nothing is sent to an absent client");
+    assert!(session.will.is_none(), "an absent client's will was spoken or withdrawn");
+    let mut queued = session.queue.iter();
+    assert!(queued.all(|message| message.qos > QoS::AtMostOnce), "QoS 0 is for the present");
+}
+
+fn check_window(session: &Session) {
+    assert!(session.window.len() <= limits::INFLIGHT_TO_CLIENT_MAX, "the window is bounded");
+    assert!(session.received.len() <= limits::INFLIGHT_FROM_CLIENT_MAX);
+    let ids: HashSet<_> = session.window.ids().collect();
+    assert_eq!(ids.len(), session.window.len(), "identifiers in use are different");
+}

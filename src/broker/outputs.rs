@@ -1,0 +1,58 @@
+//! What the world is to do, in order, and the traffic counted on the way.
+
+use std::collections::VecDeque;
+
+use super::connection::{Connection, Phase};
+use super::{Event, Output, Traffic};
+use crate::access::{ConnectionId, Login};
+use crate::mqtt::Packet;
+
+/// Outputs that were not polled yet.
+#[derive(Debug, Default)]
+pub(super) struct Outputs {
+    queue: VecDeque<Output>,
+    pub(super) traffic: Traffic,
+}
+
+impl Outputs {
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(super) fn next(&mut self) -> Option<Output> {
+        self.queue.pop_front()
+    }
+
+    /// Sends a packet; nothing to a connection that is closing.
+    pub(super) fn send(&mut self, connection: &mut Connection, packet: Packet) {
+        if matches!(connection.phase, Phase::Closing) {
+            return;
+        }
+        connection.unwritten.sent(packet.weight());
+        self.traffic.packets_sent += 1;
+        if let Packet::Publish(publish) = &packet {
+            self.traffic.messages_sent += 1;
+            self.traffic.payload_bytes_sent += counted(publish.message.payload.len());
+        }
+        self.queue.push_back(Output::Send { connection: connection.id, packet });
+    }
+
+    /// After what was sent, the connection is to be closed.
+    pub(super) fn close(&mut self, connection: &mut Connection) {
+        connection.phase = Phase::Closing;
+        self.queue.push_back(Output::Close { connection: connection.id });
+    }
+
+    pub(super) fn authenticate(&mut self, connection: ConnectionId, login: Login) {
+        self.queue.push_back(Output::Authenticate { connection, login });
+    }
+
+    pub(super) fn event(&mut self, event: Event) {
+        self.queue.push_back(Output::Event(event));
+    }
+}
+
+/// A length as a counter's step.
+pub(super) fn counted(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}

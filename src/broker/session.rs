@@ -1,0 +1,184 @@
+//! Sessions: what the broker keeps for a client, with or without a connection.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::ops::{Index, IndexMut};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::queue::Queue;
+use super::subscriptions::Subscription;
+use super::timers::Timer;
+use super::window::Window;
+use super::{Broker, Event};
+use crate::access::{ConnectionId, Principal};
+use crate::mqtt::{PacketId, QoS, Will};
+use crate::time::Tick;
+
+/// Whose session it is: nobody can take over or resume another user's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct SessionKey {
+    pub(super) principal: Principal,
+    pub(super) client_id: ClientId,
+}
+
+/// A client's name among those of its user. An assigned one equals none that a client can choose.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum ClientId {
+    Chosen(Arc<str>),
+    Assigned(u64),
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Chosen(text) => formatter.write_str(text),
+            Self::Assigned(number) => write!(formatter, "assigned-{number}"),
+        }
+    }
+}
+
+/// The state of section 3.1.2.4, and how it is reached.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) key: SessionKey,
+    pub(super) connection: Option<ConnectionId>,
+    /// How long it outlives its connection; zero: not at all.
+    pub(super) expiry: Duration,
+    /// By filter, equal to what the subscription tree holds for it.
+    pub(super) subscriptions: HashMap<Arc<str>, Subscription>,
+    /// What those take in memory.
+    pub(super) subscription_bytes: usize,
+    /// QoS 2 messages that were received and not yet released.
+    pub(super) received: HashSet<PacketId>,
+    pub(super) window: Window,
+    pub(super) queue: Queue,
+    pub(super) will: Option<Will>,
+    /// Messages its queue lost since that was last told.
+    pub(super) dropped: u64,
+    pub(super) expires_at: Option<Tick>,
+    pub(super) report_at: Option<Tick>,
+    pub(super) resume_at: Option<Tick>,
+}
+
+impl Session {
+    /// A session without state.
+    pub(super) fn new(key: SessionKey) -> Self {
+        Self {
+            key,
+            connection: None,
+            expiry: Duration::ZERO,
+            subscriptions: HashMap::new(),
+            subscription_bytes: 0,
+            received: HashSet::new(),
+            window: Window::default(),
+            queue: Queue::default(),
+            will: None,
+            dropped: 0,
+            expires_at: None,
+            report_at: None,
+            resume_at: None,
+        }
+    }
+
+    /// Whether a message of that quality can be sent without overtaking another.
+    pub(super) fn is_clear(&self, qos: QoS) -> bool {
+        let may_send = qos == QoS::AtMostOnce || self.window.has_room();
+        may_send && self.queue.is_empty() && !self.window.has_resends()
+    }
+}
+
+/// A place in [`Sessions`]; valid until that session is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct SessionIndex(usize);
+
+/// All sessions, found by key when a client connects and by index ever after.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    places: Vec<Option<Session>>,
+    free: Vec<SessionIndex>,
+    by_key: HashMap<SessionKey, SessionIndex>,
+}
+
+impl Sessions {
+    pub(super) fn find(&self, key: &SessionKey) -> Option<SessionIndex> {
+        self.by_key.get(key).copied()
+    }
+
+    /// Adds a session whose key is not there.
+    pub(super) fn insert(&mut self, session: Session) -> SessionIndex {
+        let index = self.free.pop().unwrap_or(SessionIndex(self.places.len()));
+        let previous = self.by_key.insert(session.key.clone(), index);
+        assert_eq!(previous, None, "a session is not replaced");
+        match self.places.get_mut(index.0) {
+            Some(place) => *place = Some(session),
+            None => self.places.push(Some(session)),
+        }
+        index
+    }
+
+    /// Takes out a session that is there.
+    pub(super) fn remove(&mut self, index: SessionIndex) -> Session {
+        let place = self.places.get_mut(index.0).and_then(Option::take);
+        let session = place.expect("an index is of a session that is there");
+        self.by_key.remove(&session.key);
+        self.free.push(index);
+        session
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SessionIndex, &Session)> {
+        let places = self.places.iter().enumerate();
+        places.filter_map(|(index, place)| Some((SessionIndex(index), place.as_ref()?)))
+    }
+}
+
+impl Index<SessionIndex> for Sessions {
+    type Output = Session;
+
+    fn index(&self, index: SessionIndex) -> &Session {
+        let place = self.places.get(index.0).and_then(Option::as_ref);
+        place.expect("an index is of a session that is there")
+    }
+}
+
+impl IndexMut<SessionIndex> for Sessions {
+    fn index_mut(&mut self, index: SessionIndex) -> &mut Session {
+        let place = self.places.get_mut(index.0).and_then(Option::as_mut);
+        place.expect("an index is of a session that is there")
+    }
+}
+
+impl Broker {
+    /// Forgets a session that has no connection, and all that refers to it.
+    pub(super) fn discard_session(&mut self, index: SessionIndex) {
+        self.report_drops(index);
+        let mut session = self.sessions.remove(index);
+        debug_assert_eq!(session.connection, None, "a session in use is not discarded");
+        for filter in session.subscriptions.keys() {
+            self.subscriptions.remove(filter, index);
+        }
+        self.timers.cancel(&mut session.expires_at, Timer::SessionExpiry(index));
+        self.timers.cancel(&mut session.resume_at, Timer::Resume(index));
+    }
+
+    /// The client did not come back in time (section 4.1 leaves it to us).
+    pub(super) fn session_expired(&mut self, index: SessionIndex) {
+        self.sessions[index].expires_at = None;
+        self.discard_session(index);
+    }
+
+    /// Tells how many messages a queue has lost, if any.
+    pub(super) fn report_drops(&mut self, index: SessionIndex) {
+        let session = &mut self.sessions[index];
+        self.timers.cancel(&mut session.report_at, Timer::DropReport(index));
+        let messages = std::mem::take(&mut session.dropped);
+        if messages > 0 {
+            let client_id = session.key.client_id.to_string();
+            self.outputs.event(Event::QueueDropped { client_id, messages });
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Clients that say anything at any time. The broker stays consistent and ends empty; a failure
+//! prints its seed.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::{Broker, Input, Output, Settings};
+use super::house::{Dice, publish, success};
+use super::*;
+use crate::access::{ConnectionId, Peer, Policy, Principal, Refusal, Rights};
+use crate::limits;
+use crate::mqtt::{
+    Connect, Credentials, DecodeError, Delivery, Disconnect, DisconnectProperties, Message,
+    MessageProperties, Packet, Publish, QoS, ReasonCode, RetainHandling, Subscribe,
+    SubscribeFilter, TopicFilter, Unsubscribe,
+};
+use crate::time::Tick;
+
+const SEEDS: u64 = 12;
+const STEPS: usize = 2500;
+
+#[test]
+fn no_conversation_confuses_the_broker() {
+    for seed in 1..=SEEDS {
+        let outcome = catch_unwind(AssertUnwindSafe(|| converse(seed)));
+        assert!(outcome.is_ok(), "seed {seed}");
+    }
+}
+
+fn converse(seed: u64) {
+    let mut babel = Babel::new(seed);
+    for _ in 0..STEPS {
+        babel.step();
+    }
+    babel.end();
+}
+
+struct Babel {
+    broker: Broker,
+    dice: Dice,
+    now: Tick,
+    opened: u64,
+    /// Connections that the broker was told of and not told that they are gone.
+    open: Vec<ConnectionId>,
+    asked: Vec<ConnectionId>,
+}
+
+impl Babel {
+    fn new(seed: u64) -> Self {
+        let settings = Settings {
+            session_expiry: Duration::from_secs(60),
+            queue_messages: Some(30),
+            queue_bytes: Some(20_000),
+            rights: Rights::new("maison"),
+        };
+        let (broker, dice) = (Broker::new(settings), Dice::new(seed));
+        let (open, asked) = (Vec::new(), Vec::new());
+        Self { broker, dice, now: Tick::ZERO, opened: 0, open, asked }
+    }
+
+    fn step(&mut self) {
+        let input = self.input();
+        self.tell(input);
+        let lateness = Duration::from_millis(self.dice.below(50));
+        while self.broker.deadline().is_some_and(|at| at.after(lateness) <= self.now) {
+            self.tell(Input::Wake);
+        }
+    }
+
+    fn tell(&mut self, input: Input) {
+        if let Input::Closed { connection } = &input {
+            self.open.retain(|open| open != connection);
+        }
+        self.broker.handle(self.now, input);
+        while let Some(output) = self.broker.poll() {
+            if let Output::Authenticate { connection, .. } = output {
+                self.asked.push(connection);
+            }
+        }
+        self.broker.check_invariants();
+    }
+
+    fn input(&mut self) -> Input {
+        let connection = self.connection();
+        match self.dice.below(100) {
+            0..5 => self.opening(),
+            5..12 => self.verdict(),
+            12..14 => Input::Closed { connection },
+            14..15 => {
+                let reason = ReasonCode::MalformedPacket;
+                Input::Malformed { connection, error: DecodeError { reason, detail: "noise" } }
+            }
+            15..30 => {
+                let bytes = usize::try_from(self.dice.below(100_000)).unwrap();
+                Input::Written { connection, bytes }
+            }
+            30..35 => {
+                self.now = self.now.after(Duration::from_millis(self.dice.below(20_000)));
+                Input::Wake
+            }
+            35..45 => {
+                let (qos, retain) = (self.qos(), self.dice.below(2) == 0);
+                let retention = if retain { Retention::Replaced } else { Retention::None };
+                Input::Publish { message: self.message(), qos, retention }
+            }
+            _ => Input::Packet { connection, packet: self.packet() },
+        }
+    }
+
+    /// One that is open, as a rule.
+    fn connection(&mut self) -> ConnectionId {
+        let index = usize::try_from(self.dice.below(20)).unwrap();
+        self.open.get(index).copied().unwrap_or(ConnectionId(self.dice.below(self.opened + 1)))
+    }
+
+    fn opening(&mut self) -> Input {
+        if self.open.len() >= 16 {
+            return Input::Closed { connection: self.open[0] };
+        }
+        self.opened += 1;
+        let connection = ConnectionId(self.opened);
+        self.open.push(connection);
+        let peer = Peer {
+            address: "192.0.2.7:51234".parse().unwrap(),
+            listener: Arc::from("tls"),
+            policy: Policy::Password,
+            certificate: None,
+        };
+        Input::Opened { connection, peer }
+    }
+
+    fn verdict(&mut self) -> Input {
+        let connection = match self.asked.pop() {
+            Some(connection) => connection,
+            None => self.connection(),
+        };
+        let verdict = match self.dice.below(10) {
+            0 => Err(Refusal::BadPassword),
+            1..5 => Ok(Principal::User(Arc::from("bob"))),
+            _ => Ok(Principal::Anonymous),
+        };
+        Input::Verdict { connection, verdict }
+    }
+
+    fn packet(&mut self) -> Packet {
+        let answer = success(self.id());
+        match self.dice.below(100) {
+            0..10 => Packet::Connect(Box::new(self.connect())),
+            10..50 => Packet::Publish(self.publish()),
+            50..62 => Packet::PubAck(answer),
+            62..69 => Packet::PubRec(answer),
+            69..76 => Packet::PubRel(answer),
+            76..83 => Packet::PubComp(answer),
+            83..92 => Packet::Subscribe(self.subscribe()),
+            92..95 => {
+                let filters = vec![TopicFilter::new(self.filter()).unwrap()];
+                let (packet_id, user_properties) = (self.id(), Vec::new());
+                Packet::Unsubscribe(Unsubscribe { packet_id, filters, user_properties })
+            }
+            95..97 => Packet::PingReq,
+            97..99 => {
+                let (reason, properties) = (ReasonCode::Success, DisconnectProperties::default());
+                Packet::Disconnect(Box::new(Disconnect { reason, properties }))
+            }
+            _ => Packet::PingResp,
+        }
+    }
+
+    fn connect(&mut self) -> Connect {
+        let client_id = self.dice.choose(&["a", "b", "c", "d", ""]);
+        let wills = self.dice.below(2) == 0;
+        let (topic, qos) = (self.topic(), self.qos());
+        let keep_alive = Duration::from_secs(self.dice.choose(&[0, 5, 60]));
+        let credentials = Credentials { user: Some("bob".into()), password: None };
+        let will = wills.then(|| will(topic, "gone", qos));
+        let clean_start = self.dice.below(3) == 0;
+        Connect { clean_start, keep_alive, will, credentials, ..clean(client_id) }
+    }
+
+    fn publish(&mut self) -> Publish {
+        let delivery = match self.qos() {
+            QoS::AtMostOnce => Delivery::AtMostOnce,
+            QoS::AtLeastOnce => Delivery::AtLeastOnce(self.id()),
+            QoS::ExactlyOnce => Delivery::ExactlyOnce(self.id()),
+        };
+        let (retain, message) = (self.dice.below(4) == 0, self.message());
+        Publish { delivery, retain, message, ..publish("t", "", QoS::AtMostOnce) }
+    }
+
+    fn subscribe(&mut self) -> Subscribe {
+        let count = 1 + self.dice.below(4);
+        let one = |babel: &mut Self| SubscribeFilter {
+            filter: TopicFilter::new(babel.filter()).unwrap(),
+            qos: babel.qos(),
+            no_local: false,
+            retain_as_published: false,
+            retain_handling: RetainHandling::Send,
+        };
+        let filters = (0..count).map(|_| one(self)).collect();
+        let (packet_id, user_properties) = (self.id(), Vec::new());
+        Subscribe { packet_id, filters, subscription_id: None, user_properties }
+    }
+
+    fn message(&mut self) -> Message {
+        let length = self.dice.choose(&[0, 1, 10, 1000, 30_000, limits::UNWRITTEN_BYTES_MAX]);
+        let lifetime = self.dice.choose(&[None, None, Some(Duration::from_secs(10))]);
+        let properties =
+            MessageProperties { message_expiry: lifetime, ..MessageProperties::default() };
+        let properties = lifetime.map(|_| Arc::new(properties));
+        Message { properties, ..message(self.topic(), &"x".repeat(length)) }
+    }
+
+    fn topic(&mut self) -> &'static str {
+        self.dice.choose(&["a", "a/b", "a/b/c", "b", "b/b", "/", "maison/x", "$SYS/x", "étage"])
+    }
+
+    fn filter(&mut self) -> &'static str {
+        self.dice.choose(&["#", "a/#", "+", "a/+", "+/b", "a/b", "a/+/c", "$SYS/#", "maison/#"])
+    }
+
+    fn qos(&mut self) -> QoS {
+        self.dice.choose(&[QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce])
+    }
+
+    fn id(&mut self) -> crate::mqtt::PacketId {
+        id(u16::try_from(1 + self.dice.below(60)).unwrap())
+    }
+
+    /// Everyone goes, and nothing is left but what is retained.
+    fn end(&mut self) {
+        for connection in self.open.clone() {
+            self.tell(Input::Closed { connection });
+        }
+        let end = self.now.after(Duration::from_secs(60));
+        while let Some(at) = self.broker.deadline() {
+            assert!(at <= end, "all ends within the session expiry");
+            self.now = self.now.max(at);
+            self.tell(Input::Wake);
+        }
+        self.broker.assert_idle();
+        let statistics = self.broker.statistics();
+        assert_eq!((statistics.connections, statistics.sessions), (0, 0));
+        assert_eq!(statistics.subscriptions, 0);
+    }
+}

@@ -1,0 +1,153 @@
+//! The queue of an absent client: what it holds, what it gives up, and who is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::Event;
+use super::*;
+use crate::limits;
+use crate::mqtt::{Message, MessageProperties, QoS};
+
+/// An absent client subscribed to `t`, and a publisher.
+fn absent(house: &mut House) -> house::Client {
+    let (client, _) = house.connect_as(lasting("a"));
+    house.subscribe(client, "t/#", QoS::AtLeastOnce);
+    house.cut(client);
+    house.events.clear();
+    house.connect("publisher")
+}
+
+fn losses(house: &House) -> Vec<u64> {
+    let losses = house.events.iter().filter_map(|event| match event {
+        Event::QueueDropped { client_id, messages } if client_id == "a" => Some(*messages),
+        _ => None,
+    });
+    losses.collect()
+}
+
+/// Section 4.4: what arrives for an absent client waits, except at QoS 0.
+#[test]
+fn messages_of_qos_1_and_2_wait_for_an_absent_client() {
+    let mut house = House::new();
+    let publisher = absent(&mut house);
+    house.publish(publisher, "t", "1", QoS::AtMostOnce);
+    house.publish(publisher, "t", "2", QoS::AtLeastOnce);
+    house.publish(publisher, "t", "3", QoS::ExactlyOnce);
+    let (client, _) = house.connect_as(lasting("a"));
+    house.hears(client, "t=2 q1");
+    house.hears(client, "t=3 q1");
+    house.is_at_rest();
+}
+
+#[test]
+fn a_full_queue_gives_up_its_oldest_and_tells_it_in_intervals() {
+    let mut house = House::with(|settings| settings.queue_messages = Some(5));
+    let publisher = absent(&mut house);
+    for number in 0..8 {
+        house.publish(publisher, "t", &number.to_string(), QoS::AtLeastOnce);
+    }
+    assert!(losses(&house).is_empty());
+    house.pass(limits::EVENT_INTERVAL);
+    assert_eq!(losses(&house), [3]);
+    house.pass(limits::EVENT_INTERVAL);
+    house.publish(publisher, "t", "8", QoS::AtLeastOnce);
+    house.pass(limits::EVENT_INTERVAL);
+    assert_eq!(losses(&house), [3, 1]);
+    assert_eq!(house.broker.statistics().traffic.messages_dropped, 4);
+    let (client, _) = house.connect_as(lasting("a"));
+    for number in 4..9 {
+        house.hears(client, &format!("t={number} q1"));
+    }
+    house.is_at_rest();
+}
+
+#[test]
+fn losses_are_told_when_the_session_ends_before_the_interval() {
+    let mut house = House::with(|settings| settings.queue_messages = Some(1));
+    let publisher = absent(&mut house);
+    for _ in 0..3 {
+        house.publish(publisher, "t", "1", QoS::AtLeastOnce);
+    }
+    house.connect("a");
+    assert_eq!(losses(&house), [2]);
+    house.is_at_rest();
+}
+
+#[test]
+fn a_queue_is_bounded_by_bytes_too() {
+    let mut house = House::with(|settings| settings.queue_bytes = Some(5000));
+    let publisher = absent(&mut house);
+    for number in 0..8 {
+        house.publish(publisher, &format!("t/{number}"), &"x".repeat(1000), QoS::AtLeastOnce);
+    }
+    let (client, _) = house.connect_as(lasting("a"));
+    for number in 4..8 {
+        house.hears(client, &format!("t/{number}={} q1", "x".repeat(1000)));
+    }
+    house.reads_nothing(client);
+}
+
+#[test]
+fn a_message_larger_than_the_queue_costs_only_itself() {
+    let mut house = House::with(|settings| settings.queue_bytes = Some(5000));
+    let publisher = absent(&mut house);
+    house.publish(publisher, "t", "1", QoS::AtLeastOnce);
+    house.publish(publisher, "t", &"x".repeat(5000), QoS::AtLeastOnce);
+    let (client, _) = house.connect_as(lasting("a"));
+    house.hears(client, "t=1 q1");
+    house.pass(limits::EVENT_INTERVAL);
+    assert_eq!(losses(&house), [1]);
+    house.is_at_rest();
+}
+
+#[test]
+fn a_queue_without_bounds_keeps_all() {
+    let mut house = House::with(|settings| {
+        (settings.queue_messages, settings.queue_bytes) = (None, None);
+    });
+    let publisher = absent(&mut house);
+    for number in 0..500 {
+        house.publish(publisher, "t", &number.to_string(), QoS::AtLeastOnce);
+    }
+    let (client, _) = house.connect_as(lasting("a"));
+    for number in 0..500 {
+        house.hears(client, &format!("t={number} q1"));
+    }
+    house.is_at_rest();
+}
+
+fn short_lived(payload: &str) -> Message {
+    let message_expiry = Some(Duration::from_secs(60));
+    let properties = MessageProperties { message_expiry, ..MessageProperties::default() };
+    Message { properties: Some(Arc::new(properties)), ..message("t", payload) }
+}
+
+/// 5.0 section 3.3.2.3.3, for subscribers of any version.
+#[test]
+fn a_message_that_expired_in_a_queue_is_not_sent() {
+    let mut house = House::new();
+    absent(&mut house);
+    house.reading(short_lived("1"), QoS::AtLeastOnce, false);
+    house.pass(Duration::from_secs(30));
+    house.reading(short_lived("2"), QoS::AtLeastOnce, false);
+    house.pass(Duration::from_secs(30));
+    let (client, _) = house.connect_as(lasting("a"));
+    house.hears(client, "t=2 q1");
+    assert_eq!(house.broker.statistics().traffic.messages_expired, 1);
+    house.is_at_rest();
+}
+
+/// [MQTT-4.4.0-1]: what was sent is sent again, whatever its age.
+#[test]
+fn a_message_under_way_does_not_expire() {
+    let mut house = House::new();
+    absent(&mut house);
+    let (client, _) = house.connect_as(lasting("a"));
+    house.reading(short_lived("1"), QoS::AtLeastOnce, false);
+    house.gets(client, "t=1 q1");
+    house.cut(client);
+    house.pass(Duration::from_secs(60));
+    let (client, _) = house.connect_as(lasting("a"));
+    house.hears(client, "t=1 q1 dup");
+    house.is_at_rest();
+}

@@ -1,0 +1,155 @@
+//! SUBSCRIBE and UNSUBSCRIBE.
+
+use super::super::Input;
+use super::*;
+use crate::limits;
+use crate::mqtt::{QoS, ReasonCode};
+
+/// [MQTT-3.8.4-1], [MQTT-3.8.4-4], [MQTT-3.8.4-5], [MQTT-3.9.3-1]
+#[test]
+fn each_filter_is_answered_in_order() {
+    let mut house = House::new();
+    let client = house.connect("a");
+    let reasons = house.subscribe_all(
+        client,
+        &[("c", QoS::ExactlyOnce), ("a", QoS::AtMostOnce), ("b", QoS::AtLeastOnce)],
+    );
+    let (zero, one, two) = (ReasonCode::Success, ReasonCode::GrantedQoS1, ReasonCode::GrantedQoS2);
+    assert_eq!(reasons, [two, zero, one]);
+    house.is_at_rest();
+}
+
+/// [MQTT-3.8.4-3]
+#[test]
+fn an_identical_filter_replaces_the_subscription() {
+    let mut house = House::new();
+    let client = house.connect("a");
+    house.subscribe(client, "t/+", QoS::ExactlyOnce);
+    house.subscribe(client, "t/+", QoS::AtMostOnce);
+    house.reading(message("t/x", "1"), QoS::ExactlyOnce, false);
+    house.hears(client, "t/x=1 q0");
+    assert_eq!(house.broker.statistics().subscriptions, 1);
+    house.is_at_rest();
+}
+
+/// [MQTT-3.3.5-1]
+#[test]
+fn overlapping_subscriptions_give_one_copy_at_the_highest_quality() {
+    let mut house = House::new();
+    let client = house.connect("a");
+    let other = house.connect("b");
+    for (filter, qos) in
+        [("#", QoS::AtMostOnce), ("t/+", QoS::ExactlyOnce), ("t/x", QoS::AtLeastOnce)]
+    {
+        house.subscribe(client, filter, qos);
+        house.subscribe(other, filter, QoS::AtMostOnce);
+    }
+    house.reading(message("t/x", "1"), QoS::ExactlyOnce, false);
+    house.hears(client, "t/x=1 q2");
+    house.hears(other, "t/x=1 q0");
+    house.is_at_rest();
+}
+
+/// [MQTT-3.10.4-1], [MQTT-3.10.4-2], [MQTT-3.10.4-4], [MQTT-3.10.4-5]
+#[test]
+fn unsubscribe_removes_exactly_the_named_filter() {
+    let mut house = House::new();
+    let client = house.connect("a");
+    for filter in ["t/x", "t/+", "u"] {
+        house.subscribe(client, filter, QoS::AtMostOnce);
+    }
+    house.unsubscribe(client, "t/#");
+    house.unsubscribe(client, "t/+");
+    house.unsubscribe(client, "t/+");
+    house.reading(message("t/y", "1"), QoS::AtMostOnce, false);
+    house.reads_nothing(client);
+    house.reading(message("t/x", "1"), QoS::AtMostOnce, false);
+    house.hears(client, "t/x=1 q0");
+    assert_eq!(house.broker.statistics().subscriptions, 2);
+    house.is_at_rest();
+}
+
+/// [MQTT-3.10.4-3]: a delivery that has begun is completed.
+#[test]
+fn unsubscribe_leaves_deliveries_that_have_begun() {
+    let mut house = House::new();
+    let client = house.connect("a");
+    house.subscribe(client, "t", QoS::ExactlyOnce);
+    house.reading(message("t", "1"), QoS::ExactlyOnce, false);
+    let id = house.gets(client, "t=1 q2");
+    house.unsubscribe(client, "t");
+    house.take_over(client, id);
+    house.is_at_rest();
+}
+
+/// [MQTT-4.7.1-1], [MQTT-4.7.1-2], [MQTT-4.7.1-3]
+#[test]
+fn wildcards_match_levels() {
+    #[track_caller]
+    fn check(filter: &str, topic: &str, expected: bool) {
+        let mut house = House::new();
+        let client = house.connect("a");
+        house.subscribe(client, filter, QoS::AtMostOnce);
+        house.tell(Input::Publish {
+            message: message(topic, "1"),
+            qos: QoS::AtMostOnce,
+            retention: Retention::None,
+        });
+        assert_eq!(house.unread(client) == 1, expected, "{filter} and {topic}");
+    }
+    check("sport/tennis/player1/#", "sport/tennis/player1", true);
+    check("sport/tennis/player1/#", "sport/tennis/player1/score/wimbledon", true);
+    check("sport/#", "sports", false);
+    check("#", "sport", true);
+    check("#", "/", true);
+    check("sport/tennis/+", "sport/tennis/player1", true);
+    check("sport/tennis/+", "sport/tennis/player1/ranking", false);
+    check("sport/+", "sport", false);
+    check("sport/+", "sport/", true);
+    check("+/+", "/finance", true);
+    check("/+", "/finance", true);
+    check("+", "/finance", false);
+    check("a//b", "a//b", true);
+    check("a/+/b", "a//b", true);
+    check("a/b", "A/b", false);
+    check("#", "$SYS/x", false);
+    check("+/x", "$SYS/x", false);
+    check("$SYS/#", "$SYS", true);
+    check("$SYS/+", "$SYS/x", true);
+}
+
+#[test]
+fn a_session_holds_a_bounded_number_of_filters() {
+    let mut house = House::new();
+    let client = house.connect("a");
+    let names: Vec<_> =
+        (0..=limits::SUBSCRIPTIONS_PER_SESSION_MAX).map(|number| number.to_string()).collect();
+    let filters: Vec<_> = names.iter().map(|name| (name.as_str(), QoS::AtMostOnce)).collect();
+    let reasons = house.subscribe_all(client, &filters);
+    let (last, others) = reasons.split_last().unwrap();
+    assert_eq!(*last, ReasonCode::QuotaExceeded);
+    assert!(others.iter().all(|&reason| reason == ReasonCode::Success));
+    assert_eq!(house.subscribe_all(client, &filters[..1]), [ReasonCode::Success], "a known one");
+    house.unsubscribe(client, "17");
+    assert_eq!(house.subscribe_all(client, &[filters[10_000]]), [ReasonCode::Success]);
+    house.pass(std::time::Duration::from_secs(1));
+    house.is_at_rest();
+}
+
+#[test]
+fn a_sessions_filters_have_a_bounded_size() {
+    let mut house = House::new();
+    let client = house.connect("a");
+    let long = |number: usize| format!("{number}/{}", "x".repeat(60_000));
+    let names: Vec<_> = (0..200).map(long).collect();
+    let filters: Vec<_> = names.iter().map(|name| (name.as_str(), QoS::AtMostOnce)).collect();
+    let reasons = house.subscribe_all(client, &filters);
+    let granted = reasons.iter().filter(|&&reason| reason == ReasonCode::Success).count();
+    assert!((100..150).contains(&granted), "{granted}");
+    assert_eq!(reasons.last(), Some(&ReasonCode::QuotaExceeded));
+    for name in &names {
+        house.unsubscribe(client, name);
+    }
+    house.subscribe(client, &names[199], QoS::AtMostOnce);
+    house.is_at_rest();
+}

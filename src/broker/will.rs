@@ -1,0 +1,30 @@
+//! Wills: what a client wants said when it goes without a word.
+
+use super::Broker;
+use super::publish::{self, Publication};
+use super::retained::Origin;
+use crate::access::Principal;
+use crate::mqtt::Will;
+use crate::time::Tick;
+
+impl Broker {
+    /// Publishes a will on behalf of the client that is gone, under the rules of this moment.
+    pub(super) fn publish_will(&mut self, now: Tick, principal: &Principal, will: Will) {
+        let Will { message, qos, retain, .. } = will;
+        if self.settings.rights.publish(principal, &message.topic).is_err() {
+            self.outputs.traffic.denied += 1;
+            return;
+        }
+        let mut publication = Publication::new(now, message, qos);
+        if retain && self.retain(Origin::Client, &mut publication, Tick::MAX).is_err() {
+            self.outputs.traffic.denied += 1;
+        }
+        self.route(now, publication);
+    }
+}
+
+/// A will as it is held for the length of a connection.
+pub(super) fn keep(mut will: Will) -> Will {
+    will.message = publish::keep(&will.message);
+    will
+}

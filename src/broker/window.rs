@@ -1,0 +1,226 @@
+//! Messages on their way to one client, QoS 1 and 2, and their packet identifiers.
+//!
+//! ```text
+//!   QoS 1   send ──▶ unacknowledged ──PUBACK──▶ done
+//!   QoS 2   send ──▶ unacknowledged ──PUBREC──▶ released ──PUBCOMP──▶ done
+//! ```
+
+use std::collections::VecDeque;
+
+use super::queue::Queued;
+use crate::limits;
+use crate::mqtt::{Delivery, PacketId, Publish, QoS};
+
+/// The state of section 4.3 as a sender. Small, so that a search is a walk.
+#[derive(Debug)]
+pub(super) struct Window {
+    /// In the order they were sent.
+    unacknowledged: VecDeque<Unacknowledged>,
+    /// In the order their PUBRECs arrived, which is that of the PUBRELs ([MQTT-4.6.0-4]).
+    released: VecDeque<PacketId>,
+    last_id: PacketId,
+}
+
+#[derive(Debug)]
+struct Unacknowledged {
+    delivery: Delivery,
+    message: Queued,
+    transmission: Transmission,
+}
+
+/// Whether this connection has seen a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Transmission {
+    Done,
+    Due,
+}
+
+/// What a PUBREC asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Received {
+    /// A PUBREL, also for an identifier of which nothing is known: the peer can then finish.
+    Release,
+    /// Nothing: that identifier is of a QoS 1 message.
+    Ignore,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self { unacknowledged: VecDeque::new(), released: VecDeque::new(), last_id: PacketId::MAX }
+    }
+}
+
+impl Window {
+    /// Whether one more may be sent.
+    pub(super) fn has_room(&self) -> bool {
+        self.len() < limits::INFLIGHT_TO_CLIENT_MAX
+    }
+
+    /// Deliveries under way.
+    pub(super) fn len(&self) -> usize {
+        self.unacknowledged.len() + self.released.len()
+    }
+
+    /// Makes the PUBLISH of a message, which is remembered unless its quality is 0.
+    pub(super) fn send(&mut self, message: Queued) -> Publish {
+        let delivery = match message.qos {
+            QoS::AtMostOnce => return message.into_publish(Delivery::AtMostOnce),
+            QoS::AtLeastOnce => Delivery::AtLeastOnce(self.free_id()),
+            QoS::ExactlyOnce => Delivery::ExactlyOnce(self.free_id()),
+        };
+        let publish = message.clone().into_publish(delivery);
+        let transmission = Transmission::Done;
+        self.unacknowledged.push_back(Unacknowledged { delivery, message, transmission });
+        publish
+    }
+
+    /// All that was sent is to be sent again, on a new connection ([MQTT-4.4.0-1]): the
+    /// identifiers to be released now, and the messages by [`Window::resend`].
+    pub(super) fn restart(&mut self) -> impl Iterator<Item = PacketId> {
+        for sent in &mut self.unacknowledged {
+            sent.transmission = Transmission::Due;
+        }
+        self.released.iter().copied()
+    }
+
+    /// Whether [`Window::resend`] has something.
+    pub(super) fn has_resends(&self) -> bool {
+        self.unacknowledged.iter().any(|sent| sent.transmission == Transmission::Due)
+    }
+
+    /// The next message to send again, in the first order ([MQTT-4.6.0-1]), with DUP
+    /// ([MQTT-3.3.1-1]).
+    pub(super) fn resend(&mut self) -> Option<Publish> {
+        let due = |sent: &&mut Unacknowledged| sent.transmission == Transmission::Due;
+        let sent = self.unacknowledged.iter_mut().find(due)?;
+        sent.transmission = Transmission::Done;
+        Some(Publish { dup: true, ..sent.message.clone().into_publish(sent.delivery) })
+    }
+
+    /// A PUBACK: ends a QoS 1 delivery; anything else it says is ignored.
+    pub(super) fn acknowledged(&mut self, id: PacketId) {
+        self.take(Delivery::AtLeastOnce(id));
+    }
+
+    /// A PUBREC: the message is the client's, its identifier is to be released.
+    pub(super) fn received(&mut self, id: PacketId) -> Received {
+        if self.take(Delivery::ExactlyOnce(id)) {
+            self.released.push_back(id);
+            return Received::Release;
+        }
+        let of_other = |sent: &Unacknowledged| sent.delivery == Delivery::AtLeastOnce(id);
+        let is_other = self.unacknowledged.iter().any(of_other);
+        if is_other { Received::Ignore } else { Received::Release }
+    }
+
+    /// A PUBCOMP: ends a QoS 2 delivery that was released.
+    pub(super) fn completed(&mut self, id: PacketId) {
+        if let Some(index) = self.released.iter().position(|&released| released == id) {
+            self.released.remove(index);
+        }
+    }
+
+    /// Identifiers in use, in no order.
+    pub(super) fn ids(&self) -> impl Iterator<Item = PacketId> {
+        let unacknowledged = self.unacknowledged.iter().filter_map(|sent| match sent.delivery {
+            Delivery::AtLeastOnce(id) | Delivery::ExactlyOnce(id) => Some(id),
+            Delivery::AtMostOnce => None,
+        });
+        unacknowledged.chain(self.released.iter().copied())
+    }
+
+    fn take(&mut self, delivery: Delivery) -> bool {
+        let Some(index) = self.unacknowledged.iter().position(|sent| sent.delivery == delivery)
+        else {
+            return false;
+        };
+        self.unacknowledged.remove(index);
+        true
+    }
+
+    /// The next identifier after the last that is not in use ([MQTT-2.3.1-2]); there is one,
+    /// because the window is smaller than their number.
+    fn free_id(&mut self) -> PacketId {
+        loop {
+            self.last_id = self.last_id.checked_add(1).unwrap_or(PacketId::MIN);
+            if self.ids().all(|id| id != self.last_id) {
+                return self.last_id;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mqtt::{Message, TopicName};
+
+    fn message(qos: QoS) -> Queued {
+        let topic = TopicName::new("a").unwrap();
+        let payload = bytes::Bytes::from_static(b"1");
+        Queued {
+            message: Message { topic, payload, properties: None },
+            qos,
+            retain: false,
+            expires: None,
+        }
+    }
+
+    fn id(publish: &Publish) -> u16 {
+        match publish.delivery {
+            Delivery::AtLeastOnce(id) | Delivery::ExactlyOnce(id) => id.get(),
+            Delivery::AtMostOnce => 0,
+        }
+    }
+
+    /// [MQTT-2.3.1-2], [MQTT-2.3.1-4]
+    #[test]
+    fn an_identifier_in_use_is_passed_over_when_they_start_again() {
+        let mut window = Window::default();
+        assert_eq!(id(&window.send(message(QoS::AtLeastOnce))), 1, "never acknowledged");
+        for expected in 2..=u16::MAX {
+            let sent = id(&window.send(message(QoS::AtLeastOnce)));
+            assert_eq!(sent, expected);
+            window.acknowledged(PacketId::new(sent).unwrap());
+        }
+        assert_eq!(id(&window.send(message(QoS::AtLeastOnce))), 2);
+    }
+
+    /// [MQTT-2.3.1-4]: an identifier is free after PUBCOMP, not after PUBREC.
+    #[test]
+    fn a_released_identifier_is_still_in_use() {
+        let mut window = Window::default();
+        let first = PacketId::new(id(&window.send(message(QoS::ExactlyOnce)))).unwrap();
+        assert_eq!(window.received(first), Received::Release);
+        assert_eq!(window.ids().collect::<Vec<_>>(), [first]);
+        assert_eq!(window.len(), 1);
+        window.completed(first);
+        assert_eq!(window.len(), 0);
+    }
+
+    /// Section 4.3.3: a PUBACK says nothing of a QoS 2 message.
+    #[test]
+    fn an_acknowledgement_of_the_wrong_kind_ends_nothing() {
+        let mut window = Window::default();
+        let one = PacketId::new(id(&window.send(message(QoS::AtLeastOnce)))).unwrap();
+        let two = PacketId::new(id(&window.send(message(QoS::ExactlyOnce)))).unwrap();
+        window.acknowledged(two);
+        window.completed(two);
+        window.completed(one);
+        assert_eq!(window.received(one), Received::Ignore);
+        assert_eq!(window.ids().collect::<Vec<_>>(), [one, two]);
+    }
+
+    /// [MQTT-4.6.0-4]
+    #[test]
+    fn identifiers_are_released_again_in_the_order_of_their_pubrecs() {
+        let mut window = Window::default();
+        let ids: Vec<_> = (0..3)
+            .map(|_| PacketId::new(id(&window.send(message(QoS::ExactlyOnce)))).unwrap())
+            .collect();
+        for index in [2, 0, 1] {
+            window.received(ids[index]);
+        }
+        assert_eq!(window.restart().collect::<Vec<_>>(), [ids[2], ids[0], ids[1]]);
+    }
+}

@@ -1,0 +1,73 @@
+//! An I²C bus with its chips, whatever is below: `/dev/i2c-N` or the simulation.
+
+use std::fmt;
+
+use embedded_hal::delay::DelayNs;
+use embedded_hal::i2c::I2c;
+
+use crate::bus::{Attached, Bus};
+use crate::sampling::SensorId;
+use crate::sensors::catalog::Driver;
+use crate::sensors::i2c::I2cChip;
+use crate::sensors::sht3x::Sht3x;
+use crate::sensors::tmp117::Tmp117;
+use crate::sensors::{Address, Fault, Measurement};
+
+/// The bus `I` with its chips, which wait by `D`.
+pub struct I2cBus<I, D> {
+    i2c: I,
+    delay: D,
+    chips: Vec<(SensorId, Box<dyn I2cChip<I, D>>)>,
+}
+
+impl<I: I2c, D: DelayNs> I2cBus<I, D> {
+    /// A bus with these chips; those of other buses are left out.
+    pub fn new(i2c: I, delay: D, attached: &[Attached]) -> Self {
+        let chips = attached.iter().filter_map(|sensor| Some((sensor.id, chip::<I, D>(*sensor)?)));
+        Self { i2c, delay, chips: chips.collect() }
+    }
+
+    /// The bus below.
+    pub fn i2c_mut(&mut self) -> &mut I {
+        &mut self.i2c
+    }
+
+    fn read_one(&mut self, sensor: SensorId) -> Result<Measurement, Fault> {
+        let found = self.chips.iter_mut().find(|(id, _)| *id == sensor);
+        let (_, chip) = found.ok_or(Fault::Absent)?;
+        chip.read(&mut self.i2c, &mut self.delay)
+    }
+}
+
+/// Where a chip on I²C is registered, and nowhere else.
+fn chip<I: I2c, D: DelayNs>(sensor: Attached) -> Option<Box<dyn I2cChip<I, D>>> {
+    let Address::I2c(address) = sensor.address else { return None };
+    match sensor.driver {
+        Driver::Ds18b20 => None,
+        Driver::Sht3x => Some(Box::new(Sht3x::new(address))),
+        Driver::Tmp117 => Some(Box::new(Tmp117::new(address))),
+    }
+}
+
+impl<I: I2c + Send, D: DelayNs + Send> Bus for I2cBus<I, D> {
+    fn read(
+        &mut self,
+        sensors: &[SensorId],
+        answer: &mut dyn FnMut(SensorId, Result<Measurement, Fault>),
+    ) {
+        for sensor in sensors {
+            let reading = self.read_one(*sensor);
+            answer(*sensor, reading);
+        }
+    }
+}
+
+impl<I, D> fmt::Debug for I2cBus<I, D> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sensors: Vec<_> = self.chips.iter().map(|(id, _)| id).collect();
+        formatter.debug_struct("I2cBus").field("sensors", &sensors).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

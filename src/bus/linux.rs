@@ -1,0 +1,135 @@
+//! I²C through the kernel: `/dev/i2c-N`. The only file that names `linux-embedded-hal`.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use embedded_hal::i2c::{Error, ErrorKind, ErrorType, I2c, NoAcknowledgeSource, Operation};
+use linux_embedded_hal::i2cdev::linux::LinuxI2CError;
+use linux_embedded_hal::{Delay, I2CError, I2cdev};
+use rustix::io::Errno;
+
+use crate::bus::i2c::I2cBus;
+use crate::bus::reopen::{Refused, Reopening};
+use crate::bus::{Attached, Bus};
+use crate::sensors::Fault;
+
+/// The bus `/dev/i2c-<number>` with its chips. Opened at its first reading; a device that is not
+/// there or may not be opened is a fault of each sensor, and tried again at the next reading.
+pub fn bus(number: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
+    let path = PathBuf::from(format!("/dev/i2c-{number}"));
+    Box::new(Reopening::new(format!("i2c-{number}"), move || open(&path, &attached)))
+}
+
+fn open(path: &Path, attached: &[Attached]) -> Result<I2cBus<KernelI2c, Delay>, Refused> {
+    let device = I2cdev::new(path).map_err(|error| refused(path, io::Error::from(error)))?;
+    Ok(I2cBus::new(KernelI2c(device), Delay, attached))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it ends here")]
+fn refused(path: &Path, error: io::Error) -> Refused {
+    let path = path.display();
+    let (fault, hint) = match error.kind() {
+        io::ErrorKind::NotFound => {
+            let line = "`dtparam=i2c_arm=on` in /boot/firmware/config.txt and module `i2c-dev`";
+            (Fault::NoBus, format!("`{path}` does not exist: it needs {line}"))
+        }
+        io::ErrorKind::PermissionDenied => {
+            (Fault::Permission, format!("`{path}` may not be opened: join the group `i2c`"))
+        }
+        _ => (Fault::Bus, format!("`{path}` cannot be opened: {error}")),
+    };
+    Refused { fault, hint }
+}
+
+/// The kernel's bus, with errors that say what the kernel meant.
+struct KernelI2c(I2cdev);
+
+impl ErrorType for KernelI2c {
+    type Error = KernelError;
+}
+
+impl I2c for KernelI2c {
+    /// One system call, so repeated starts in between and one stop at the end.
+    fn transaction(
+        &mut self,
+        address: u8,
+        operations: &mut [Operation<'_>],
+    ) -> Result<(), KernelError> {
+        I2c::<u8>::transaction(&mut self.0, address, operations).map_err(KernelError)
+    }
+}
+
+/// An error of a transaction.
+#[derive(Debug)]
+struct KernelError(I2CError);
+
+impl Error for KernelError {
+    fn kind(&self) -> ErrorKind {
+        let errno = match self.0.inner() {
+            LinuxI2CError::Errno(errno) => Some(*errno),
+            LinuxI2CError::Io(error) => error.raw_os_error(),
+        };
+        errno.map_or(ErrorKind::Other, |errno| kind(Errno::from_raw_os_error(errno)))
+    }
+}
+
+/// The controllers of the Pi report an absent chip as `EREMOTEIO` (measured on a BCM2835),
+/// others as `ENXIO`, and a clock or data line that is held as a transfer that never completes.
+fn kind(errno: Errno) -> ErrorKind {
+    match errno {
+        Errno::REMOTEIO | Errno::NXIO => ErrorKind::NoAcknowledge(NoAcknowledgeSource::Address),
+        Errno::NODEV => ErrorKind::NoAcknowledge(NoAcknowledgeSource::Unknown),
+        Errno::TIMEDOUT | Errno::AGAIN => ErrorKind::ArbitrationLoss,
+        Errno::BUSY | Errno::IO | Errno::INVAL => ErrorKind::Bus,
+        _ => ErrorKind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sampling::SensorId;
+    use crate::sensors::Address;
+    use crate::sensors::catalog::Driver;
+
+    /// The numbers of Linux on every architecture of a Pi, as seen in a trace.
+    #[test]
+    fn errors_of_the_kernel_mean_what_its_controllers_mean_by_them() {
+        let absent = ErrorKind::NoAcknowledge(NoAcknowledgeSource::Address);
+        for (errno, expected) in [
+            (121, absent),
+            (6, absent),
+            (110, ErrorKind::ArbitrationLoss),
+            (11, ErrorKind::ArbitrationLoss),
+            (5, ErrorKind::Bus),
+            (95, ErrorKind::Other),
+        ] {
+            let error = KernelError(I2CError::from(LinuxI2CError::Errno(errno)));
+            assert_eq!(error.kind(), expected, "{errno}");
+        }
+    }
+
+    #[test]
+    fn a_device_that_does_not_exist_is_no_bus_with_a_hint() {
+        let refused = open(Path::new("/dev/i2c-does-not-exist"), &[]).map(|_| ()).unwrap_err();
+        assert_eq!(refused.fault, Fault::NoBus);
+        assert!(refused.hint.contains("dtparam=i2c_arm=on"), "{}", refused.hint);
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        assert_eq!(super::refused(Path::new("/dev/i2c-1"), denied).fault, Fault::Permission);
+    }
+
+    /// No machine has 256 controllers.
+    #[test]
+    fn a_missing_bus_answers_each_sensor() {
+        let sensor = |id, driver, address| Attached { id, driver, address: Address::I2c(address) };
+        let attached = vec![
+            sensor(SensorId(3), Driver::Tmp117, 0x48),
+            sensor(SensorId(4), Driver::Sht3x, 0x44),
+        ];
+        let mut answers = Vec::new();
+        bus(255, attached).read(&[SensorId(3), SensorId(4)], &mut |id, result| {
+            answers.push((id, result));
+        });
+        assert_eq!(answers, [(SensorId(3), Err(Fault::NoBus)), (SensorId(4), Err(Fault::NoBus))]);
+    }
+}

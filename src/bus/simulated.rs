@@ -1,0 +1,241 @@
+//! `bus = "simulated"`: chips down to bits and registers, in simulated weather, read by the same
+//! drivers as real ones. What differs from a house is only what lies below the pin and the bus.
+
+use std::sync::Arc;
+
+use crate::bus::i2c::I2cBus;
+use crate::bus::pin::OneWirePin;
+use crate::bus::{Attached, Bus, Clock};
+use crate::sampling::SensorId;
+use crate::sensors::catalog::Driver;
+use crate::sensors::{Address, Fault, Measurement};
+use crate::sim::chance::{Odds, mix};
+use crate::sim::clock::{VirtualClock, VirtualDelay};
+use crate::sim::i2c::{I2cDevice, SimI2c};
+use crate::sim::onewire::{Ds18b20, SimPin, Wire};
+use crate::sim::sht3x::Sht3x;
+use crate::sim::tmp117::Tmp117;
+use crate::sim::weather::{Place, Weather};
+use crate::units::MilliCelsius;
+
+/// Inverted bits on the wire: one reading in some 300 fails its checksum.
+const WIRE_NOISE: Odds = Odds::one_in(800);
+/// Addresses not acknowledged: one reading in some 150 finds nobody.
+const BUS_NOISE: Odds = Odds::one_in(800);
+
+/// One bus for each kind of wiring that `attached` needs, by its name. `seed` determines weather
+/// and faults, `clock` tells which time of day it is.
+pub fn buses(
+    attached: &[Attached],
+    seed: u64,
+    clock: &Arc<dyn Clock>,
+) -> Vec<(String, Box<dyn Bus>)> {
+    let climate = |sensors: &[Attached]| Climate {
+        weather: Weather::new(seed),
+        clock: Arc::clone(clock),
+        sensors: sensors.to_vec(),
+    };
+    let (wire, i2c): (Vec<_>, Vec<_>) =
+        attached.iter().partition(|sensor| matches!(sensor.address, Address::OneWire(_)));
+    let mut buses: Vec<(String, Box<dyn Bus>)> = Vec::new();
+    if !wire.is_empty() {
+        let bus = Simulated { bus: one_wire(&wire, seed), climate: climate(&wire) };
+        buses.push(("simulated-w1".into(), Box::new(bus)));
+    }
+    if !i2c.is_empty() {
+        let bus = Simulated { bus: i2c_bus(&i2c, seed), climate: climate(&i2c) };
+        buses.push(("simulated-i2c".into(), Box::new(bus)));
+    }
+    buses
+}
+
+fn one_wire(attached: &[Attached], seed: u64) -> OneWirePin<SimPin, VirtualDelay> {
+    let clock = VirtualClock::new();
+    let mut wire = Wire::new(seed);
+    wire.set_bit_flips(WIRE_NOISE);
+    for sensor in attached {
+        if let Some(chip) = slave(sensor.address) {
+            wire.attach(chip);
+        }
+    }
+    OneWirePin::new(SimPin::new(wire, clock.clone()), VirtualDelay::new(clock), attached)
+}
+
+fn slave(address: Address) -> Option<Ds18b20> {
+    match address {
+        Address::OneWire(id) => Some(Ds18b20::new(id.family, id.serial)),
+        Address::I2c(_) => None,
+    }
+}
+
+fn i2c_bus(attached: &[Attached], seed: u64) -> I2cBus<SimI2c, VirtualDelay> {
+    let clock = VirtualClock::new();
+    let mut i2c = SimI2c::new(clock.clone(), seed);
+    i2c.unheard = BUS_NOISE;
+    for sensor in attached {
+        if let (Address::I2c(address), Some(chip)) = (sensor.address, model(sensor.driver, &clock))
+        {
+            i2c.attach(address, chip);
+        }
+    }
+    // Chips are powered before the host looks for them.
+    clock.advance(std::time::Duration::from_secs(1));
+    I2cBus::new(i2c, VirtualDelay::new(clock), attached)
+}
+
+/// Where a model on I²C is registered.
+fn model(driver: Driver, clock: &VirtualClock) -> Option<Box<dyn I2cDevice>> {
+    match driver {
+        Driver::Ds18b20 => None,
+        Driver::Sht3x => Some(Box::new(Sht3x::new(clock.now()))),
+        Driver::Tmp117 => Some(Box::new(Tmp117::new(clock.now()))),
+    }
+}
+
+/// A bus whose chips can be warmed.
+trait Warm {
+    fn warm(&mut self, address: Address, temperature: MilliCelsius);
+}
+
+impl Warm for OneWirePin<SimPin, VirtualDelay> {
+    fn warm(&mut self, address: Address, temperature: MilliCelsius) {
+        let rom = slave(address).map(|chip| chip.rom());
+        if let Some(chip) = rom.and_then(|rom| self.pin_mut().wire_mut().chip_mut(rom)) {
+            chip.set_temperature(temperature);
+        }
+    }
+}
+
+impl Warm for I2cBus<SimI2c, VirtualDelay> {
+    fn warm(&mut self, address: Address, temperature: MilliCelsius) {
+        let Address::I2c(address) = address else { return };
+        if let Some(chip) = self.i2c_mut().device_mut(address) {
+            chip.set_temperature(temperature);
+        }
+    }
+}
+
+/// What warms the chips of one bus.
+struct Climate {
+    weather: Weather,
+    clock: Arc<dyn Clock>,
+    sensors: Vec<Attached>,
+}
+
+impl Climate {
+    fn warm(&self, bus: &mut impl Warm) {
+        let unix_ms = self.clock.wall().unix_ms();
+        for sensor in &self.sensors {
+            let key = key(sensor.address);
+            let temperature = self.weather.temperature(key, Place::of(key), unix_ms);
+            bus.warm(sensor.address, temperature);
+        }
+    }
+}
+
+fn key(address: Address) -> u64 {
+    match address {
+        Address::OneWire(id) => mix(id.serial),
+        Address::I2c(address) => u64::from(address),
+    }
+}
+
+/// A bus in simulated weather.
+struct Simulated<B> {
+    bus: B,
+    climate: Climate,
+}
+
+impl<B: Bus + Warm> Bus for Simulated<B> {
+    fn read(
+        &mut self,
+        sensors: &[SensorId],
+        answer: &mut dyn FnMut(SensorId, Result<Measurement, Fault>),
+    ) {
+        self.climate.warm(&mut self.bus);
+        self.bus.read(sensors, answer);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::sensors::OneWireId;
+    use crate::time::{Tick, Timestamp};
+
+    /// 2026-01-01T00:00:00Z.
+    const NEW_YEAR_MS: u64 = 1_767_225_600_000;
+
+    /// A wall clock that moves when told to.
+    struct Wall(AtomicU64);
+
+    impl Clock for Wall {
+        fn now(&self) -> Tick {
+            Tick::ZERO
+        }
+
+        fn wall(&self) -> Timestamp {
+            Timestamp::new(self.0.load(Ordering::Relaxed), true)
+        }
+    }
+
+    fn house() -> Vec<Attached> {
+        let one_wire = |serial| Address::OneWire(OneWireId { family: 0x28, serial });
+        let sensors = [
+            (Driver::Ds18b20, one_wire(0x0113_1e85_8aef)),
+            (Driver::Tmp117, Address::I2c(0x48)),
+            (Driver::Ds18b20, one_wire(0x0113_1e85_8af0)),
+            (Driver::Sht3x, Address::I2c(0x44)),
+        ];
+        let ids = sensors.into_iter().enumerate();
+        ids.map(|(id, (driver, address))| Attached { id: SensorId(id), driver, address }).collect()
+    }
+
+    /// Reads the house every two minutes of a day; all answers by sensor.
+    fn day(seed: u64) -> Vec<Vec<Result<i32, Fault>>> {
+        let wall = Arc::new(Wall(AtomicU64::new(NEW_YEAR_MS)));
+        let clock: Arc<dyn Clock> = wall.clone();
+        let mut buses = buses(&house(), seed, &clock);
+        let mut answers = vec![Vec::new(); 4];
+        for _ in 0..24 * 30 {
+            for ((_, bus), sensors) in buses.iter_mut().zip([[0, 2], [1, 3]]) {
+                bus.read(&sensors.map(SensorId), &mut |id, result| {
+                    answers[id.0].push(result.map(|read| read.temperature.thousandths()));
+                });
+            }
+            wall.0.fetch_add(120_000, Ordering::Relaxed);
+        }
+        answers
+    }
+
+    #[test]
+    fn a_day_is_plausible_alive_and_repeats_from_its_seed() {
+        let today = day(1);
+        for answers in &today {
+            assert_eq!(answers.len(), 24 * 30, "one answer to each question");
+            let good: Vec<i32> = answers.iter().filter_map(|answer| answer.ok()).collect();
+            assert!(good.len() > answers.len() * 97 / 100, "{}", good.len());
+            assert!(good.iter().all(|read| (-5_000..30_000).contains(read)), "{good:?}");
+            assert!(good.iter().max() > good.iter().min());
+            let longest = answers.split(Result::is_ok).map(<[_]>::len).max();
+            assert!(longest < Some(4), "no fault lasts");
+        }
+        let faults = |fault| today.iter().flatten().filter(|one| **one == Err(fault)).count();
+        assert!(faults(Fault::Crc) > 0, "a checksum fails now and then");
+        assert_eq!(today, day(1));
+        assert_ne!(today, day(2));
+    }
+
+    #[test]
+    fn there_is_one_bus_for_each_kind_of_wiring() {
+        let clock: Arc<dyn Clock> = Arc::new(Wall(AtomicU64::new(0)));
+        let names = |attached: &[Attached]| -> Vec<String> {
+            buses(attached, 1, &clock).into_iter().map(|(name, _)| name).collect()
+        };
+        assert_eq!(names(&house()), ["simulated-w1", "simulated-i2c"]);
+        assert_eq!(names(&house()[..1]), ["simulated-w1"]);
+        assert!(names(&[]).is_empty());
+    }
+}

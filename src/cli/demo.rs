@@ -1,0 +1,255 @@
+//! `maison demo`: a simulated house of five rooms through the whole real pipeline, on loopback.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, IsTerminal, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use crossterm::{cursor, execute, terminal};
+use rumqttc::{
+    AsyncClient, Event, EventLoop, MqttOptions, Packet, QoS, TlsConfiguration, Transport,
+};
+
+use super::exit;
+use super::table::Table;
+use crate::config::Settings;
+use crate::daemon::state::StateDir;
+use crate::daemon::{Gateway, settings, state};
+use crate::net::tls;
+
+const USER: &str = "demo";
+const PASSWORD_FILE: &str = "demo.password";
+const PORT: u16 = 18_830;
+const TLS_PORT: u16 = 18_883;
+const REQUESTS_MAX: usize = 16;
+const REDRAW_EVERY: Duration = Duration::from_secs(1);
+
+/// Run a simulated house: chips down to their registers, the real drivers, the real broker
+#[derive(Args, Debug)]
+pub struct Arguments {
+    /// Folder of its CA, its login and its configuration [default: `maison/demo` in the user's
+    /// state folder]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// Stop after this long, as in `30s`
+    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    duration: Option<Duration>,
+}
+
+/// Runs until told to stop.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let folder = arguments.state.clone().map_or_else(default_folder, Ok)?;
+    fs::create_dir_all(folder.parent().unwrap_or(Path::new("/")))
+        .with_context(|| format!("cannot make the folder of the demo: `{}`", folder.display()))?;
+    let state = StateDir::open(&folder)?;
+    let password = login(&state)?;
+    let file = state.path().join("maison.toml");
+    let text = configuration(state.path())?;
+    state.write("maison.toml", text.as_bytes())?;
+    drop(state);
+    let settings = match settings::load(Some(&file)) {
+        Ok(settings) => settings,
+        Err(error) => {
+            super::complain(error);
+            return Ok(exit::code(exit::CONFIGURATION));
+        }
+    };
+    super::run::logging("warn");
+    super::block_on(async {
+        let gateway = Gateway::start(&settings)?;
+        let ports = gateway.addresses().iter().map(SocketAddr::port).collect::<Vec<_>>();
+        let visit = Visit::new(&settings, &folder, &ports, password)?;
+        visit.print_commands()?;
+        let wanted = arguments.duration.unwrap_or(Duration::MAX);
+        tokio::select! {
+            shown = visit.show(&settings) => shown?,
+            () = tokio::time::sleep(wanted) => {}
+            () = super::run::stop_signal() => {}
+        }
+        gateway.stop().await;
+        println!("\nstopped: every room was published as offline");
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+fn default_folder() -> Result<PathBuf> {
+    let under = |variable: &str| std::env::var_os(variable).map(PathBuf::from);
+    let base = under("XDG_STATE_HOME").or_else(|| Some(under("HOME")?.join(".local/state")));
+    let base = base.context("no home folder\n  hint: name a folder with `--state`")?;
+    Ok(base.join("maison/demo"))
+}
+
+/// The login of the demo, made once and kept.
+fn login(state: &StateDir) -> Result<String> {
+    if let Some(kept) = state.read(PASSWORD_FILE)? {
+        let text = String::from_utf8_lossy(&kept);
+        let password = text.trim_end().to_owned();
+        state::set_password(state.path(), USER, password.as_bytes())?;
+        return Ok(password);
+    }
+    let password = state::random_password()?;
+    state.write(PASSWORD_FILE, format!("{password}\n").as_bytes())?;
+    state::set_password(state.path(), USER, password.as_bytes())?;
+    Ok(password)
+}
+
+/// The configuration of the demo: an ordinary file, to be looked at and changed.
+fn configuration(folder: &Path) -> Result<String> {
+    let folder = folder.to_str().context("the folder's name is not UTF-8")?;
+    let (plain, encrypted) = (free_port(PORT), free_port(TLS_PORT));
+    let mut text = format!(
+        "[gateway]\nstate_dir = '{folder}'\n\n\
+         [broker]\ndurability = \"memory\"\n\n\
+         [[listener]]\nbind = \"127.0.0.1:{plain}\"\nauth = \"anonymous\"\n\n\
+         [[listener]]\nbind = \"127.0.0.1:{encrypted}\"\ntls = true\nauth = \"password\"\n"
+    );
+    let rooms = [
+        ("salon", "Salon", "ds18b20", "28-01131e858aef"),
+        ("chambre", "Chambre d'été", "ds18b20", "28-0114a2b3c4d5"),
+        ("cuisine", "Cuisine", "sht3x", "0x44"),
+        ("bureau", "Bureau", "tmp117", "0x48"),
+        ("cave", "Cave à vin", "ds18b20", "28-0115deadbeef"),
+    ];
+    for (slug, name, driver, address) in rooms {
+        write!(
+            text,
+            "\n[rooms.{slug}]\nname = \"{name}\"\n\n[[rooms.{slug}.sensors]]\ndriver = \"{driver}\"\n\
+             bus = \"simulated\"\naddress = \"{address}\"\ninterval = \"2s\"\ndecimals = 2\ndeadband = 0.01\n"
+        )?;
+    }
+    Ok(text)
+}
+
+/// `wanted`, or any other if someone has it.
+fn free_port(wanted: u16) -> u16 {
+    TcpListener::bind(("127.0.0.1", wanted)).map_or(0, |_| wanted)
+}
+
+/// A subscriber of the demo: what it needs to come in over TLS, as anyone would.
+struct Visit {
+    ca: PathBuf,
+    password_file: PathBuf,
+    password: String,
+    tls_port: u16,
+    port: u16,
+}
+
+impl Visit {
+    fn new(settings: &Settings, folder: &Path, ports: &[u16], password: String) -> Result<Self> {
+        let of = |encrypted: bool| {
+            let mut listeners = settings.listeners.iter().zip(ports);
+            let found = listeners.find(|(listener, _)| listener.tls.is_some() == encrypted);
+            found.map(|(_, port)| *port).context("a listener is missing")
+        };
+        Ok(Self {
+            ca: folder.join("ca.pem"),
+            password_file: folder.join(PASSWORD_FILE),
+            password,
+            tls_port: of(true)?,
+            port: of(false)?,
+        })
+    }
+
+    fn print_commands(&self) -> io::Result<()> {
+        let Self { ca, password_file, password, tls_port, port } = self;
+        let (ca, password_file) = (ca.display(), password_file.display());
+        let program = std::env::current_exe().unwrap_or_else(|_| "maison".into());
+        let program = program.display();
+        let mut out = io::stdout().lock();
+        writeln!(
+            out,
+            "A house of five rooms is on localhost: TLS on port {tls_port} (user `{USER}`), plain on {port}.\n\
+             Subscribe from another terminal, with any of these:\n\n\
+             # maison\n\
+             '{program}' sub 'maison/+/temperature' --port {tls_port} --ca '{ca}' --user {USER} \
+             --password-file '{password_file}'\n\n\
+             # mosquitto\n\
+             mosquitto_sub -v -t 'maison/+/temperature' -h localhost -p {tls_port} --cafile '{ca}' \
+             -u {USER} -P {password}\n\n\
+             # paho-mqtt\n\
+             python3 -c '\n\
+             import paho.mqtt.client as mqtt\n\
+             client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)\n\
+             client.username_pw_set(\"{USER}\", \"{password}\")\n\
+             client.tls_set(\"{ca}\")\n\
+             client.on_connect = lambda *_: client.subscribe(\"maison/+/temperature\")\n\
+             client.on_message = lambda _, __, message: print(message.topic, message.payload.decode(), flush=True)\n\
+             client.connect(\"localhost\", {tls_port})\n\
+             client.loop_forever()'\n"
+        )?;
+        out.flush()
+    }
+
+    /// Shows the rooms as this subscriber is told of them, until the connection ends.
+    async fn show(&self, settings: &Settings) -> Result<()> {
+        let rooms = settings.rooms.iter().map(|room| (room.slug.as_str(), room.name.as_str()));
+        let mut table = Table::new(&settings.gateway.root, rooms);
+        let (client, mut events) = self.connect()?;
+        for filter in table.filters() {
+            client.try_subscribe(filter, QoS::AtLeastOnce)?;
+        }
+        let mut screen = Screen::new();
+        let mut redraw = tokio::time::interval(REDRAW_EVERY);
+        loop {
+            tokio::select! {
+                event = events.poll() => {
+                    let Event::Incoming(Packet::Publish(publish)) = event? else { continue };
+                    let said = table.take(&publish.topic, &publish.payload);
+                    screen.say(said)?;
+                }
+                _ = redraw.tick() => screen.draw(&table.lines())?,
+            }
+        }
+    }
+
+    fn connect(&self) -> Result<(AsyncClient, EventLoop)> {
+        let mut options = MqttOptions::new("maison-demo-table", "localhost", self.tls_port);
+        let authority = fs::read(&self.ca)?;
+        let tls = TlsConfiguration::Rustls(Arc::new(tls::client_config(&authority)?));
+        options.set_transport(Transport::tls_with_config(tls));
+        options.set_credentials(USER, &self.password);
+        Ok(AsyncClient::new(options, REQUESTS_MAX))
+    }
+}
+
+/// Where the table is drawn again and again; elsewhere than on a terminal, changes are told one a
+/// line.
+struct Screen {
+    is_terminal: bool,
+    drawn: u16,
+}
+
+impl Screen {
+    fn new() -> Self {
+        Self { is_terminal: io::stdout().is_terminal(), drawn: 0 }
+    }
+
+    fn say(&self, change: Option<String>) -> io::Result<()> {
+        match change {
+            Some(change) if !self.is_terminal => writeln!(io::stdout(), "{change}"),
+            _ => Ok(()),
+        }
+    }
+
+    fn draw(&mut self, lines: &[String]) -> io::Result<()> {
+        if !self.is_terminal {
+            return Ok(());
+        }
+        let mut out = io::stdout().lock();
+        if self.drawn > 0 {
+            execute!(out, cursor::MoveUp(self.drawn))?;
+        }
+        execute!(out, terminal::Clear(terminal::ClearType::FromCursorDown))?;
+        for line in lines {
+            writeln!(out, "{line}")?;
+        }
+        self.drawn = u16::try_from(lines.len()).unwrap_or(u16::MAX);
+        out.flush()
+    }
+}

@@ -1,0 +1,98 @@
+//! `maison run`: the gateway, in the foreground.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::exit;
+use crate::daemon::{Gateway, StartError, service, settings};
+
+/// Run the gateway in the foreground
+#[derive(Args, Debug)]
+pub struct Arguments {
+    /// Configuration file [default: `/etc/maison/maison.toml`]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// What to log, as in `info` or `maison::net=debug`
+    #[arg(long, value_name = "FILTER", default_value = "info", env = "MAISON_LOG")]
+    log: String,
+}
+
+/// Runs until SIGTERM, SIGINT or Ctrl-C.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let settings = match settings::load(arguments.config.as_deref()) {
+        Ok(settings) => settings,
+        Err(error) => {
+            super::complain(error);
+            return Ok(exit::code(exit::CONFIGURATION));
+        }
+    };
+    logging(&arguments.log);
+    super::block_on(async {
+        let gateway = match Gateway::start(&settings) {
+            Ok(gateway) => gateway,
+            Err(error) => {
+                let code = code_of(&error);
+                super::complain(error);
+                return Ok(exit::code(code));
+            }
+        };
+        tokio::select! {
+            () = service::attend(&gateway) => {}
+            () = stop_signal() => {}
+        }
+        service::stopping();
+        gateway.stop().await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Log lines go to standard error; under journald with its priorities and without its own time.
+pub fn logging(filter: &str) {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|error| {
+        super::complain(format_args!("no log filter: {error}; using `info`"));
+        EnvFilter::new("info")
+    });
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let builder = builder.with_ansi(colours).with_target(false);
+    if std::env::var_os("JOURNAL_STREAM").is_some() {
+        builder.without_time().init();
+    } else {
+        builder.init();
+    }
+}
+
+/// Waits for the first signal that means "end".
+pub async fn stop_signal() {
+    let listen = |kind: SignalKind| signal(kind);
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (listen(SignalKind::terminate()), listen(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        () = received(&mut terminate) => {}
+        () = received(&mut interrupt) => {}
+    }
+}
+
+async fn received(signal: &mut Signal) {
+    if signal.recv().await.is_none() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// The exit code that tells the service manager whether trying again can help.
+fn code_of(error: &StartError) -> u8 {
+    match error {
+        StartError::State(_) => exit::PERMISSION,
+        StartError::Tls(_) => exit::CONFIGURATION,
+        StartError::Bind(_) | StartError::Thread(_) => exit::UNAVAILABLE,
+    }
+}

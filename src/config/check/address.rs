@@ -1,0 +1,163 @@
+//! `address` of a sensor.
+
+use crate::config::complaint::{Complaint, Complaints};
+use crate::config::schema;
+use crate::config::suggestion::listed;
+use crate::config::written::At;
+use crate::sensors::catalog::Driver;
+use crate::sensors::{Address, OneWireId};
+
+/// Family codes of 1-Wire thermometers with the scratchpad of a DS18B20: DS1822, DS18B20,
+/// DS28EA00. A DS18S20 (10) counts in other steps, a DS1825 (3b) has other configuration bits.
+const DS18B20_FAMILIES: [u8; 3] = [0x22, 0x28, 0x42];
+
+/// Hexadecimal digits of a serial number.
+const SERIAL_DIGITS: usize = 12;
+
+const ONE_WIRE_HINT: &str =
+    "family, hyphen and twelve hexadecimal digits, as `ls /sys/bus/w1/devices` shows";
+
+/// An address on 1-Wire, in the kernel's notation: `28-01131e858aef`.
+pub(super) fn one_wire(
+    at: &At<schema::Address>,
+    driver: Driver,
+    complaints: &mut Complaints,
+) -> Option<Address> {
+    let text = match &at.value {
+        schema::Address::Text(text) => text.clone(),
+        schema::Address::Number(number) => number.to_string(),
+    };
+    let Some(id) = kernel_name(&text) else {
+        let complaint = Complaint::value(at.place, "not a 1-Wire address").found(&text);
+        complaints.push(complaint.hint(likely_name(&text).unwrap_or(ONE_WIRE_HINT.to_owned())));
+        return None;
+    };
+    if !DS18B20_FAMILIES.contains(&id.family) {
+        let families = DS18B20_FAMILIES.map(|family| format!("{family:02x}"));
+        let name = driver.facts().name;
+        let families = listed(families.iter().map(String::as_str));
+        let complaint = Complaint::value(at.place, "1-Wire device of another family");
+        complaints.push(complaint.found(&text).hint(format!("`{name}` reads {families}")));
+        return None;
+    }
+    Some(Address::OneWire(id))
+}
+
+fn kernel_name(text: &str) -> Option<OneWireId> {
+    let (family, serial) = text.split_once('-')?;
+    if family.len() != 2 || serial.len() != SERIAL_DIGITS {
+        return None;
+    }
+    Some(OneWireId { family: hexadecimal(family)?, serial: hexadecimal(serial)? })
+}
+
+/// Signs are no digits, though the standard library takes them.
+fn hexadecimal<T: TryFrom<u64>>(text: &str) -> Option<T> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    u64::from_str_radix(text, 16).ok().filter(|_| digits).and_then(|value| T::try_from(value).ok())
+}
+
+/// The kernel's name for an address in another notation: the kernel writes the serial number from
+/// its highest byte, while owfs and the ROM itself start with the lowest.
+fn likely_name(text: &str) -> Option<String> {
+    let last = text.rsplit('/').next().unwrap_or_default();
+    let digits: String = last.chars().filter(|letter| !".:- ".contains(*letter)).collect();
+    let bytes = bytes(&digits)?;
+    let known = |family: &u8| DS18B20_FAMILIES.contains(family);
+    match bytes.as_slice() {
+        [family, serial @ ..] if serial.len() == 6 => {
+            let (same, reversed) = (named(*family, serial), named(*family, &reverse(serial)));
+            Some(if last.contains('.') {
+                format!("did you mean `{same}`? if this is owfs's notation: `{reversed}`")
+            } else {
+                format!("did you mean `{same}`?")
+            })
+        }
+        [family, serial @ .., _crc] if serial.len() == 6 && known(family) => {
+            Some(format!("did you mean `{}`?", named(*family, &reverse(serial))))
+        }
+        [_crc, serial @ .., family] if serial.len() == 6 && known(family) => {
+            Some(format!("did you mean `{}`?", named(*family, serial)))
+        }
+        _ => None,
+    }
+}
+
+fn bytes(digits: &str) -> Option<Vec<u8>> {
+    if digits.len() > 16 || !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    (0..digits.len()).step_by(2).map(|at| hexadecimal(digits.get(at..at + 2)?)).collect()
+}
+
+fn reverse(serial: &[u8]) -> Vec<u8> {
+    serial.iter().rev().copied().collect()
+}
+
+fn named(family: u8, serial: &[u8]) -> String {
+    let serial = serial.iter().fold(0_u64, |serial, byte| serial << 8 | u64::from(*byte));
+    OneWireId { family, serial }.to_string()
+}
+
+/// An address on I²C: `0x48` as a number or as a text.
+pub(super) fn i2c(
+    at: &At<schema::Address>,
+    driver: Driver,
+    addresses: &[u8],
+    complaints: &mut Complaints,
+) -> Option<Address> {
+    let (number, written) = match &at.value {
+        schema::Address::Number(number) => (u8::try_from(*number).ok(), format!("{number:#04x}")),
+        schema::Address::Text(text) => {
+            (text.strip_prefix("0x").and_then(hexadecimal), text.clone())
+        }
+    };
+    let own = number.filter(|number| addresses.contains(number));
+    if own.is_none() {
+        let name = driver.facts().name;
+        let known: Vec<String> = addresses.iter().map(|known| format!("{known:#04x}")).collect();
+        let known = listed(known.iter().map(String::as_str));
+        let complaint = Complaint::value(at.place, format!("not an address of `{name}`"));
+        complaints.push(complaint.found(written).hint(format!("`{name}` can be at {known}")));
+    }
+    own.map(Address::I2c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernel_names_are_read_in_either_case() {
+        let id = OneWireId { family: 0x28, serial: 0x0113_1e85_8aef };
+        assert_eq!(kernel_name("28-01131e858aef"), Some(id));
+        assert_eq!(kernel_name("28-01131E858AEF"), Some(id));
+        for bad in ["28-01131e858ae", "28-01131e858aeff", "28-01131e858aeg", "+8-01131e858aef", ""]
+        {
+            assert_eq!(kernel_name(bad), None, "{bad}");
+        }
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<&str>) {
+        assert_eq!(likely_name(text).as_deref(), expected, "{text}");
+    }
+
+    #[test]
+    fn other_notations_are_turned_into_the_kernels() {
+        let kernel = Some("did you mean `28-01131e858aef`?");
+        check("2801131e858aef", kernel);
+        check("28-01-13-1E-85-8A-EF", kernel);
+        check("/sys/bus/w1/devices/28-01131e858aef", kernel);
+        check(
+            "28.01131E858AEF",
+            Some("did you mean `28-01131e858aef`? if this is owfs's notation: `28-ef8a851e1301`"),
+        );
+        check("28EF8A851E130199", kernel);
+        check("9901131E858AEF28", kernel);
+        check("28-01131e858ae", None);
+        check("salon", None);
+        check("é8-01131e858ae", None);
+        check("", None);
+    }
+}

@@ -1,0 +1,138 @@
+//! `[gateway]`, `[broker]` and `[hardware]`.
+
+use std::time::Duration;
+
+use super::{path, within, word};
+use crate::config::complaint::{Complaint, Complaints};
+use crate::config::quantity::Size;
+use crate::config::words::DURABILITIES;
+use crate::config::written::{At, Field};
+use crate::config::{Broker, Gateway, Hardware, schema};
+use crate::limits;
+
+/// `[gateway]`.
+pub(super) fn gateway(field: &Field<schema::Gateway>, complaints: &mut Complaints) -> Gateway {
+    let default = Gateway::default();
+    let Some(written) = field.value() else { return default };
+    Gateway {
+        root: root(&written.root, default.root, complaints),
+        state_dir: path(&written.state_dir, "state_dir", default.state_dir, complaints),
+    }
+}
+
+fn root(field: &Field<String>, default: String, complaints: &mut Complaints) -> String {
+    let Some(At { place, value }) = field.given() else { return default };
+    match root_fault(value) {
+        None => value.clone(),
+        Some((what, hint)) => {
+            complaints.push(Complaint::value(*place, what).found(value).hint(hint));
+            default
+        }
+    }
+}
+
+/// Why a text cannot be the start of our topic names (MQTT 5.0 section 4.7).
+fn root_fault(root: &str) -> Option<(&'static str, &'static str)> {
+    if root.contains(['+', '#']) {
+        return Some(("wildcard in the root topic", "`+` and `#` are for subscriptions only"));
+    }
+    if root.contains(char::is_control) {
+        return Some(("control character in the root topic", "use letters, digits and hyphens"));
+    }
+    if root.split('/').any(str::is_empty) {
+        let hint = "no `/` at either end, and one between two levels, as in `home/maison`";
+        return Some(("empty level in the root topic", hint));
+    }
+    if root.starts_with('$') {
+        return Some(("root topic with `$`", "topics with `$` are the broker's own"));
+    }
+    if root.len() > limits::ROOT_TOPIC_BYTES_MAX {
+        return Some(("root topic too long", "at most 128 bytes"));
+    }
+    None
+}
+
+/// `[broker]`.
+pub(super) fn broker(field: &Field<schema::Broker>, complaints: &mut Complaints) -> Broker {
+    let default = Broker::default();
+    let Some(written) = field.value() else { return default };
+    let nothing = schema::Queue::default();
+    let queue = written.queue.value().unwrap_or(&nothing);
+    let expiry = Duration::ZERO..=limits::SESSION_EXPIRY_MAX;
+    Broker {
+        durability: word(
+            &written.durability,
+            "durability",
+            &DURABILITIES,
+            default.durability,
+            complaints,
+        ),
+        max_packet_size: max_packet_size(&written.max_packet_size, complaints),
+        session_expiry: within(
+            &written.session_expiry,
+            "session_expiry",
+            expiry,
+            default.session_expiry,
+            complaints,
+        ),
+        queue_messages: queue_messages(&queue.messages, default.queue_messages, complaints),
+        queue_bytes: queue_bytes(&queue.bytes, default.queue_bytes, complaints),
+    }
+}
+
+/// The highest that can be asked for is a round number a little below what the protocol can say.
+fn max_packet_size(field: &Field<Size>, complaints: &mut Complaints) -> u32 {
+    let low = Size(limits::PACKET_BYTES_BEFORE_LOGIN_MAX.into());
+    let high = Size(u64::from(limits::PACKET_BYTES_MAX) / (1024 * 1024) * (1024 * 1024));
+    let default = Size(limits::PACKET_BYTES_DEFAULT.into());
+    let size = within(field, "max_packet_size", low..=high, default, complaints);
+    u32::try_from(size.0).unwrap_or(limits::PACKET_BYTES_DEFAULT)
+}
+
+/// Zero is no bound.
+fn queue_messages(
+    field: &Field<i64>,
+    default: Option<usize>,
+    complaints: &mut Complaints,
+) -> Option<usize> {
+    let Some(_) = field.given() else { return default };
+    let most = i64::from(u32::MAX);
+    let messages = within(field, "messages", 0..=most, 0, complaints);
+    usize::try_from(messages).ok().filter(|messages| *messages > 0)
+}
+
+/// Zero is no bound.
+fn queue_bytes(
+    field: &Field<Size>,
+    default: Option<usize>,
+    complaints: &mut Complaints,
+) -> Option<usize> {
+    let Some(_) = field.given() else { return default };
+    let most = Size(u64::try_from(isize::MAX).unwrap_or(u64::MAX));
+    let bytes = within(field, "bytes", Size(0)..=most, Size(0), complaints);
+    usize::try_from(bytes.0).ok().filter(|bytes| *bytes > 0)
+}
+
+/// `[hardware]`.
+pub(super) fn hardware(field: &Field<schema::Hardware>, complaints: &mut Complaints) -> Hardware {
+    let default = Hardware::default();
+    let Some(written) = field.value() else { return default };
+    Hardware { sysfs: path(&written.sysfs, "sysfs", default.sysfs, complaints) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_topics_are_topic_names_that_nobody_else_owns() {
+        for good in ["maison", "home/maison", "été", "a b"] {
+            assert_eq!(root_fault(good), None, "{good}");
+        }
+        for bad in ["", "/maison", "maison/", "a//b", "+", "a/#", "$SYS", "a\0", "a\nb"] {
+            assert!(root_fault(bad).is_some(), "{bad}");
+        }
+        assert_eq!(root_fault(&"x".repeat(limits::ROOT_TOPIC_BYTES_MAX)), None);
+        assert!(root_fault(&"x".repeat(limits::ROOT_TOPIC_BYTES_MAX + 1)).is_some());
+    }
+}

@@ -1,0 +1,111 @@
+//! What is written → what is meant. A wrong value is complained about and its default goes on in
+//! its place, so that everything else is checked as well.
+
+mod address;
+mod gateway;
+mod listeners;
+mod rooms;
+mod sampling;
+mod sensors;
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use super::complaint::{Complaint, Complaints};
+use super::quantity::Quantity;
+use super::schema;
+use super::suggestion::{listed, nearest};
+use super::written::{At, Field};
+use super::{Listener, Settings};
+
+/// The settings that `file` means; of use only if nothing was complained about.
+pub(super) fn settings(file: &schema::File, complaints: &mut Complaints) -> Settings {
+    Settings {
+        gateway: gateway::gateway(&file.gateway, complaints),
+        broker: gateway::broker(&file.broker, complaints),
+        hardware: gateway::hardware(&file.hardware, complaints),
+        listeners: listeners::listeners(&file.listener, complaints),
+        rooms: rooms::rooms(&file.rooms, complaints),
+    }
+}
+
+/// Whether the listener is refused without `open = true`.
+pub(super) fn needs_open(listener: &Listener) -> bool {
+    listeners::danger(listener).is_some()
+}
+
+/// The value of `key`, which must be within `range`.
+fn within<T: Quantity>(
+    field: &Field<T>,
+    key: &str,
+    range: RangeInclusive<T>,
+    default: T,
+    complaints: &mut Complaints,
+) -> T {
+    let Some(At { place, value }) = field.given() else { return default };
+    if range.contains(value) {
+        return *value;
+    }
+    let (low, high) = (range.start().written(), range.end().written());
+    complaints.push(
+        Complaint::value(*place, format!("`{key}` out of range"))
+            .found(value.written())
+            .hint(format!("from `{low}` to `{high}`")),
+    );
+    default
+}
+
+/// The value of `key` as an integer of another width, which must be within `range`.
+fn integer<T: TryFrom<i64> + Into<i64> + Copy>(
+    field: &Field<i64>,
+    key: &str,
+    range: RangeInclusive<T>,
+    default: T,
+    complaints: &mut Complaints,
+) -> T {
+    let wide = (*range.start()).into()..=(*range.end()).into();
+    T::try_from(within(field, key, wide, default.into(), complaints)).unwrap_or(default)
+}
+
+/// The meaning of one of `words`.
+fn word<T: Copy>(
+    field: &Field<String>,
+    what: &str,
+    words: &[(&'static str, T)],
+    default: T,
+    complaints: &mut Complaints,
+) -> T {
+    let Some(At { place, value }) = field.given() else { return default };
+    if let Some((_, meaning)) = words.iter().find(|(word, _)| word == value) {
+        return *meaning;
+    }
+    let names = || words.iter().map(|(word, _)| *word);
+    complaints.push(
+        Complaint::value(*place, format!("unknown {what}")).found(value).hint(one_of(value, names)),
+    );
+    default
+}
+
+/// What a wrong word may have been, and which there are.
+fn one_of<'a, I: Iterator<Item = &'a str>>(value: &str, words: impl Fn() -> I) -> String {
+    let all = listed(words());
+    match nearest(value, words()) {
+        Some(near) => format!("did you mean `{near}`? there are {all}"),
+        None => format!("there are {all}"),
+    }
+}
+
+/// A path, relative or not; only an empty one is none.
+fn path(
+    field: &Field<String>,
+    key: &str,
+    default: PathBuf,
+    complaints: &mut Complaints,
+) -> PathBuf {
+    let Some(At { place, value }) = field.given() else { return default };
+    if value.is_empty() || value.contains('\0') {
+        complaints.push(Complaint::value(*place, format!("`{key}` is not a path")).found(value));
+        return default;
+    }
+    PathBuf::from(value)
+}

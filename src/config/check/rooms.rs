@@ -1,0 +1,117 @@
+//! `[rooms.*]`: slugs that are fit for topics, names that are there once, one chip at one place.
+
+use std::collections::BTreeMap;
+
+use super::sensors;
+use crate::config::complaint::{Complaint, Complaints, Place};
+use crate::config::suggestion::slug;
+use crate::config::written::{At, Field, Named};
+use crate::config::{Bus, Room, Sensor, schema};
+use crate::limits::{ROOM_NAME_CHARS_MAX, ROOM_SLUG_BYTES_MAX, ROOMS_MAX, SENSORS_MAX};
+use crate::sensors::Address;
+
+/// The rooms, in order of their slugs.
+pub(super) fn rooms(field: &Field<Named<schema::Room>>, complaints: &mut Complaints) -> Vec<Room> {
+    let Some(Named(written)) = field.value() else { return Vec::new() };
+    if let Some((slug, _)) = written.get(ROOMS_MAX) {
+        let hint = format!("at most {ROOMS_MAX}");
+        complaints.push(Complaint::shape(slug.place, "too many rooms").hint(hint));
+    }
+    let mut seen = Seen::default();
+    written
+        .iter()
+        .take(ROOMS_MAX)
+        .map(|(slug, room)| {
+            check_slug(slug, complaints);
+            let sensors = room_sensors(room, &mut seen, complaints);
+            Room {
+                slug: slug.value.clone(),
+                name: name(slug, room, &mut seen, complaints),
+                sensors,
+            }
+        })
+        .collect()
+}
+
+/// What may be in the house once only.
+#[derive(Default)]
+struct Seen {
+    names: BTreeMap<String, Place>,
+    chips: BTreeMap<(Bus, Address), Place>,
+    sensors: usize,
+}
+
+fn check_slug(at: &At<String>, complaints: &mut Complaints) {
+    let fault = match at.value.as_bytes() {
+        [] => Some("a room needs a slug"),
+        [b'_', ..] => Some("room slugs with `_` are the gateway's own"),
+        [first, rest @ ..] if fits_slug(*first, rest) => None,
+        slug if slug.len() > ROOM_SLUG_BYTES_MAX => Some("room slug too long"),
+        _ => Some("not a room slug"),
+    };
+    let Some(fault) = fault else { return };
+    let rule = "1 to 32 lower-case letters without accents, digits and hyphens";
+    let hint = slug(&at.value).map_or(rule.to_owned(), |slug| {
+        format!("write `[rooms.{slug}]`; accents and spaces may go into its `name`")
+    });
+    complaints.push(Complaint::value(at.place, fault).found(&at.value).hint(hint));
+}
+
+fn fits_slug(first: u8, rest: &[u8]) -> bool {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    rest.len() < ROOM_SLUG_BYTES_MAX
+        && letter(first)
+        && rest.iter().all(|byte| letter(*byte) || *byte == b'-')
+}
+
+fn name(
+    slug: &At<String>,
+    room: &At<schema::Room>,
+    seen: &mut Seen,
+    complaints: &mut Complaints,
+) -> String {
+    let At { place, value } = room.value.name.given().unwrap_or(slug);
+    let fault = if value.trim().is_empty() {
+        Some("a room needs a name")
+    } else if value.contains(char::is_control) {
+        Some("control character in the name of a room")
+    } else if value.chars().count() > ROOM_NAME_CHARS_MAX {
+        Some("name of a room too long")
+    } else {
+        None
+    };
+    if let Some(fault) = fault {
+        complaints.push(Complaint::value(*place, fault).found(value));
+    } else if let Some(first) = seen.names.insert(value.clone(), *place) {
+        let complaint = Complaint::shape(*place, "two rooms of one name").found(value);
+        complaints.push(complaint.first(first));
+    }
+    value.clone()
+}
+
+fn room_sensors(
+    room: &At<schema::Room>,
+    seen: &mut Seen,
+    complaints: &mut Complaints,
+) -> Vec<Sensor> {
+    let mut sensors = Vec::new();
+    for at in room.value.sensors.value().into_iter().flatten() {
+        seen.sensors += 1;
+        if seen.sensors == SENSORS_MAX + 1 {
+            let hint = format!("at most {SENSORS_MAX}");
+            complaints.push(Complaint::shape(at.place, "too many sensors").hint(hint));
+        }
+        if seen.sensors > SENSORS_MAX {
+            break;
+        }
+        let Some(sensor) = sensors::sensor(at, complaints) else { continue };
+        let place = at.value.address.given().map_or(at.place, |address| address.place);
+        if let Some(first) = seen.chips.insert((sensor.bus, sensor.address), place) {
+            let found = format!("{} on {}", sensor.address, sensor.bus);
+            let complaint = Complaint::shape(place, "two sensors at one address").found(found);
+            complaints.push(complaint.first(first));
+        }
+        sensors.push(sensor);
+    }
+    sensors
+}

@@ -1,0 +1,156 @@
+//! `[[rooms.*.sensors]]`: which chip, on which bus, at which address.
+
+use super::{address, one_of, sampling};
+use crate::config::complaint::{Complaint, Complaints};
+use crate::config::schema;
+use crate::config::suggestion::nearest;
+use crate::config::written::{At, Field};
+use crate::config::{Bus, Sensor};
+use crate::sensors::Address;
+use crate::sensors::catalog::{Driver, Wiring};
+
+/// Highest GPIO of the 40-pin header, by its BCM number.
+const GPIO_MAX: u8 = 27;
+
+const BUSES: &str = "there are `w1`, `gpio4` (any pin), `i2c-1` (any number), `simulated`";
+
+/// A sensor; `None` if its chip, bus or address is not known, which has been complained about.
+pub(super) fn sensor(at: &At<schema::Sensor>, complaints: &mut Complaints) -> Option<Sensor> {
+    let written = &at.value;
+    let driver = driver(at, complaints);
+    let bus = bus(at, complaints);
+    let sampling = sampling::sampling(written, driver, complaints);
+    if let (Some(driver), Some(bus), Some(place)) =
+        (driver, bus, written.bus.given().map(|bus| bus.place))
+        && !fits(bus, driver)
+    {
+        let (name, wiring) = (driver.facts().name, wiring(driver));
+        complaints.push(
+            Complaint::shape(place, format!("`{name}` does not hang on this bus"))
+                .found(bus.to_string())
+                .hint(format!("`{name}` is a chip for {wiring}")),
+        );
+    }
+    let address = driver.and_then(|driver| place_on_bus(at, driver, complaints));
+    Some(Sensor { driver: driver?, bus: bus?, address: address?, sampling })
+}
+
+fn driver(at: &At<schema::Sensor>, complaints: &mut Complaints) -> Option<Driver> {
+    let names = || Driver::ALL.into_iter().map(|driver| driver.facts().name);
+    let hint = one_of("", names);
+    let name = at.value.driver.required("driver", at.place, &hint, complaints)?;
+    let driver = Driver::from_name(&name.value);
+    if driver.is_none() {
+        let complaint = Complaint::value(name.place, "unknown sensor driver").found(&name.value);
+        complaints.push(complaint.hint(one_of(&name.value, names)));
+    }
+    driver
+}
+
+fn bus(at: &At<schema::Sensor>, complaints: &mut Complaints) -> Option<Bus> {
+    let name = at.value.bus.required("bus", at.place, BUSES, complaints)?;
+    let bus = parse_bus(&name.value);
+    if bus.is_none() {
+        let hint = likely_bus(&name.value)
+            .map_or(BUSES.to_owned(), |likely| format!("did you mean `{likely}`?"));
+        let complaint = Complaint::value(name.place, "unknown bus").found(&name.value);
+        complaints.push(complaint.hint(hint));
+    }
+    bus
+}
+
+fn parse_bus(name: &str) -> Option<Bus> {
+    let bus = match name {
+        "w1" => Bus::Kernel1Wire,
+        "simulated" => Bus::Simulated,
+        _ => match (name.strip_prefix("gpio"), name.strip_prefix("i2c-")) {
+            (Some(pin), _) => Bus::Gpio(pin.parse().ok().filter(|pin| *pin <= GPIO_MAX)?),
+            (None, Some(number)) => Bus::I2c(number.parse().ok()?),
+            (None, None) => return None,
+        },
+    };
+    // One spelling for one bus: `gpio04` and `i2c-+1` parse as well.
+    (bus.to_string() == name).then_some(bus)
+}
+
+fn likely_bus(name: &str) -> Option<Bus> {
+    let name = name.trim().trim_start_matches("/dev/").to_lowercase();
+    let number = name.trim_start_matches(|letter: char| !letter.is_ascii_digit());
+    let number = if name.starts_with("i2c") { name.get(3..)? } else { number };
+    let digits: u8 =
+        number.trim_start_matches(['-', '_', ' ', '+']).parse().ok().unwrap_or(u8::MAX);
+    let canonical = match name.as_str() {
+        "1-wire" | "1wire" | "onewire" | "w1_bus_master1" => "w1".to_owned(),
+        _ if name.starts_with("gpio") || name.starts_with("pin") => format!("gpio{digits}"),
+        _ if name.starts_with("i2c") && digits < u8::MAX => format!("i2c-{digits}"),
+        _ => nearest(&name, ["w1", "simulated"])?.to_owned(),
+    };
+    parse_bus(&canonical)
+}
+
+fn fits(bus: Bus, driver: Driver) -> bool {
+    match (bus, driver.facts().wiring) {
+        (Bus::Kernel1Wire | Bus::Gpio(_), Wiring::OneWire)
+        | (Bus::I2c(_), Wiring::I2c)
+        | (Bus::Simulated, Wiring::OneWire | Wiring::I2c) => true,
+        (Bus::Kernel1Wire | Bus::Gpio(_), Wiring::I2c) | (Bus::I2c(_), Wiring::OneWire) => false,
+    }
+}
+
+fn wiring(driver: Driver) -> &'static str {
+    match driver.facts().wiring {
+        Wiring::OneWire => "1-Wire: `w1`, or `gpio4` for a pin",
+        Wiring::I2c => "I²C: `i2c-1`",
+    }
+}
+
+fn place_on_bus(
+    at: &At<schema::Sensor>,
+    driver: Driver,
+    complaints: &mut Complaints,
+) -> Option<Address> {
+    let field = &at.value.address;
+    match (driver.facts().wiring, driver.facts().addresses) {
+        (Wiring::I2c, [usual, ..]) if matches!(field, Field::Absent) => Some(Address::I2c(*usual)),
+        (Wiring::I2c, addresses) => address::i2c(field.given()?, driver, addresses, complaints),
+        (Wiring::OneWire, _) => {
+            let hint = "as the kernel names it: `ls /sys/bus/w1/devices`";
+            let written = field.required("address", at.place, hint, complaints)?;
+            address::one_wire(written, driver, complaints)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(name: &str, expected: Result<Bus, Option<Bus>>) {
+        assert_eq!(parse_bus(name).ok_or_else(|| likely_bus(name)), expected, "{name}");
+    }
+
+    #[test]
+    fn buses_have_one_spelling_and_others_are_understood_as_suggestions() {
+        check("w1", Ok(Bus::Kernel1Wire));
+        check("gpio4", Ok(Bus::Gpio(4)));
+        check("gpio27", Ok(Bus::Gpio(27)));
+        check("i2c-1", Ok(Bus::I2c(1)));
+        check("i2c-255", Ok(Bus::I2c(255)));
+        check("simulated", Ok(Bus::Simulated));
+        check("gpio28", Err(None));
+        check("gpio04", Err(Some(Bus::Gpio(4))));
+        check("GPIO 4", Err(Some(Bus::Gpio(4))));
+        check("gpio", Err(None));
+        check("i2c1", Err(Some(Bus::I2c(1))));
+        check("/dev/i2c-1", Err(Some(Bus::I2c(1))));
+        check("i2c-+1", Err(Some(Bus::I2c(1))));
+        check("i2c-256", Err(None));
+        check("i2c", Err(None));
+        check("1-wire", Err(Some(Bus::Kernel1Wire)));
+        check("W1", Err(Some(Bus::Kernel1Wire)));
+        check("simulate", Err(Some(Bus::Simulated)));
+        check("spi-0.0", Err(None));
+        check("", Err(None));
+    }
+}

@@ -1,0 +1,84 @@
+//! What holds where nothing is written.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use super::{Broker, Durability, Gateway, Hardware, Listener, Settings, Tls};
+use crate::access::Policy;
+use crate::limits;
+use crate::sampling::{Calibration, SensorSettings};
+use crate::sensors::catalog::Driver;
+use crate::units::MilliCelsius;
+
+/// Shortest default of `stale_after`: a fast sensor may miss some readings.
+const STALE_AFTER_MIN: Duration = Duration::from_secs(30);
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            gateway: Gateway::default(),
+            broker: Broker::default(),
+            hardware: Hardware::default(),
+            listeners: listeners(),
+            rooms: Vec::new(),
+        }
+    }
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self { root: "maison".into(), state_dir: "/var/lib/maison".into() }
+    }
+}
+
+impl Default for Broker {
+    fn default() -> Self {
+        Self {
+            durability: Durability::PowerCut,
+            max_packet_size: limits::PACKET_BYTES_DEFAULT,
+            session_expiry: limits::SESSION_EXPIRY_DEFAULT,
+            queue_messages: Some(limits::QUEUE_MESSAGES_DEFAULT),
+            queue_bytes: Some(limits::QUEUE_BYTES_DEFAULT),
+        }
+    }
+}
+
+impl Default for Hardware {
+    fn default() -> Self {
+        Self { sysfs: "/sys".into() }
+    }
+}
+
+/// Programs on this machine without a login, all others by TLS and password.
+fn listeners() -> Vec<Listener> {
+    let local = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1883);
+    let house = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 8883);
+    vec![
+        Listener { bind: local, tls: None, auth: Policy::Anonymous },
+        Listener { bind: house, tls: Some(Tls::Own), auth: Policy::Password },
+    ]
+}
+
+/// How a sensor with this chip is sampled unless its keys say otherwise.
+pub(super) fn sampling(driver: Driver) -> SensorSettings {
+    let facts = driver.facts();
+    let interval = Duration::from_secs(10);
+    SensorSettings {
+        interval,
+        retries: 2,
+        lowest: facts.lowest,
+        highest: facts.highest,
+        rate_per_minute: Some(30_000),
+        calibration: Calibration::Offset(MilliCelsius::new(0)),
+        median: 1,
+        decimals: 1,
+        deadband: 100,
+        heartbeat: Duration::from_secs(5 * 60),
+        stale_after: stale_after(interval),
+    }
+}
+
+/// Default of `stale_after` for an `interval`: three readings missed.
+pub(super) fn stale_after(interval: Duration) -> Duration {
+    interval.saturating_mul(3).max(STALE_AFTER_MIN)
+}

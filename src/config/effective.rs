@@ -1,0 +1,115 @@
+//! Settings → TOML text that means the same, with nothing left to defaults.
+
+use std::fmt::{self, Write};
+use std::path::Path;
+
+use super::check::needs_open;
+use super::quantity::{Quantity, Size};
+use super::words::{DURABILITIES, POLICIES, word};
+use super::{Broker, Gateway, Listener, Room, Sensor, Settings, Tls};
+use crate::sampling::{Calibration, SensorSettings};
+use crate::sensors::Address;
+use crate::units::MilliCelsius;
+
+impl Settings {
+    /// A `maison.toml` that says all of this, key by key; [`super::parse`] reads it back.
+    pub fn to_toml(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text).expect("a `String` takes all that is written to it");
+        text
+    }
+
+    fn write(&self, out: &mut String) -> fmt::Result {
+        gateway(out, &self.gateway)?;
+        broker(out, &self.broker)?;
+        writeln!(out, "\n[hardware]\nsysfs = {}", quoted_path(&self.hardware.sysfs))?;
+        self.listeners.iter().try_for_each(|it| listener(out, it))?;
+        self.rooms.iter().try_for_each(|it| room(out, it))
+    }
+}
+
+fn gateway(out: &mut String, gateway: &Gateway) -> fmt::Result {
+    writeln!(out, "[gateway]\nroot = {}", quoted(&gateway.root))?;
+    writeln!(out, "state_dir = {}", quoted_path(&gateway.state_dir))
+}
+
+fn broker(out: &mut String, broker: &Broker) -> fmt::Result {
+    let size = |bytes: u64| quoted(&Size(bytes).written());
+    let bytes = u64::try_from(broker.queue_bytes.unwrap_or(0)).unwrap_or(u64::MAX);
+    writeln!(out, "\n[broker]")?;
+    writeln!(out, "durability = {}", quoted(word(&DURABILITIES, &broker.durability)))?;
+    writeln!(out, "max_packet_size = {}", size(broker.max_packet_size.into()))?;
+    writeln!(out, "session_expiry = {}", quoted(&broker.session_expiry.written()))?;
+    let messages = broker.queue_messages.unwrap_or(0);
+    writeln!(out, "queue = {{ messages = {messages}, bytes = {} }}", size(bytes))
+}
+
+fn listener(out: &mut String, listener: &Listener) -> fmt::Result {
+    writeln!(out, "\n[[listener]]\nbind = {}", quoted(&listener.bind.to_string()))?;
+    match &listener.tls {
+        None => writeln!(out, "tls = false")?,
+        Some(Tls::Own) => writeln!(out, "tls = true")?,
+        Some(Tls::Files { certificate, key, client_ca }) => {
+            let (certificate, key) = (quoted_path(certificate), quoted_path(key));
+            write!(out, "tls = {{ certificate = {certificate}, key = {key}")?;
+            if let Some(client_ca) = client_ca {
+                write!(out, ", client_ca = {}", quoted_path(client_ca))?;
+            }
+            writeln!(out, " }}")?;
+        }
+    }
+    writeln!(out, "auth = {}", quoted(word(&POLICIES, &listener.auth)))?;
+    writeln!(out, "open = {}", needs_open(listener))
+}
+
+fn room(out: &mut String, room: &Room) -> fmt::Result {
+    writeln!(out, "\n[rooms.{}]\nname = {}", room.slug, quoted(&room.name))?;
+    room.sensors.iter().try_for_each(|it| sensor(out, &room.slug, it))
+}
+
+fn sensor(out: &mut String, slug: &str, sensor: &Sensor) -> fmt::Result {
+    writeln!(out, "\n[[rooms.{slug}.sensors]]")?;
+    writeln!(out, "driver = {}", quoted(sensor.driver.facts().name))?;
+    writeln!(out, "bus = {}", quoted(&sensor.bus.to_string()))?;
+    match sensor.address {
+        Address::OneWire(id) => writeln!(out, "address = {}", quoted(&id.to_string()))?,
+        Address::I2c(address) => writeln!(out, "address = {address:#04x}")?,
+    }
+    sampling(out, &sensor.sampling)
+}
+
+fn sampling(out: &mut String, settings: &SensorSettings) -> fmt::Result {
+    writeln!(out, "interval = {}", quoted(&settings.interval.written()))?;
+    writeln!(out, "retries = {}", settings.retries)?;
+    writeln!(out, "min = {}", settings.lowest.written())?;
+    writeln!(out, "max = {}", settings.highest.written())?;
+    writeln!(out, "max_rate = {}", degrees(settings.rate_per_minute.unwrap_or(0)))?;
+    match settings.calibration {
+        Calibration::Offset(offset) => writeln!(out, "offset = {}", offset.written())?,
+        Calibration::TwoPoint { low, high } => {
+            let (low, high) = (point(low), point(high));
+            writeln!(out, "calibration = {{ low = {low}, high = {high} }}")?;
+        }
+    }
+    writeln!(out, "median = {}", settings.median)?;
+    writeln!(out, "decimals = {}", settings.decimals)?;
+    writeln!(out, "deadband = {}", degrees(settings.deadband))?;
+    writeln!(out, "heartbeat = {}", quoted(&settings.heartbeat.written()))?;
+    writeln!(out, "stale_after = {}", quoted(&settings.stale_after.written()))
+}
+
+fn point((raw, true_value): (MilliCelsius, MilliCelsius)) -> String {
+    format!("[{}, {}]", raw.written(), true_value.written())
+}
+
+fn degrees(thousandths: u32) -> String {
+    MilliCelsius::new(i32::try_from(thousandths).unwrap_or(i32::MAX)).written()
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+fn quoted_path(path: &Path) -> String {
+    quoted(&path.to_string_lossy())
+}

@@ -1,0 +1,270 @@
+//! The configuration as it is written: every table, every key. The comment of a key is its manual;
+//! unknown keys and suggestions follow from this list. What the values mean is in `check`.
+
+use std::time::Duration;
+
+use super::complaint::Complaints;
+use super::document::{Node, Value};
+use super::quantity::Size;
+use super::written::{At, Field, Named, Written, mismatch, unknown_keys};
+use crate::units::MilliCelsius;
+
+/// Tables as structures of [`Field`]s, with the reading of each and the list of all their keys.
+macro_rules! tables {
+    ($(
+        $(#[doc = $about:literal])*
+        table $name:ident at $title:literal {
+            $($(#[doc = $manual:literal])* $key:ident: $value:ty,)*
+        }
+    )*) => {
+        $(
+            $(#[doc = $about])*
+            #[derive(Debug, Default)]
+            pub(super) struct $name {
+                $($(#[doc = $manual])* pub(super) $key: Field<$value>,)*
+            }
+
+            impl $name {
+                /// Its keys.
+                const KEYS: &[&str] = &[$(stringify!($key)),*];
+            }
+
+            impl Written for $name {
+                fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
+                    let mut table = match node.value {
+                        Value::Table(table) => table,
+                        other => {
+                            let hint = Some(format!("its keys go into {}", $title));
+                            return mismatch(node.place, &other, "a table", hint, complaints);
+                        }
+                    };
+                    let read = Self {
+                        $($key: Field::take(&mut table, stringify!($key), complaints),)*
+                    };
+                    unknown_keys(&table, $title, Self::KEYS, complaints);
+                    Some(read)
+                }
+            }
+        )*
+
+        /// Every table with its keys.
+        pub(super) const TABLES: &[(&str, &[&str])] = &[$(($title, $name::KEYS)),*];
+    };
+}
+
+tables! {
+    /// The whole configuration: `maison.toml` and the files of `conf.d` behind it. Tables of
+    /// several files are merged, listeners and sensors are appended in order of the files, and
+    /// any other key may be set in one file only.
+    table File at "the top level" {
+        /// The gateway itself.
+        gateway: Gateway,
+        /// The message broker.
+        broker: Broker,
+        /// Where the hardware is found.
+        hardware: Hardware,
+        /// Where clients are let in. Without any: `127.0.0.1:1883` for programs on this machine,
+        /// without a login, and `[::]:8883` for all others, by TLS and password.
+        listener: Vec<At<Listener>>,
+        /// The rooms of the house, by slug. A slug is a level of the room's topics: 1 to 32
+        /// lower-case letters without accents, digits and hyphens, a hyphen not at the start.
+        rooms: Named<Room>,
+    }
+
+    /// `[gateway]`.
+    table Gateway at "`[gateway]`" {
+        /// First level or levels of the gateway's own topics, `<root>/<room>/temperature`; 1 to
+        /// 128 bytes without `+`, `#` and control characters. Default: `"maison"`.
+        root: String,
+        /// Folder of the CA, the users and the stored messages, 0700. It is made if it does not
+        /// exist, its parent is not. A relative path counts from the working directory. Default:
+        /// `"/var/lib/maison"`.
+        state_dir: String,
+    }
+
+    /// `[broker]`.
+    table Broker at "`[broker]`" {
+        /// What an acknowledgement promises: the message is kept across a pulled plug
+        /// (`"power-cut"`), across `kill -9` (`"crash"`), or while the process lives
+        /// (`"memory"`). Default: `"power-cut"`.
+        durability: String,
+        /// Largest packet that is accepted, 16 KiB to 256 MiB. Default: `"1 MiB"`.
+        max_packet_size: Size,
+        /// How long the session of an MQTT 3.1.1 client outlives its connection, and the most
+        /// that a 5.0 client gets, 0 s to 49710 d. Default: `"7d"`.
+        session_expiry: Duration,
+        /// What waits for one absent client. The oldest message is dropped when it is full.
+        queue: Queue,
+    }
+
+    /// `queue` of `[broker]`.
+    table Queue at "`queue` of `[broker]`" {
+        /// Messages at a time; 0: no bound. Default: 10000.
+        messages: i64,
+        /// Their size in all; 0: no bound. Default: `"16 MiB"`.
+        bytes: Size,
+    }
+
+    /// `[hardware]`.
+    table Hardware at "`[hardware]`" {
+        /// Where the kernel's files are. A relative path counts from the working directory.
+        /// Default: `"/sys"`.
+        sysfs: String,
+    }
+
+    /// `[[listener]]`.
+    table Listener at "`[[listener]]`" {
+        /// Address and port: `"127.0.0.1:1883"`, `"[::]:8883"`. Required.
+        bind: String,
+        /// Whether TLS is spoken: `false`, `true` with a certificate of our own CA, or a table
+        /// with an administrator's. Default: `false`.
+        tls: Tls,
+        /// Who is let in: `"password"`, `"certificate"`, `"certificate-or-password"`,
+        /// `"certificate-and-password"`, or `"anonymous"` for everyone. Default: `"password"`.
+        auth: String,
+        /// Says that a listener is meant which lets in everyone, or passwords without TLS, from
+        /// beyond this machine. Default: `false`.
+        open: bool,
+    }
+
+    /// `tls` of a listener, with an administrator's certificate. Relative paths count from the
+    /// working directory.
+    table TlsFiles at "`tls` of a listener" {
+        /// PEM file of the certificate and the chain behind it. Required.
+        certificate: String,
+        /// PEM file of its key. Required.
+        key: String,
+        /// PEM file of the authorities whose client certificates are let in. Default: our own CA.
+        client_ca: String,
+    }
+
+    /// `[rooms.<slug>]`.
+    table Room at "`[rooms.<slug>]`" {
+        /// As people call it, with accents; at most 64 characters, each name once. Default: the
+        /// slug.
+        name: String,
+        /// The thermometers of the room. A room may have none.
+        sensors: Vec<At<Sensor>>,
+    }
+
+    /// `[[rooms.<slug>.sensors]]`.
+    table Sensor at "`[[rooms.<slug>.sensors]]`" {
+        /// Which chip: `"ds18b20"`, `"sht3x"`, `"tmp117"`. Required.
+        driver: String,
+        /// Which bus it hangs on: `"w1"` for the kernel's 1-Wire, `"gpio4"` for 1-Wire on that
+        /// pin (BCM number), `"i2c-1"` for `/dev/i2c-1`, `"simulated"` for none. Required.
+        bus: String,
+        /// Where on the bus: `"28-01131e858aef"` on 1-Wire, as the kernel names it, `0x48` on
+        /// I²C. Required on 1-Wire; default on I²C: the lowest the chip can have.
+        address: Address,
+        /// From one reading to the next, 100 ms to 1 d. Default: `"10s"`.
+        interval: Duration,
+        /// Further tries within one interval when a reading fails, 0 to 10. Default: 2.
+        retries: i64,
+        /// Readings below are refused, in °C, before calibration. Default: what the chip can
+        /// measure.
+        min: MilliCelsius,
+        /// Readings above are refused, in °C, before calibration. Default: what the chip can
+        /// measure.
+        max: MilliCelsius,
+        /// Fastest believable change, in °C per minute; a faster one must be confirmed by the
+        /// next reading. 0: no bound. Default: 30.0.
+        max_rate: MilliCelsius,
+        /// What is added to each reading, −50 to 50 °C. Not beside `calibration`. Default: 0.0.
+        offset: MilliCelsius,
+        /// Two points that were measured; the line through them corrects each reading.
+        calibration: Calibration,
+        /// Number of last readings whose median counts, odd, 1 to 31; 1: none. Default: 1.
+        median: i64,
+        /// Digits after the dot that are published, 0 to 3. Default: 1.
+        decimals: i64,
+        /// Smallest change that is published at once, in °C, 0 to 50. Default: 0.1.
+        deadband: MilliCelsius,
+        /// Longest time between two publications of a healthy sensor, 100 ms to 1 d. Default:
+        /// `"5m"`.
+        heartbeat: Duration,
+        /// Age at which the last good reading no longer counts, at least `interval`, at most 7 d.
+        /// Default: three times `interval`, at least 30 s.
+        stale_after: Duration,
+    }
+
+    /// `calibration` of a sensor.
+    table Calibration at "`calibration` of a sensor" {
+        /// `[raw, true]` in °C at the cold end. Required.
+        low: Point,
+        /// `[raw, true]` in °C at the warm end, 1 °C or more above. Required.
+        high: Point,
+    }
+}
+
+/// `tls` of a listener.
+#[derive(Debug)]
+pub(super) enum Tls {
+    /// `false`, or `true` for a certificate of our own CA.
+    Own(bool),
+    /// `{ certificate = "…", … }`
+    Files(TlsFiles),
+}
+
+impl Written for Tls {
+    fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
+        match node.value {
+            Value::Boolean(own) => Some(Self::Own(own)),
+            Value::Table(_) => TlsFiles::read(node, complaints).map(Self::Files),
+            other => {
+                let hint = Some("`tls = true` takes a certificate of our own CA".to_owned());
+                let expected = "`true`, `false` or a table";
+                mismatch(node.place, &other, expected, hint, complaints)
+            }
+        }
+    }
+}
+
+/// `address` of a sensor.
+#[derive(Debug)]
+pub(super) enum Address {
+    /// `"28-01131e858aef"`, `"0x48"`
+    Text(String),
+    /// `0x48`
+    Number(i64),
+}
+
+impl Written for Address {
+    fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
+        match node.value {
+            Value::Text(text) => Some(Self::Text(text)),
+            Value::Integer(number) => Some(Self::Number(number)),
+            other => mismatch(node.place, &other, "an address", None, complaints),
+        }
+    }
+}
+
+/// `[raw, true]` of a calibration.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Point {
+    /// What the chip said.
+    pub(super) raw: MilliCelsius,
+    /// What it was.
+    pub(super) true_value: MilliCelsius,
+}
+
+impl Written for Point {
+    fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
+        let hint = Some("two temperatures: `[raw, true]`".to_owned());
+        let elements = match node.value {
+            Value::Array(elements) => elements,
+            other => return mismatch(node.place, &other, "a point", hint, complaints),
+        };
+        match <[Node; 2]>::try_from(elements) {
+            Ok([raw, true_value]) => {
+                let raw = MilliCelsius::read(raw, complaints);
+                let true_value = MilliCelsius::read(true_value, complaints);
+                Some(Self { raw: raw?, true_value: true_value? })
+            }
+            Err(elements) => {
+                let found = Value::Array(elements);
+                mismatch(node.place, &found, "a point", hint, complaints)
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The words that the configuration knows, and what they mean.
+
+use std::fmt;
+
+use super::{Bus, Durability};
+use crate::access::Policy;
+
+/// `durability`.
+pub(super) const DURABILITIES: [(&str, Durability); 3] = [
+    ("power-cut", Durability::PowerCut),
+    ("crash", Durability::Crash),
+    ("memory", Durability::Memory),
+];
+
+/// `auth`.
+pub(super) const POLICIES: [(&str, Policy); 5] = [
+    ("anonymous", Policy::Anonymous),
+    ("password", Policy::Password),
+    ("certificate", Policy::Certificate),
+    ("certificate-or-password", Policy::CertificateOrPassword),
+    ("certificate-and-password", Policy::CertificateAndPassword),
+];
+
+/// The word for `meaning`; empty only if the list lacks it.
+pub(super) fn word<T: PartialEq>(words: &[(&'static str, T)], meaning: &T) -> &'static str {
+    words.iter().find(|(_, known)| known == meaning).map_or("", |(word, _)| word)
+}
+
+/// As written in the configuration: `w1`, `gpio4`, `i2c-1`, `simulated`.
+impl fmt::Display for Bus {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kernel1Wire => formatter.write_str("w1"),
+            Self::Gpio(pin) => write!(formatter, "gpio{pin}"),
+            Self::I2c(bus) => write!(formatter, "i2c-{bus}"),
+            Self::Simulated => formatter.write_str("simulated"),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! What the broker wants an operator to know, as log lines: a constant sentence and its fields.
+
+use tracing::{info, warn};
+
+use crate::broker::Event;
+
+/// Writes one line for `event`. The line of a refused login has a fixed shape, for tools that read
+/// it.
+pub fn record(event: &Event) {
+    match event {
+        Event::Connected { peer, client_id, principal } => {
+            info!(%peer, client = client_id, user = principal.name(), "client connected");
+        }
+        Event::Disconnected { peer, client_id, reason } => {
+            info!(%peer, client = client_id, reason, "client disconnected");
+        }
+        Event::Refused { peer, listener, user, client_id, reason } => {
+            warn!(
+                "auth refused peer={peer} listener={listener} user={user:?} client={client_id:?} \
+                 reason={reason}"
+            );
+        }
+        Event::Denied { peer, client_id, topic, reason, times } => {
+            warn!(%peer, client = client_id, topic, %reason, times, "message refused and dropped");
+        }
+        Event::QueueDropped { client_id, messages } => {
+            warn!(client = client_id, messages, "queue full: oldest messages dropped");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What systemd is told: READY, STATUS, WATCHDOG, STOPPING. Without systemd, nobody.
+
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tracing::{debug, error, info};
+
+use super::Gateway;
+use super::house::Health;
+
+/// Longest a bus may be late before the watchdog starves: a kernel driver that retries a whole
+/// 1-Wire bus of 64 slow sensors stays below it.
+const BUS_LATE_MAX: Duration = Duration::from_secs(60);
+
+/// Longest the start waits for the first try of each sensor before it says READY all the same.
+const FIRST_TRY_MAX: Duration = Duration::from_secs(30);
+
+/// Says READY when every sensor was tried once, then keeps STATUS true and the watchdog fed for as
+/// long as the loops that matter go round.
+pub async fn attend(gateway: &Gateway) {
+    let mut health = gateway.health.clone();
+    let sensors = gateway.sensors;
+    let all_tried = health.wait_for(|health| health.tried >= sensors);
+    let in_time = tokio::time::timeout(FIRST_TRY_MAX, all_tried).await.is_ok();
+    info!(sensors, all_tried = in_time, "ready");
+    notify(&[NotifyState::Ready]);
+    tokio::join!(keep_status(gateway), feed_watchdog(gateway));
+}
+
+/// The process ends on purpose.
+pub fn stopping() {
+    notify(&[NotifyState::Stopping]);
+}
+
+async fn keep_status(gateway: &Gateway) {
+    let mut health = gateway.health.clone();
+    loop {
+        let sentence = sentence(gateway.rooms, &health.borrow_and_update());
+        notify(&[NotifyState::Status(&sentence)]);
+        if health.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Feeds the watchdog at a third of its time, if every sampling loop goes round. The broker's lock is
+/// taken on the way: a brain that never returns starves it as well.
+async fn feed_watchdog(gateway: &Gateway) {
+    let Some(patience) = sd_notify::watchdog_enabled() else { return };
+    loop {
+        gateway.hub.shows_life();
+        match gateway.late_bus(BUS_LATE_MAX) {
+            None => notify(&[NotifyState::Watchdog]),
+            Some(bus) => error!(bus, "sampling loop does not go round: watchdog not fed"),
+        }
+        tokio::time::sleep(patience / 3).await;
+    }
+}
+
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        debug!(%error, "service manager cannot be told");
+    }
+}
+
+/// `5 rooms, 4 ok, 1 failed (chambre: crc)`
+fn sentence(rooms: usize, health: &Health) -> String {
+    let complaints = &health.complaints;
+    let mut sentence = format!("{rooms} rooms, {} sensors ok", health.ok);
+    if !complaints.is_empty() {
+        sentence += &format!(", {} not ({})", complaints.len(), complaints.join(", "));
+    }
+    sentence
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_names_each_sensor_that_is_not_well() {
+        let mut health = Health { tried: 2, ok: 2, complaints: Vec::new() };
+        assert_eq!(sentence(2, &health), "2 rooms, 2 sensors ok");
+        health.ok = 1;
+        health.complaints.push("chambre: crc".to_owned());
+        assert_eq!(sentence(2, &health), "2 rooms, 1 sensors ok, 1 not (chambre: crc)");
+    }
+}

@@ -1,0 +1,154 @@
+//! What can be wrong with the state folder, and what to do about it.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::access::{UserName, UserNameError, UsersError};
+
+/// Why the state folder, or a file in it, cannot be used. Its text ends with a hint where there is
+/// one thing to do.
+#[derive(Debug)]
+pub enum StateError {
+    /// Neither the folder nor its parent exists.
+    NoParent {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is something of that name, which is no folder.
+    NoFolder {
+        /// What was to be the folder.
+        path: PathBuf,
+    },
+    /// The folder belongs to somebody else.
+    ForeignOwner {
+        /// The folder.
+        path: PathBuf,
+        /// Number of the user it belongs to.
+        owner: u32,
+        /// Number of the user of this process.
+        own: u32,
+    },
+    /// Others than its owner can look into the folder.
+    TooOpen {
+        /// The folder.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// Another gateway works on the folder.
+    Locked {
+        /// The folder.
+        path: PathBuf,
+        /// Its process number, as it wrote it.
+        holder: String,
+    },
+    /// The operating system says no.
+    Io {
+        /// What was tried: a verb.
+        doing: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// What it said.
+        error: io::Error,
+    },
+    /// The file of users is no text, or larger than any.
+    UsersUnreadable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file of users is wrong.
+    Users {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        error: UsersError,
+    },
+    /// A user name is none.
+    UserName(UserNameError),
+    /// There is such a user.
+    UserExists(UserName),
+    /// There is no such user.
+    UserUnknown(UserName),
+}
+
+impl StateError {
+    /// Whether the operating system's permissions are what is wrong.
+    pub fn is_permission(&self) -> bool {
+        match self {
+            Self::ForeignOwner { .. } | Self::TooOpen { .. } => true,
+            Self::Io { error, .. } => error.kind() == io::ErrorKind::PermissionDenied,
+            Self::NoParent { .. }
+            | Self::NoFolder { .. }
+            | Self::Locked { .. }
+            | Self::UsersUnreadable { .. }
+            | Self::Users { .. }
+            | Self::UserName(_)
+            | Self::UserExists(_)
+            | Self::UserUnknown(_) => false,
+        }
+    }
+}
+
+impl fmt::Display for StateError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoParent { path } => {
+                let parent = path.parent().unwrap_or(Path::new("/")).display();
+                write!(
+                    formatter,
+                    "no folder to make the state folder in: `{parent}`\n  hint: `mkdir -p \
+                     '{parent}'`, or set `gateway.state_dir`"
+                )
+            }
+            Self::NoFolder { path } => write!(
+                formatter,
+                "state folder is not a folder: `{}`\n  hint: move it away, or set \
+                 `gateway.state_dir`",
+                path.display()
+            ),
+            Self::ForeignOwner { path, owner, own } => write!(
+                formatter,
+                "state folder belongs to another user: `{path}` is of user {owner}, this is user \
+                 {own}\n  hint: `sudo -u '#{owner}' maison …`, or `chown -R {own} '{path}'`",
+                path = path.display()
+            ),
+            Self::TooOpen { path, mode } => write!(
+                formatter,
+                "state folder is open to others: `{path}` has mode {mode:03o}, and keys and \
+                 logins are in it\n  hint: `chmod 700 '{path}'`",
+                path = path.display()
+            ),
+            Self::Locked { path, holder } => write!(
+                formatter,
+                "state folder is in use by another gateway: `{}`, process {}\n  hint: stop that \
+                 one, or set another `gateway.state_dir`",
+                path.display(),
+                if holder.is_empty() { "unknown" } else { holder }
+            ),
+            Self::Io { doing, path, error } => {
+                write!(formatter, "cannot {doing} `{}`: {error}", path.display())
+            }
+            Self::UsersUnreadable { path } => write!(
+                formatter,
+                "not a file of users: `{}`\n  hint: move it away; `maison user add` makes a new one",
+                path.display()
+            ),
+            Self::Users { path, error } => {
+                let UsersError { line, fault } = error;
+                write!(formatter, "{}:{line}: {fault}", path.display())
+            }
+            Self::UserName(error) => error.fmt(formatter),
+            Self::UserExists(name) => write!(
+                formatter,
+                "user exists already: `{name}`\n  hint: `maison user passwd {name}` changes the \
+                 password"
+            ),
+            Self::UserUnknown(name) => {
+                write!(formatter, "no such user: `{name}`\n  hint: `maison user list` names them")
+            }
+        }
+    }
+}
+
+impl std::error::Error for StateError {}

@@ -1,0 +1,190 @@
+//! The file of users: changed by the command line, followed by the gateway.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use rustix::rand::{GetRandomFlags, getrandom};
+use tracing::{info, warn};
+
+use super::{StateDir, StateError};
+use crate::access::{PasswordHash, SALT_BYTES, UserName, Users};
+use crate::limits::USERS_FILE_BYTES_MAX;
+
+const FILE: &str = "users";
+const LOCK_FILE: &str = "users.lock";
+
+/// Letters of a drawn password: 32, none of them easily taken for another.
+const PASSWORD_LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+/// 100 bits.
+const PASSWORD_LETTERS_DRAWN: usize = 20;
+
+/// The users as the file has them now: looked at with one `stat` each time, read again only when
+/// it was replaced.
+#[derive(Debug)]
+pub struct UsersFile {
+    path: PathBuf,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    stamp: Stamp,
+    users: Arc<Users>,
+}
+
+/// What changes when a file is replaced; `None` for an absent one.
+type Stamp = Option<(u64, i64, i64, u64)>;
+
+impl UsersFile {
+    /// Follows the file of users of a state folder; an absent one has no users.
+    pub fn open(folder: &StateDir) -> Result<Self, StateError> {
+        let path = folder.path().join(FILE);
+        let stamp = stamp(&path)?;
+        let users = Arc::new(load(&path)?);
+        Ok(Self { path, known: Mutex::new(Known { stamp, users }) })
+    }
+
+    /// The users now. While the file is broken, those it had before.
+    pub fn current(&self) -> Arc<Users> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamp = match stamp(&self.path) {
+            Ok(stamp) => stamp,
+            Err(error) => {
+                warn!(%error, "users not looked at");
+                return Arc::clone(&known.users);
+            }
+        };
+        if stamp != known.stamp {
+            // Stored even if the file is broken: said once, not at each login.
+            known.stamp = stamp;
+            match load(&self.path) {
+                Ok(users) => {
+                    info!(users = users.names().count(), "users read again");
+                    known.users = Arc::new(users);
+                }
+                Err(error) => warn!(%error, "users not read again, the earlier ones stay"),
+            }
+        }
+        Arc::clone(&known.users)
+    }
+}
+
+/// The users of a state folder; an absent file has none.
+pub fn read_users(folder: &Path) -> Result<Users, StateError> {
+    load(&StateDir::visit(folder)?.path().join(FILE))
+}
+
+/// Adds a user of a new name.
+pub fn add_user(folder: &Path, name: UserName, password: &[u8]) -> Result<(), StateError> {
+    let hash = hash(password)?;
+    edit(folder, |users| {
+        if users.contains(&name) {
+            return Err(StateError::UserExists(name));
+        }
+        users.set(name, hash);
+        Ok(())
+    })
+}
+
+/// Gives a known user another password.
+pub fn change_password(folder: &Path, name: UserName, password: &[u8]) -> Result<(), StateError> {
+    let hash = hash(password)?;
+    edit(folder, |users| {
+        if !users.contains(&name) {
+            return Err(StateError::UserUnknown(name));
+        }
+        users.set(name, hash);
+        Ok(())
+    })
+}
+
+/// Gives a user a password, known or not.
+pub fn set_password(folder: &Path, name: &str, password: &[u8]) -> Result<(), StateError> {
+    let name = UserName::parse(name).map_err(StateError::UserName)?;
+    let hash = hash(password)?;
+    edit(folder, |users| {
+        users.set(name, hash);
+        Ok(())
+    })
+}
+
+/// Removes a user.
+pub fn remove_user(folder: &Path, name: UserName) -> Result<(), StateError> {
+    edit(folder, |users| users.remove(&name).map(|_| ()).ok_or(StateError::UserUnknown(name)))
+}
+
+/// A password that nobody guesses, for a machine: 20 lower-case letters and digits.
+pub fn random_password() -> Result<String, StateError> {
+    let letter = |byte: &u8| PASSWORD_LETTERS.get(usize::from(byte % 32)).copied().map(char::from);
+    let drawn = draw::<PASSWORD_LETTERS_DRAWN>()?;
+    Ok(drawn.iter().filter_map(letter).collect())
+}
+
+/// Changes the users of a state folder; two who do so at once wait for each other.
+fn edit(
+    folder: &Path,
+    change: impl FnOnce(&mut Users) -> Result<(), StateError>,
+) -> Result<(), StateError> {
+    let folder = StateDir::visit(folder)?;
+    let lock = folder.open_lock(LOCK_FILE)?;
+    flock(&lock, FlockOperation::LockExclusive).map_err(|error| StateError::Io {
+        doing: "lock",
+        path: folder.path().join(LOCK_FILE),
+        error: error.into(),
+    })?;
+    let mut users = load(&folder.path().join(FILE))?;
+    change(&mut users)?;
+    folder.write(FILE, users.to_text().as_bytes())
+}
+
+/// The hash of a password with a salt of its own.
+fn hash(password: &[u8]) -> Result<PasswordHash, StateError> {
+    Ok(PasswordHash::new(password, &draw::<SALT_BYTES>()?))
+}
+
+fn draw<const COUNT: usize>() -> Result<[u8; COUNT], StateError> {
+    let mut bytes = [0; COUNT];
+    // The kernel never gives less than asked for up to 256 bytes; before its pool is ready it waits.
+    let given = loop {
+        match getrandom(&mut bytes, GetRandomFlags::empty()) {
+            Err(Errno::INTR) => {}
+            other => break other,
+        }
+    };
+    match given {
+        Ok(given) if given == COUNT => Ok(bytes),
+        Ok(_) => Err(random_failed(io::ErrorKind::UnexpectedEof.into())),
+        Err(error) => Err(random_failed(error.into())),
+    }
+}
+
+fn random_failed(error: io::Error) -> StateError {
+    StateError::Io { doing: "draw from", path: "/dev/urandom".into(), error }
+}
+
+fn stamp(path: &Path) -> Result<Stamp, StateError> {
+    let of = |facts: Metadata| (facts.ino(), facts.mtime(), facts.mtime_nsec(), facts.len());
+    match fs::metadata(path) {
+        Ok(facts) => Ok(Some(of(facts))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StateError::Io { doing: "look at", path: path.into(), error }),
+    }
+}
+
+fn load(path: &Path) -> Result<Users, StateError> {
+    let Some((_, _, _, bytes)) = stamp(path)? else { return Ok(Users::default()) };
+    if bytes > USERS_FILE_BYTES_MAX {
+        return Err(StateError::UsersUnreadable { path: path.into() });
+    }
+    let text = fs::read_to_string(path).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => StateError::UsersUnreadable { path: path.into() },
+        _ => StateError::Io { doing: "read", path: path.into(), error },
+    })?;
+    Users::parse(&text).map_err(|error| StateError::Users { path: path.into(), error })
+}

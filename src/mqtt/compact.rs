@@ -1,0 +1,94 @@
+//! Copies that let go of the receive buffer. What a decoder gives are slices of it, and one slice
+//! of ten bytes keeps all of it alive: good for passing on, bad for keeping.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::{Message, MessageProperties, UserProperty};
+
+impl Message {
+    /// The same message in memory of its own, for whoever stores it beyond the moment.
+    #[must_use]
+    pub fn compact(&self) -> Self {
+        Self {
+            topic: self.topic.compact(),
+            payload: Bytes::copy_from_slice(&self.payload),
+            properties: self.properties.as_ref().map(|properties| Arc::new(properties.compact())),
+        }
+    }
+}
+
+impl MessageProperties {
+    fn compact(&self) -> Self {
+        Self {
+            payload_is_utf8: self.payload_is_utf8,
+            message_expiry: self.message_expiry,
+            content_type: self.content_type.as_ref().map(text),
+            response_topic: self.response_topic.as_ref().map(text),
+            correlation_data: self.correlation_data.as_deref().map(Bytes::copy_from_slice),
+            user_properties: self.user_properties.iter().map(UserProperty::compact).collect(),
+        }
+    }
+}
+
+impl UserProperty {
+    fn compact(&self) -> Self {
+        Self { name: text(&self.name), value: text(&self.value) }
+    }
+}
+
+fn text(text: &ByteString) -> ByteString {
+    ByteString::from(&**text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Range;
+    use std::sync::Arc;
+
+    use bytestring::ByteString;
+
+    use crate::mqtt::{Message, MessageProperties, TopicName, UserProperty};
+
+    #[test]
+    fn compacted_messages_are_equal_and_leave_the_buffer_they_came_from() {
+        let buffer =
+            ByteString::from("étage/salon 21.4 text/plain answer/here name value".to_owned());
+        let part = |range: Range<usize>| buffer.slice_ref(&buffer[range]);
+        let properties = MessageProperties {
+            payload_is_utf8: true,
+            message_expiry: None,
+            content_type: Some(part(18..28)),
+            response_topic: Some(part(29..40)),
+            correlation_data: Some(part(0..4).into_bytes()),
+            user_properties: vec![UserProperty { name: part(41..45), value: part(46..51) }],
+        };
+        let message = Message {
+            topic: TopicName::new(part(0..12)).unwrap(),
+            payload: part(13..17).into_bytes(),
+            properties: Some(Arc::new(properties)),
+        };
+
+        let compact = message.compact();
+
+        assert_eq!(compact, message);
+        let shared = buffer.as_bytes().as_ptr_range();
+        let pointers = |message: &Message| {
+            let properties = message.properties.as_deref().unwrap();
+            let user = &properties.user_properties[0];
+            [
+                message.topic.as_str().as_ptr(),
+                message.payload.as_ptr(),
+                properties.content_type.as_ref().unwrap().as_ptr(),
+                properties.response_topic.as_ref().unwrap().as_ptr(),
+                properties.correlation_data.as_deref().unwrap().as_ptr(),
+                user.name.as_ptr(),
+                user.value.as_ptr(),
+            ]
+        };
+        assert!(pointers(&message).iter().all(|pointer| shared.contains(pointer)));
+        assert!(!pointers(&compact).iter().any(|pointer| shared.contains(pointer)));
+    }
+}

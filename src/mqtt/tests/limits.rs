@@ -1,0 +1,263 @@
+//! Sizes, room and sharing: what a peer may make the codec hold.
+
+use std::num::NonZeroU16;
+
+use bytes::{Bytes, BytesMut};
+use bytestring::ByteString;
+
+use super::{decode, decoder, drain, frame};
+use crate::limits::{
+    FILTERS_PER_PACKET_MAX, RECEIVE_AHEAD_BYTES_MAX, TOPIC_ALIASES_TO_PEER_MAX, TOPIC_LEVELS_MAX,
+    USER_PROPERTIES_PER_PACKET_MAX,
+};
+use crate::mqtt::{
+    Acknowledgement, AcknowledgementProperties, Decoder, Delivery, Encoder, Message, Packet,
+    Publish, ReasonCode, Role, TopicName, UserProperty, Version, encoded_len,
+};
+
+fn publish(topic: &str, payload: impl Into<Bytes>) -> Publish {
+    let topic = TopicName::new(topic).unwrap();
+    Publish {
+        dup: false,
+        delivery: Delivery::AtMostOnce,
+        retain: false,
+        message: Message { topic, payload: payload.into(), properties: None },
+        subscription_ids: Vec::new(),
+    }
+}
+
+/// [MQTT-3.2.2-15]: the header alone is enough to refuse.
+#[test]
+fn announcement_of_too_large_a_packet_is_refused_before_it_arrives() {
+    let mut decoder = Decoder::new(Role::Client, 100);
+    decoder.set_version(Version::V3_1_1);
+    assert_eq!(decoder.next(&mut BytesMut::from(&[0x30, 98][..])), Ok(None));
+    let error = decoder.next(&mut BytesMut::from(&[0x30, 99][..])).unwrap_err();
+    assert_eq!(error.reason, ReasonCode::PacketTooLarge);
+    let error = decoder.next(&mut BytesMut::from(&[0x30, 0xFF, 0xFF, 0xFF, 0x7F][..])).unwrap_err();
+    assert_eq!(error.reason, ReasonCode::PacketTooLarge);
+    decoder.set_packet_bytes_max(101);
+    assert_eq!(decoder.next(&mut BytesMut::from(&[0x30, 99][..])), Ok(None));
+}
+
+#[test]
+fn announcements_reserve_no_more_than_arrived_or_a_fixed_amount() {
+    let mut decoder = decoder(Role::Client, Version::V3_1_1);
+    let mut buffer = BytesMut::from(&[0x30, 0xFF, 0xFF, 0xFF, 0x7F][..]);
+    assert_eq!(decoder.next(&mut buffer), Ok(None));
+    let room = buffer.capacity() - buffer.len();
+    assert!((1..=RECEIVE_AHEAD_BYTES_MAX).contains(&room), "{room}");
+
+    let arrived = 4 * RECEIVE_AHEAD_BYTES_MAX;
+    buffer.resize(arrived, 0);
+    assert_eq!(decoder.next(&mut buffer), Ok(None));
+    assert!((arrived..=2 * arrived).contains(&(buffer.capacity() - arrived)));
+}
+
+#[test]
+fn small_packets_reserve_what_they_need() {
+    let mut decoder = decoder(Role::Client, Version::V3_1_1);
+    let mut buffer = BytesMut::from(&[0x30, 100][..]);
+    assert_eq!(decoder.next(&mut buffer), Ok(None));
+    let room = buffer.capacity() - buffer.len();
+    assert!((100..1024).contains(&room), "{room}");
+}
+
+#[test]
+fn topic_and_payload_are_slices_of_the_buffer() {
+    for (version, body) in
+        [(Version::V3_1_1, &b"\0\x03a/b21.4"[..]), (Version::V5, b"\0\x03a/b\x02\x01\x0121.4")]
+    {
+        let mut buffer = BytesMut::from(&frame(0x30, body)[..]);
+        let shared = buffer.as_ptr_range();
+        let packet = decoder(Role::Client, version).next(&mut buffer).unwrap().unwrap();
+        let Packet::Publish(Publish { message, .. }) = packet else { panic!("no PUBLISH") };
+        assert!(shared.contains(&message.topic.as_str().as_ptr()));
+        assert!(shared.contains(&message.payload.as_ptr()));
+        assert_eq!(message.payload, "21.4");
+    }
+}
+
+#[test]
+fn depth_of_topics_is_bounded() {
+    let deep = |levels: usize| {
+        let mut body = vec![0, 0];
+        body.resize(2 + levels - 1, b'/');
+        body[1] = u8::try_from(levels - 1).unwrap();
+        let mut bytes = vec![0x30, 0x80 | u8::try_from(body.len() & 0x7F).unwrap(), 1];
+        bytes.extend(body);
+        drain(&mut decoder(Role::Client, Version::V3_1_1), &mut BytesMut::from(&bytes[..]))
+    };
+    assert!(deep(TOPIC_LEVELS_MAX).is_ok());
+    assert_eq!(deep(TOPIC_LEVELS_MAX + 1).unwrap_err().reason, ReasonCode::TopicNameInvalid);
+}
+
+/// A length of 16,384 to 2,097,151 (1.5.5).
+fn three_bytes(length: usize) -> [u8; 3] {
+    let digit = |shift: usize| u8::try_from(length >> shift & 0x7F).unwrap();
+    assert_ne!(digit(14), 0, "{length} has fewer digits");
+    [digit(0) | 0x80, digit(7) | 0x80, digit(14)]
+}
+
+fn long_frame(first: u8, body: &[u8]) -> BytesMut {
+    BytesMut::from(&[&[first], &three_bytes(body.len())[..], body].concat()[..])
+}
+
+#[test]
+fn filters_of_a_packet_are_bounded() {
+    let subscribe = |filters: usize| {
+        let body = [&b"\0\x01"[..], &b"\0\x01a\0".repeat(filters)].concat();
+        let mut decoder = decoder(Role::Client, Version::V3_1_1);
+        drain(&mut decoder, &mut long_frame(0x82, &body))
+    };
+    assert!(subscribe(FILTERS_PER_PACKET_MAX).is_ok());
+    let error = subscribe(FILTERS_PER_PACKET_MAX + 1).unwrap_err();
+    assert_eq!(error.reason, ReasonCode::QuotaExceeded);
+}
+
+#[test]
+fn user_properties_of_a_packet_are_bounded() {
+    let publish = |count: usize| {
+        let properties = b"\x26\0\x04name\0\x0Asome value".repeat(count);
+        let length = three_bytes(properties.len());
+        let body = [&b"\0\x01a"[..], &length, &properties].concat();
+        drain(&mut decoder(Role::Client, Version::V5), &mut long_frame(0x30, &body))
+    };
+    assert!(publish(USER_PROPERTIES_PER_PACKET_MAX).is_ok());
+    let error = publish(USER_PROPERTIES_PER_PACKET_MAX + 1).unwrap_err();
+    assert_eq!(error.reason, ReasonCode::ImplementationSpecificError);
+}
+
+fn refusal() -> Packet {
+    let properties = AcknowledgementProperties {
+        reason_string: Some(ByteString::from_static("not for you")),
+        user_properties: vec![UserProperty {
+            name: ByteString::from_static("name"),
+            value: ByteString::from_static("value"),
+        }],
+    };
+    Packet::PubAck(Acknowledgement {
+        packet_id: NonZeroU16::MIN,
+        reason: ReasonCode::NotAuthorized,
+        properties: Some(Box::new(properties)),
+    })
+}
+
+/// [MQTT-3.4.2-2], [MQTT-3.4.2-3].
+#[test]
+fn answers_too_large_for_the_peer_go_without_words() {
+    let whole = encoded_len(&refusal(), Version::V5).unwrap();
+    let mut encoder = Encoder::new(Version::V5);
+    let mut buffer = BytesMut::new();
+    encoder.set_packet_bytes_max(whole);
+    encoder.encode(&refusal(), &mut buffer);
+    assert_eq!(decode(Role::Server, Version::V5, &buffer), refusal());
+
+    buffer.clear();
+    encoder.set_packet_bytes_max(whole - 1);
+    encoder.encode(&refusal(), &mut buffer);
+    assert_eq!(buffer, [0x40, 3, 0, 1, 0x87][..]);
+
+    buffer.clear();
+    encoder.set_packet_bytes_max(4);
+    encoder.encode(&refusal(), &mut buffer);
+    assert!(buffer.is_empty());
+}
+
+/// [MQTT-3.1.2-24].
+#[test]
+fn publishes_too_large_for_the_peer_are_not_written() {
+    let publish = publish("a/b", "21.4");
+    let packet = Packet::Publish(publish.clone());
+    let whole = encoded_len(&packet, Version::V5).unwrap();
+    let mut encoder = Encoder::new(Version::V5);
+    encoder.set_packet_bytes_max(whole - 1);
+    let mut buffer = BytesMut::new();
+    encoder.encode(&packet, &mut buffer);
+    assert!(encoder.publish_header(&publish, &mut buffer).is_empty());
+    assert!(buffer.is_empty());
+}
+
+/// What each of `topics` takes on the wire, and that all arrive as they were.
+fn alias_lengths(encoder: &mut Encoder, topics: &[String]) -> Vec<usize> {
+    let mut decoder = decoder(Role::Server, Version::V5);
+    decoder.set_topic_alias_maximum(u16::MAX);
+    let mut lengths = Vec::new();
+    for topic in topics {
+        let packet = Packet::Publish(publish(topic, "21.4"));
+        let mut buffer = BytesMut::new();
+        encoder.encode(&packet, &mut buffer);
+        lengths.push(buffer.len());
+        assert_eq!(drain(&mut decoder, &mut buffer), Ok(vec![packet]));
+    }
+    lengths
+}
+
+fn topics(count: u16) -> Vec<String> {
+    (0..count).map(|number| format!("room{number:03}")).collect()
+}
+
+/// 3.3.2.3.4.
+#[test]
+fn recurring_topics_shrink_to_their_alias() {
+    const NAMED: usize = 2 + 2 + 7 + 1 + 4;
+    let mut encoder = Encoder::new(Version::V5);
+    assert_eq!(alias_lengths(&mut encoder, &topics(2)), [NAMED; 2], "none without an offer");
+    encoder.set_topic_alias_maximum(1);
+    let rounds = [topics(2), topics(2)].concat();
+    assert_eq!(alias_lengths(&mut encoder, &rounds), [NAMED + 3, NAMED, NAMED + 3 - 7, NAMED]);
+}
+
+/// [MQTT-3.1.2-26]; and the bound of our own.
+#[test]
+fn aliases_stay_within_the_offer_and_our_bound() {
+    let mut encoder = Encoder::new(Version::V5);
+    encoder.set_topic_alias_maximum(u16::MAX);
+    let many = topics(TOPIC_ALIASES_TO_PEER_MAX + 5);
+    alias_lengths(&mut encoder, &many);
+    let mut decoder = decoder(Role::Server, Version::V5);
+    decoder.set_topic_alias_maximum(TOPIC_ALIASES_TO_PEER_MAX);
+    let mut buffer = BytesMut::new();
+    let mut encoder = Encoder::new(Version::V5);
+    encoder.set_topic_alias_maximum(u16::MAX);
+    for topic in &many {
+        encoder.encode(&Packet::Publish(publish(topic, "")), &mut buffer);
+    }
+    assert_eq!(drain(&mut decoder, &mut buffer).unwrap().len(), many.len());
+}
+
+#[test]
+fn aliases_never_make_a_packet_too_large() {
+    let packet = Packet::Publish(publish("room000", "21.4"));
+    let mut encoder = Encoder::new(Version::V5);
+    encoder.set_topic_alias_maximum(10);
+    encoder.set_packet_bytes_max(encoded_len(&packet, Version::V5).unwrap());
+    let mut buffer = BytesMut::new();
+    encoder.encode(&packet, &mut buffer);
+    assert_eq!(decode(Role::Server, Version::V5, &buffer), packet);
+}
+
+/// An alias names the topic it was given last; its memory is not that of the buffer.
+#[test]
+fn aliases_of_a_peer_may_change_their_topic() {
+    let mut decoder = decoder(Role::Client, Version::V5);
+    decoder.set_topic_alias_maximum(2);
+    let mut buffer = BytesMut::new();
+    for body in [
+        &b"\0\x01a\x03\x23\0\x02"[..],
+        b"\0\0\x03\x23\0\x02",
+        b"\0\x01b\x03\x23\0\x02",
+        b"\0\0\x03\x23\0\x02",
+    ] {
+        buffer.extend_from_slice(&frame(0x30, body));
+    }
+    let packets = drain(&mut decoder, &mut buffer).unwrap();
+    let topics: Vec<_> = packets
+        .iter()
+        .map(|packet| match packet {
+            Packet::Publish(publish) => publish.message.topic.as_str(),
+            other => panic!("no PUBLISH: {other:?}"),
+        })
+        .collect();
+    assert_eq!(topics, ["a", "a", "b", "b"]);
+}

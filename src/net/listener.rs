@@ -1,0 +1,242 @@
+//! Listening: peers are admitted, greeted and handed to a task of their own.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tracing::{debug, info, warn};
+
+use super::admission::{Admission, Full, Permit};
+use super::bind::{BindError, bind};
+use super::{Service, Tls, connection, tls};
+use crate::access::{Peer, Policy};
+use crate::limits::{ACCEPT_PAUSE, LOG_INTERVAL, TCP_KEEPALIVE, TLS_HANDSHAKE_TIMEOUT};
+
+/// Where to listen, and to whom.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// For people: in the log line of a refused login.
+    pub name: Arc<str>,
+    /// Address and port; port 0 lets the kernel choose.
+    pub bind: SocketAddr,
+    /// What peers are asked for.
+    pub policy: Policy,
+    /// `None`: plain TCP.
+    pub tls: Option<Arc<Tls>>,
+    /// Largest packet of a peer that has logged in, in bytes.
+    pub packet_bytes_max: u32,
+}
+
+/// A listener with its socket. Peers wait in the kernel until [`Bound::serve`] is called.
+#[derive(Debug)]
+pub struct Bound {
+    socket: TcpListener,
+    context: Arc<Context>,
+    admission: Arc<Admission>,
+}
+
+/// Tells a listener to stop. Clones speak of the same listener.
+#[derive(Clone, Debug)]
+pub struct Stop(watch::Sender<bool>);
+
+#[derive(Debug)]
+struct Context {
+    listener: Listener,
+    crowds: Complaint,
+    handshakes: Complaint,
+}
+
+/// A complaint that is logged once in a while.
+#[derive(Debug)]
+struct Complaint {
+    started: Instant,
+    /// When it may be logged again, in milliseconds since `started`.
+    next_ms: AtomicU64,
+    left_out: AtomicU64,
+}
+
+impl Stop {
+    /// Not yet.
+    pub fn new() -> Self {
+        Self(watch::Sender::new(false))
+    }
+
+    /// Now. Connections that are open stay so; the service closes them.
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Waits for [`Stop::stop`].
+    pub async fn stopped(&self) {
+        let mut told = self.0.subscribe();
+        // An error would say that all who could tell are gone; `self` is one of them.
+        let _ = told.wait_for(|stop| *stop).await;
+    }
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Bound {
+    /// Opens the socket. `admission` is shared by all listeners. Needs a tokio runtime.
+    pub fn bind(listener: Listener, admission: &Arc<Admission>) -> Result<Self, BindError> {
+        let socket = bind(listener.bind)?;
+        let (crowds, handshakes) = (Complaint::new(), Complaint::new());
+        let context = Arc::new(Context { listener, crowds, handshakes });
+        Ok(Self { socket, context, admission: Arc::clone(admission) })
+    }
+
+    /// Where it listens, with the port that the kernel chose.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Accepts peers until told to stop; then the port is free again. Each peer has a task of its
+    /// own, so that one who is slow delays nobody; handshakes in progress end with `stop`.
+    pub async fn serve(self, service: Arc<dyn Service>, stop: Stop) {
+        loop {
+            let accepted = tokio::select! {
+                () = stop.stopped() => return,
+                accepted = self.socket.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, address)) => self.admit(stream, address, &service, &stop),
+                Err(error) if is_of_one_peer(&error) => debug!(%error, "peer left before accept"),
+                Err(error) => {
+                    self.context.crowds.log(|left_out| {
+                        warn!(%error, left_out, "cannot accept connections");
+                    });
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn admit(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        service: &Arc<dyn Service>,
+        stop: &Stop,
+    ) {
+        match self.admission.admit(address.ip()) {
+            Ok(permit) => {
+                let context = Arc::clone(&self.context);
+                let (service, stop) = (Arc::clone(service), stop.clone());
+                tokio::spawn(async move {
+                    context.attend(stream, address, permit, service, stop).await;
+                });
+            }
+            Err(full) => self.context.crowds.log(|left_out| {
+                let bound = match full {
+                    Full::House => "all",
+                    Full::Address => "one address",
+                };
+                warn!(peer = %address, bound, left_out, "too many connections, peer turned away");
+            }),
+        }
+    }
+}
+
+impl Context {
+    async fn attend(
+        &self,
+        stream: TcpStream,
+        address: SocketAddr,
+        permit: Permit,
+        service: Arc<dyn Service>,
+        stop: Stop,
+    ) {
+        if let Err(error) = prepare(&stream) {
+            debug!(peer = %address, %error, "peer left at once");
+            return;
+        }
+        let Some(tls) = &self.listener.tls else {
+            let peer = self.peer(address, None);
+            connection::serve(stream, service, peer, self.listener.packet_bytes_max).await;
+            return drop(permit);
+        };
+        let handshake = tls.acceptor().accept(stream);
+        let greeted = tokio::select! {
+            () = stop.stopped() => return,
+            greeted = tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, handshake) => greeted,
+        };
+        match greeted {
+            Ok(Ok(stream)) => {
+                let certificates = stream.get_ref().1.peer_certificates();
+                let own = certificates.and_then(|chain| chain.first());
+                let peer = self.peer(address, own.and_then(|own| tls::name_in(own)));
+                connection::serve(stream, service, peer, self.listener.packet_bytes_max).await;
+            }
+            Ok(Err(error)) => self.complain(address, &error.to_string()),
+            Err(_) => self.complain(address, "timeout"),
+        }
+        drop(permit);
+    }
+
+    fn complain(&self, address: SocketAddr, error: &str) {
+        debug!(peer = %address, error, "no TLS handshake");
+        self.handshakes.log(|left_out| {
+            let listener = &*self.listener.name;
+            info!(peer = %address, listener, error, left_out, "TLS handshake failed");
+        });
+    }
+
+    fn peer(&self, address: SocketAddr, certificate: Option<String>) -> Peer {
+        let Listener { name, policy, .. } = &self.listener;
+        let address = SocketAddr::new(address.ip().to_canonical(), address.port());
+        Peer { address, listener: Arc::clone(name), policy: *policy, certificate }
+    }
+}
+
+impl Complaint {
+    fn new() -> Self {
+        Self { started: Instant::now(), next_ms: AtomicU64::new(0), left_out: AtomicU64::new(0) }
+    }
+
+    /// Calls `write` with the count of those left out since, unless it is too soon.
+    fn log(&self, write: impl FnOnce(u64)) {
+        let milliseconds =
+            |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        let now = milliseconds(self.started.elapsed());
+        let due = self.next_ms.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| {
+            (now >= next).then(|| now.saturating_add(milliseconds(LOG_INTERVAL)))
+        });
+        if due.is_ok() {
+            write(self.left_out.swap(0, Ordering::Relaxed));
+        } else {
+            self.left_out.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Small packets leave at once; a peer whose network is gone is noticed even if it said that it
+/// would keep silent.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    let (time, interval) = TCP_KEEPALIVE;
+    stream.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new().with_time(time).with_interval(interval);
+    SockRef::from(stream).set_tcp_keepalive(&keepalive)
+}
+
+/// Whether only the peer is concerned, and the next one can be accepted at once.
+fn is_of_one_peer(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
+
+#[cfg(test)]
+mod tests;

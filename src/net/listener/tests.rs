@@ -1,0 +1,208 @@
+use std::net::Shutdown;
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::*;
+use crate::limits::PACKET_BYTES_DEFAULT;
+use crate::mqtt::Packet;
+use crate::net::tests::{Record, Seen};
+use crate::net::tls::tests::House;
+
+/// Longest a test waits for what should happen at once.
+const SOON: Duration = Duration::from_secs(5);
+
+/// A listener at work on a port of the loopback.
+struct Door {
+    address: SocketAddr,
+    record: Record,
+    stop: Stop,
+    task: JoinHandle<()>,
+}
+
+impl Door {
+    fn open(tls: Option<Tls>, admission: &Arc<Admission>) -> Self {
+        let listener = Listener {
+            name: "front".into(),
+            bind: "127.0.0.1:0".parse().unwrap(),
+            policy: Policy::Anonymous,
+            tls: tls.map(Arc::new),
+            packet_bytes_max: PACKET_BYTES_DEFAULT,
+        };
+        let bound = Bound::bind(listener, admission).unwrap();
+        let (address, record, stop) = (bound.local_addr().unwrap(), Record::new(), Stop::new());
+        let task = tokio::spawn(bound.serve(record.service.clone(), stop.clone()));
+        Self { address, record, stop, task }
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+}
+
+fn opened() -> Seen {
+    Seen::Opened { listener: "front".to_owned(), certificate: None }
+}
+
+/// Whether the other end closed without a word.
+async fn is_turned_away(stream: &mut TcpStream) -> bool {
+    let read = timeout(SOON, stream.read(&mut [0; 16])).await.expect("still open");
+    read.map_or(true, |bytes| bytes == 0)
+}
+
+#[tokio::test]
+async fn a_peer_is_announced_with_its_listener_and_served() {
+    let mut door = Door::open(None, &Admission::new());
+    let mut peer = door.connect().await;
+    assert_eq!(door.record.next().await, opened());
+    peer.write_all(b"\x10\x0D\x00\x04MQTT\x04\x02\x00\x3C\x00\x01c").await.unwrap();
+    let Seen::Received(packets) = door.record.next().await else { panic!() };
+    assert!(matches!(&packets[..], [Packet::Connect(_)]), "{packets:?}");
+    drop(peer);
+    door.record.outbox(0).close();
+    assert_eq!(door.record.next().await, Seen::Closed);
+}
+
+#[tokio::test]
+async fn a_peer_is_announced_after_its_handshake_with_the_name_in_its_certificate() {
+    let house = House::new();
+    let mut door = Door::open(Some(house.tls(Policy::Certificate)), &Admission::new());
+    let connector = TlsConnector::from(Arc::new(house.named("bob")));
+    let name = ServerName::try_from("localhost").unwrap();
+    let mut peer = connector.connect(name, door.connect().await).await.unwrap();
+    let certificate = Some("bob".to_owned());
+    let expected = Seen::Opened { listener: "front".to_owned(), certificate };
+    assert_eq!(door.record.next().await, expected);
+    door.record.outbox(0).push(Packet::PingResp);
+    let mut bytes = [0; 2];
+    timeout(SOON, peer.read_exact(&mut bytes)).await.unwrap().unwrap();
+    assert_eq!(bytes, *b"\xD0\x00");
+}
+
+#[tokio::test]
+async fn plain_text_on_a_tls_port_gets_no_answer_and_reaches_nobody() {
+    let house = House::new();
+    let mut door = Door::open(Some(house.tls(Policy::Password)), &Admission::new());
+    let mut peer = door.connect().await;
+    peer.write_all(b"\x10\x0D\x00\x04MQTT\x04\x02\x00\x3C\x00\x01c").await.unwrap();
+    let mut answer = Vec::new();
+    let read = timeout(SOON, peer.read_to_end(&mut answer)).await.expect("still open");
+    drop(read);
+    // A TLS alert at most (RFC 8446 section 5.1: content type 21), never a CONNACK.
+    assert!(matches!(answer.first(), None | Some(21)), "{answer:?}");
+    let next = door.record.next_within(Duration::from_millis(1)).await;
+    assert_eq!(next, None, "the service knows nothing of it");
+}
+
+#[tokio::test]
+async fn half_handshakes_delay_nobody_else() {
+    let house = House::new();
+    let mut door = Door::open(Some(house.tls(Policy::Password)), &Admission::new());
+    let mut half = Vec::new();
+    for number in 0..50 {
+        let mut peer = door.connect().await;
+        // Silence, or the first bytes of a hello of 512 bytes (RFC 8446 section 5.1).
+        let bytes: &[u8] = if number % 2 == 0 { b"" } else { b"\x16\x03\x01\x02\x00\x01" };
+        peer.write_all(bytes).await.unwrap();
+        half.push(peer);
+    }
+    let connector = TlsConnector::from(Arc::new(house.stranger()));
+    let name = ServerName::try_from("localhost").unwrap();
+    let handshake = connector.connect(name, door.connect().await);
+    let _peer = timeout(TLS_HANDSHAKE_TIMEOUT / 2, handshake).await.unwrap().unwrap();
+    assert_eq!(door.record.next().await, opened());
+}
+
+#[tokio::test]
+async fn a_handshake_that_never_ends_is_ended() {
+    let house = House::new();
+    let door = Door::open(Some(house.tls(Policy::Password)), &Admission::new());
+    let mut peer = door.connect().await;
+    tokio::time::pause();
+    let read = timeout(TLS_HANDSHAKE_TIMEOUT * 2, peer.read(&mut [0; 16])).await;
+    assert_eq!(read.expect("still open").unwrap(), 0);
+}
+
+#[tokio::test]
+async fn who_is_too_many_from_one_address_is_turned_away_until_a_place_is_free() {
+    let mut door = Door::open(None, &Admission::with_limits(10, 2));
+    let first = door.connect().await;
+    let _second = door.connect().await;
+    assert_eq!([door.record.next().await, door.record.next().await], [opened(), opened()]);
+    assert!(is_turned_away(&mut door.connect().await).await);
+    drop(first);
+    assert_eq!(door.record.next().await, Seen::Closed);
+    // The place is free a moment after the service has heard of the end.
+    let admitted = async {
+        loop {
+            let mut peer = door.connect().await;
+            if timeout(Duration::from_millis(100), peer.read(&mut [0; 1])).await.is_err() {
+                return peer;
+            }
+        }
+    };
+    let _third = timeout(SOON, admitted).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_bound_on_all_is_shared_by_the_listeners() {
+    let admission = Admission::with_limits(1, 1);
+    let (mut front, back) = (Door::open(None, &admission), Door::open(None, &admission));
+    let _first = front.connect().await;
+    assert_eq!(front.record.next().await, opened());
+    assert!(is_turned_away(&mut back.connect().await).await);
+}
+
+#[tokio::test]
+async fn a_stopped_listener_frees_its_port_and_keeps_its_connections() {
+    let mut door = Door::open(None, &Admission::new());
+    let mut peer = door.connect().await;
+    assert_eq!(door.record.next().await, opened());
+    door.stop.stop();
+    timeout(SOON, door.task).await.unwrap().unwrap();
+    TcpStream::connect(door.address).await.unwrap_err();
+    let outbox = door.record.outbox(0);
+    outbox.push(Packet::PingResp);
+    outbox.close();
+    let mut bytes = Vec::new();
+    timeout(SOON, peer.read_to_end(&mut bytes)).await.unwrap().unwrap();
+    assert_eq!(bytes, b"\xD0\x00");
+}
+
+#[tokio::test]
+async fn a_stop_ends_handshakes_in_progress() {
+    let house = House::new();
+    let door = Door::open(Some(house.tls(Policy::Password)), &Admission::new());
+    let mut peer = door.connect().await;
+    door.stop.stop();
+    assert!(is_turned_away(&mut peer).await);
+}
+
+#[tokio::test]
+async fn small_packets_leave_at_once_and_a_dead_network_is_noticed() {
+    let door = Door::open(None, &Admission::new());
+    let peer = door.connect().await.into_std().unwrap();
+    let stream = TcpStream::from_std(peer.try_clone().unwrap()).unwrap();
+    prepare(&stream).unwrap();
+    let socket = SockRef::from(&stream);
+    assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
+    assert_eq!(socket.tcp_keepalive_time().unwrap(), TCP_KEEPALIVE.0);
+    peer.shutdown(Shutdown::Both).unwrap();
+}
+
+#[test]
+fn a_complaint_is_made_once_in_a_while() {
+    let complaint = Complaint::new();
+    let mut written = Vec::new();
+    for _ in 0..100 {
+        complaint.log(|left_out| written.push(left_out));
+    }
+    assert_eq!(written, [0]);
+    complaint.next_ms.store(0, Ordering::Relaxed);
+    complaint.log(|left_out| written.push(left_out));
+    assert_eq!(written, [0, 99]);
+}

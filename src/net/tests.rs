@@ -1,0 +1,136 @@
+//! A service that writes down what it is told.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::*;
+use crate::access::Policy;
+
+#[derive(Debug, PartialEq)]
+pub(super) enum Seen {
+    Opened { listener: String, certificate: Option<String> },
+    Received(Vec<Packet>),
+    Malformed(DecodeError),
+    Written(usize),
+    Closed,
+}
+
+/// Sees [`Seen`]s and keeps every outbox.
+pub(super) struct Recorder {
+    seen: mpsc::UnboundedSender<(ConnectionId, Seen)>,
+    outboxes: Mutex<Vec<Arc<Outbox>>>,
+}
+
+pub(super) struct Record {
+    pub(super) service: Arc<Recorder>,
+    seen: mpsc::UnboundedReceiver<(ConnectionId, Seen)>,
+}
+
+impl Record {
+    pub(super) fn new() -> Self {
+        let (sender, seen) = mpsc::unbounded_channel();
+        let service = Recorder { seen: sender, outboxes: Mutex::default() };
+        Self { service: Arc::new(service), seen }
+    }
+
+    /// What is seen next, however long it takes (which is no time where the clock is paused).
+    pub(super) async fn next(&mut self) -> Seen {
+        let next = timeout(Duration::from_secs(20), self.seen.recv()).await;
+        next.expect("nothing more was seen").unwrap().1
+    }
+
+    /// What is seen next, without a bound of its own.
+    pub(super) async fn next_for_long(&mut self) -> Seen {
+        self.seen.recv().await.unwrap().1
+    }
+
+    /// What is seen within that time.
+    pub(super) async fn next_within(&mut self, time: Duration) -> Option<Seen> {
+        timeout(time, self.seen.recv()).await.ok()?.map(|(_, seen)| seen)
+    }
+
+    /// What is seen next, reports of writing aside.
+    pub(super) async fn next_but_written(&mut self) -> Seen {
+        loop {
+            match self.next().await {
+                Seen::Written(_) => {}
+                other => return other,
+            }
+        }
+    }
+
+    /// For a paused clock: whether nothing happens for a while.
+    pub(super) async fn is_quiet(&mut self) -> bool {
+        timeout(Duration::from_secs(5), self.seen.recv()).await.is_err()
+    }
+
+    pub(super) fn outbox(&self, connection: usize) -> Arc<Outbox> {
+        Arc::clone(&self.service.outboxes.lock().unwrap()[connection])
+    }
+}
+
+impl Recorder {
+    fn see(&self, connection: ConnectionId, seen: Seen) {
+        // A test that has seen enough has dropped the other end.
+        let _ = self.seen.send((connection, seen));
+    }
+}
+
+impl Service for Recorder {
+    fn opened(&self, peer: Peer, outbox: Arc<Outbox>) -> ConnectionId {
+        let mut outboxes = self.outboxes.lock().unwrap();
+        let id = ConnectionId(u64::try_from(outboxes.len()).unwrap());
+        outboxes.push(outbox);
+        let Peer { listener, certificate, .. } = peer;
+        self.see(id, Seen::Opened { listener: listener.to_string(), certificate });
+        id
+    }
+
+    fn received(&self, connection: ConnectionId, packets: &mut Vec<Packet>) {
+        self.see(connection, Seen::Received(std::mem::take(packets)));
+    }
+
+    fn malformed(&self, connection: ConnectionId, error: DecodeError) {
+        self.see(connection, Seen::Malformed(error));
+    }
+
+    fn written(&self, connection: ConnectionId, bytes: usize) {
+        self.see(connection, Seen::Written(bytes));
+    }
+
+    fn closed(&self, connection: ConnectionId) {
+        self.see(connection, Seen::Closed);
+    }
+}
+
+pub(super) fn peer() -> Peer {
+    Peer {
+        address: SocketAddr::from(([192, 0, 2, 1], 50_000)),
+        listener: "plain".into(),
+        policy: Policy::Anonymous,
+        certificate: None,
+    }
+}
+
+#[test]
+fn an_outbox_gives_packets_in_order_and_then_that_it_is_closed() {
+    let outbox = Outbox::default();
+    let mut packets = Vec::new();
+    assert_eq!(outbox.take(&mut packets), Flow::Open);
+    outbox.push(Packet::PingResp);
+    outbox.push(Packet::PingReq);
+    outbox.close();
+    assert_eq!(outbox.take(&mut packets), Flow::Closing);
+    assert_eq!(packets, [Packet::PingResp, Packet::PingReq]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_put_in_before_one_waits_is_not_missed() {
+    let outbox = Outbox::default();
+    outbox.push(Packet::PingResp);
+    timeout(Duration::from_secs(1), outbox.filled()).await.unwrap();
+    timeout(Duration::from_secs(1), outbox.filled()).await.unwrap_err();
+}

@@ -1,0 +1,187 @@
+//! The weather of a simulated house: for each place a temperature that depends on nothing but the
+//! time and a seed, changes smoothly and stays plausible.
+//!
+//! Whole numbers only, so that every machine has the same weather.
+
+use crate::sim::chance::mix;
+use crate::units::MilliCelsius;
+
+/// Thousandths of a degree.
+type Thousandths = i64;
+
+const MINUTE_MS: u64 = 60_000;
+const HOUR_MS: u64 = 60 * MINUTE_MS;
+const DAY_MS: u64 = 24 * HOUR_MS;
+/// A mean year of the Gregorian calendar.
+const YEAR_MS: u64 = 31_556_952_000;
+
+/// What kind of place a sensor hangs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Lived in and heated: 17 to 23 °C.
+    Room,
+    /// Below the ground: 12 to 14 °C.
+    Cellar,
+    /// −5 to 30 °C.
+    Outside,
+}
+
+impl Place {
+    /// The place of the sensor of that key: of eight sensors about one is outside and one in the
+    /// cellar.
+    pub const fn of(key: u64) -> Self {
+        match mix(key) % 8 {
+            0 => Self::Outside,
+            1 => Self::Cellar,
+            _ => Self::Room,
+        }
+    }
+}
+
+/// The weather of one house.
+#[derive(Clone, Copy, Debug)]
+pub struct Weather {
+    seed: u64,
+}
+
+impl Weather {
+    /// Weather that `seed` determines.
+    pub const fn new(seed: u64) -> Self {
+        Self { seed }
+    }
+
+    /// How warm it is at the sensor of that key, `unix_ms` milliseconds after 1970 began.
+    pub fn temperature(self, key: u64, place: Place, unix_ms: u64) -> MilliCelsius {
+        let thousandths = match place {
+            Place::Room => self.room(key, unix_ms),
+            Place::Cellar => self.cellar(key, unix_ms),
+            Place::Outside => self.outside(unix_ms),
+        };
+        MilliCelsius::new(i32::try_from(thousandths).unwrap_or(0))
+    }
+
+    /// Season, hour and a front every few hours: 12 ± (8 + 4 + 5) °C. Warmest in July and in the
+    /// afternoon.
+    fn outside(self, unix_ms: u64) -> Thousandths {
+        let season = swing(unix_ms, 200 * DAY_MS, YEAR_MS, 8000);
+        let day = swing(unix_ms, 15 * HOUR_MS, DAY_MS, 4000);
+        12_000 + season + day + self.noise(0, unix_ms, 9 * HOUR_MS, 5000)
+    }
+
+    /// A thermostat at 19 to 21 °C, lower at night, and a little of the weather through the walls.
+    fn room(self, key: u64, unix_ms: u64) -> Thousandths {
+        let setting = 20_000 + self.constant(key, 1000);
+        let heating = swing(unix_ms, 17 * HOUR_MS, DAY_MS, 500);
+        let walls = (self.outside(unix_ms) - 12_000) / 25;
+        setting + heating + walls + self.noise(key, unix_ms, 23 * MINUTE_MS, 250)
+    }
+
+    /// Follows the season alone.
+    fn cellar(self, key: u64, unix_ms: u64) -> Thousandths {
+        let season = swing(unix_ms, 240 * DAY_MS, YEAR_MS, 600);
+        13_000 + self.constant(key, 200) + season + self.noise(key, unix_ms, 2 * HOUR_MS, 100)
+    }
+
+    /// Of this sensor, for ever: from −`amplitude` to `amplitude`.
+    fn constant(self, key: u64, amplitude: i64) -> Thousandths {
+        scatter(mix(self.seed ^ mix(key)), amplitude)
+    }
+
+    /// A smooth line through random points `period` apart: from −`amplitude` to `amplitude`.
+    fn noise(self, key: u64, unix_ms: u64, period: u64, amplitude: i64) -> Thousandths {
+        let knot = unix_ms / period;
+        let at = |knot: u64| scatter(mix(self.seed ^ mix(key ^ mix(knot))), amplitude);
+        let (from, to) = (at(knot), at(knot + 1));
+        from + (to - from) * smooth(part(unix_ms % period, period)) / ONE
+    }
+}
+
+/// Fractions are in 65536ths.
+const ONE: i64 = 65_536;
+
+/// How far `position` is through `whole`: 0 to [`ONE`].
+fn part(position: u64, whole: u64) -> i64 {
+    i64::try_from(position.saturating_mul(65_536) / whole.max(1)).unwrap_or(ONE)
+}
+
+/// 3x² − 2x³: leaves and arrives without a kink.
+fn smooth(x: i64) -> i64 {
+    x * x / ONE * (3 * ONE - 2 * x) / ONE
+}
+
+/// A swing with its highest point `peak` after the start of each period. Two parabolas: within six
+/// per cent of a cosine, and exact.
+fn swing(unix_ms: u64, peak: u64, period: u64, amplitude: i64) -> Thousandths {
+    let from_rise = unix_ms.wrapping_add(period).wrapping_sub(peak).wrapping_add(period / 4);
+    let turn = part(from_rise % period, period) * 2;
+    let (half, sign) = if turn < ONE { (turn, 1) } else { (turn - ONE, -1) };
+    sign * amplitude * (4 * half * (ONE - half) / ONE) / ONE
+}
+
+/// A scattered number as one from −`amplitude` to `amplitude`.
+fn scatter(number: u64, amplitude: i64) -> i64 {
+    let unit = i64::try_from(number >> 47).unwrap_or(0);
+    (unit - ONE) * amplitude / ONE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-01-01T00:00:00Z.
+    const NEW_YEAR: u64 = 1_767_225_600_000;
+
+    fn year(place: Place, seed: u64) -> Vec<i32> {
+        let weather = Weather::new(seed);
+        let minutes = (0..365 * 24 * 6).map(|step| NEW_YEAR + step * 10 * MINUTE_MS);
+        let at = |unix_ms| weather.temperature(seed, place, unix_ms).thousandths();
+        minutes.map(at).collect()
+    }
+
+    #[track_caller]
+    fn check(place: Place, lowest: i32, highest: i32, span_min: i32, step_max: u32) {
+        for seed in 0..10 {
+            let year = year(place, seed);
+            let (low, high) = (*year.iter().min().unwrap(), *year.iter().max().unwrap());
+            assert!(low >= lowest && high <= highest, "seed {seed}: {low} to {high}");
+            assert!(high - low >= span_min, "seed {seed}: {low} to {high}");
+            let step = year.windows(2).map(|pair| pair[0].abs_diff(pair[1])).max().unwrap();
+            assert!(step <= step_max, "seed {seed}: {step} in ten minutes");
+        }
+    }
+
+    #[test]
+    fn every_place_is_plausible_and_smooth_all_year() {
+        check(Place::Room, 17_000, 23_000, 1500, 500);
+        check(Place::Cellar, 12_000, 14_000, 1000, 50);
+        check(Place::Outside, -5_000, 30_000, 15_000, 600);
+    }
+
+    #[test]
+    fn summer_is_warmer_than_winter_and_the_afternoon_warmer_than_the_night() {
+        let weather = Weather::new(1);
+        let mean = |from: u64, step: u64, count: u64| -> i64 {
+            (0..count).map(|index| weather.outside(from + index * step)).sum::<i64>()
+                / i64::try_from(count).unwrap()
+        };
+        assert!(
+            mean(NEW_YEAR + 180 * DAY_MS, HOUR_MS, 720) > mean(NEW_YEAR, HOUR_MS, 720) + 10_000
+        );
+        let night = mean(NEW_YEAR + 3 * HOUR_MS, DAY_MS, 365);
+        assert!(mean(NEW_YEAR + 15 * HOUR_MS, DAY_MS, 365) > night + 6000);
+    }
+
+    #[test]
+    fn seeds_and_sensors_differ_and_repeat() {
+        let at = |seed, key| Weather::new(seed).temperature(key, Place::Room, NEW_YEAR);
+        assert_eq!(at(1, 2), at(1, 2));
+        assert_ne!(at(1, 2), at(1, 3));
+        assert_ne!(at(1, 2), at(2, 2));
+    }
+
+    #[test]
+    fn most_sensors_are_in_rooms() {
+        let rooms = (0..800).filter(|key| Place::of(*key) == Place::Room).count();
+        assert!((550..650).contains(&rooms), "{rooms}");
+    }
+}

@@ -1,0 +1,110 @@
+//! A reading or a fault → topic, payload, retain flag.
+//!
+//! Below the root, which may have several levels; all are retained:
+//!
+//! | topic | payload | QoS |
+//! |---|---|---|
+//! | `<room>/temperature` | `21.4`; empty when no sensor has a value that counts | 2 |
+//! | `<room>/temperature/json` | the same with time, quality, sensor and number | 2 |
+//! | `<room>/availability` | `online`, `offline` | 1 |
+//! | `<room>/status` | state, error, since, last good reading of the sensor in use | 1 |
+//! | `<room>/sensor/<id>/temperature` | each sensor, where a room has several | 1 |
+//! | `<room>/sensor/<id>/status` | likewise | 1 |
+//! | `_gateway/state` | `online`, `offline` | 1 |
+//! | `_gateway/info` | version, rooms | 1 |
+//!
+//! `<id>` is the printed address, as `28-01131e858aef` or `0x44`; a second sensor with it in the
+//! same room, on another bus, has `-2` appended. Numbers are retained for `stale_after`.
+
+mod payload;
+mod probe;
+mod retained;
+mod room;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::mqtt::{Message, QoS, TopicName};
+use crate::sampling::{Report, SensorId};
+use crate::time::Timestamp;
+
+use retained::{named, retained};
+use room::RoomView;
+
+/// A message of the gateway's own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Publication {
+    /// Topic and payload.
+    pub message: Message,
+    /// Most a subscriber can get.
+    pub qos: QoS,
+    /// How long it is retained: a number only as long as it counts, even where nobody is left to
+    /// clear it. `None`: until another takes its place.
+    pub retained_for: Option<Duration>,
+}
+
+/// A room and its sensors, in the order of the configuration.
+#[derive(Clone, Debug)]
+pub struct Room {
+    /// As in its topics.
+    pub slug: Arc<str>,
+    /// Id and printed address of each.
+    pub sensors: Vec<(SensorId, Arc<str>)>,
+}
+
+/// The rooms as their subscribers see them.
+#[derive(Debug)]
+pub struct House {
+    state: TopicName,
+    info: Publication,
+    rooms: Vec<RoomView>,
+}
+
+impl House {
+    /// A house whose topics begin with `root`.
+    pub fn new(root: &str, rooms: Vec<Room>) -> Self {
+        let slugs: Vec<_> = rooms.iter().map(|room| &*room.slug).collect();
+        let info = payload::info(env!("CARGO_PKG_VERSION"), &slugs);
+        let info_topic = named(&format!("{root}/_gateway/info"));
+        Self {
+            state: named(&format!("{root}/_gateway/state")),
+            info: retained(info_topic, QoS::AtLeastOnce, info, Some(payload::json())),
+            rooms: rooms.into_iter().map(|room| RoomView::new(root, room)).collect(),
+        }
+    }
+
+    /// Before listeners open: every room offline until a first good reading.
+    pub fn start(&mut self, at: Timestamp) -> Vec<Publication> {
+        let mut publications: Vec<_> =
+            self.rooms.iter_mut().flat_map(|room| room.unknown(at)).collect();
+        publications.push(self.info());
+        publications.push(self.state("online"));
+        publications
+    }
+
+    /// What a report means to subscribers.
+    pub fn report(&mut self, report: &Report) -> Vec<Publication> {
+        let publications = self.rooms.iter_mut().find_map(|room| room.report(report));
+        debug_assert!(publications.is_some(), "{:?} is in no room", report.sensor);
+        publications.unwrap_or_default()
+    }
+
+    /// The last words: rooms and gateway offline, nothing known of any sensor from `at` on.
+    pub fn stop(&mut self, at: Timestamp) -> Vec<Publication> {
+        let mut publications: Vec<_> =
+            self.rooms.iter_mut().flat_map(|room| room.unknown(at)).collect();
+        publications.push(self.state("offline"));
+        publications
+    }
+
+    /// What this gateway is: part of [`House::start`].
+    pub fn info(&self) -> Publication {
+        self.info.clone()
+    }
+
+    fn state(&self, payload: &'static str) -> Publication {
+        retained(self.state.clone(), QoS::AtLeastOnce, payload.to_owned(), None)
+    }
+}

@@ -1,0 +1,135 @@
+//! One sensor as its room sees it, and its own topics where the room has several.
+
+use std::sync::Arc;
+
+use crate::sampling::{Reading, Report, SensorId, State};
+use crate::time::Timestamp;
+
+use super::Publication;
+use super::payload::{self, Sourced};
+use super::retained::{News, Number, named};
+
+/// What a status message tells; another time of the last good reading alone is no news.
+pub(super) type Status = (SensorId, State, Timestamp);
+
+/// One sensor.
+#[derive(Debug)]
+pub(super) struct Probe {
+    condition: Condition,
+    own: Option<Own>,
+}
+
+/// What is known of a sensor.
+#[derive(Debug)]
+struct Condition {
+    id: SensorId,
+    address: Arc<str>,
+    state: State,
+    since: Timestamp,
+    last_good: Option<Timestamp>,
+    reading: Option<Reading>,
+}
+
+/// The topics of a sensor.
+#[derive(Debug)]
+struct Own {
+    number: Number,
+    status: News<Status>,
+}
+
+impl Probe {
+    /// The only sensor of its room: its topics are the room's.
+    pub(super) const fn alone(id: SensorId, address: Arc<str>) -> Self {
+        let condition = Condition {
+            id,
+            address,
+            state: State::Unknown,
+            since: Timestamp::new(0, false),
+            last_good: None,
+            reading: None,
+        };
+        Self { condition, own: None }
+    }
+
+    /// One of several: it has topics of its own, which begin with `base`.
+    pub(super) fn among_others(id: SensorId, address: Arc<str>, base: &str) -> Self {
+        let number = Number::of_sensor(named(&format!("{base}/temperature")));
+        let status = News::new(named(&format!("{base}/status")));
+        Self { own: Some(Own { number, status }), ..Self::alone(id, address) }
+    }
+
+    /// Its name in the house.
+    pub(super) const fn id(&self) -> SensorId {
+        self.condition.id
+    }
+
+    /// Whether its last cycle gave a good reading.
+    pub(super) fn is_healthy(&self) -> bool {
+        self.condition.state == State::Ok
+    }
+
+    /// Whether it is suspected and its last value still counts.
+    pub(super) fn is_suspect(&self) -> bool {
+        matches!(self.condition.state, State::Suspect(_)) && self.value().is_some()
+    }
+
+    /// The last value, if it counts.
+    pub(super) fn value(&self) -> Option<Sourced<'_>> {
+        self.condition.value()
+    }
+
+    /// What its status is, and how that is written.
+    pub(super) fn status(&self) -> (Status, String) {
+        self.condition.status()
+    }
+
+    /// Takes a report of this sensor, and tells it on its own topics.
+    pub(super) fn report(&mut self, report: &Report) -> Vec<Publication> {
+        self.condition.take(report);
+        let Some(own) = &mut self.own else { return Vec::new() };
+        let mut publications = match self.condition.value() {
+            Some(value) if report.value.is_some() => own.number.show(value),
+            Some(_) => Vec::new(),
+            None => own.number.clear(),
+        };
+        publications.extend(own.tell_status(&self.condition));
+        publications
+    }
+
+    /// Nothing is known of it from `at` on.
+    pub(super) fn unknown(&mut self, at: Timestamp) -> Option<Publication> {
+        self.condition.state = State::Unknown;
+        self.condition.since = at;
+        let own = self.own.as_mut()?;
+        own.tell_status(&self.condition)
+    }
+}
+
+impl Own {
+    fn tell_status(&mut self, condition: &Condition) -> Option<Publication> {
+        let (status, payload) = condition.status();
+        self.status.tell(status, payload, Some(payload::json()))
+    }
+}
+
+impl Condition {
+    fn take(&mut self, report: &Report) {
+        self.state = report.state;
+        self.since = report.since;
+        self.last_good = report.last_good;
+        self.reading = report.value.or(self.reading);
+    }
+
+    fn value(&self) -> Option<Sourced<'_>> {
+        let reading = match self.state {
+            State::Ok | State::Suspect(_) => self.reading?,
+            State::Unknown | State::Stale | State::Failed(_) => return None,
+        };
+        Some(Sourced { reading, state: self.state, sensor: &self.address })
+    }
+
+    fn status(&self) -> (Status, String) {
+        let payload = payload::status(self.state, self.since, self.last_good);
+        ((self.id, self.state, self.since), payload)
+    }
+}

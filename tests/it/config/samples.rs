@@ -1,0 +1,236 @@
+//! The files of `config/`, and settings written back.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use maison::access::Policy;
+use maison::config::{Bus, Durability, Settings, Source, Tls, parse};
+use maison::sampling::Calibration;
+use maison::sensors::catalog::Driver;
+use maison::sensors::{Address, OneWireId};
+use maison::units::MilliCelsius;
+
+use super::parse_one;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
+}
+
+fn sample(name: &str) -> String {
+    fs::read_to_string(folder().join(name)).unwrap()
+}
+
+#[track_caller]
+fn settings(text: &str) -> Settings {
+    parse_one(text).unwrap_or_else(|report| panic!("{report}"))
+}
+
+/// `maison.toml` with its examples: lines with `#` directly before something.
+fn with_examples() -> String {
+    let uncommented = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if !rest.is_empty() && !rest.starts_with(' ') => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    sample("maison.toml").lines().map(uncommented).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_main_file_equals_the_defaults() {
+    assert_eq!(settings(&sample("maison.toml")), Settings::default());
+    assert_eq!(settings(""), Settings::default());
+    assert_eq!(parse(&[]).unwrap(), Settings::default());
+}
+
+/// The values behind the listed keys; everything that is not listed is a key that can be left out.
+#[test]
+fn the_examples_of_the_main_file_are_right_and_the_optional_keys_are_the_defaults() {
+    let all = settings(&with_examples());
+    assert_eq!(all.listeners.len(), 3);
+    let [room_by_points, room_by_offset] = all.rooms.as_slice() else { panic!("two rooms") };
+    assert_eq!(room_by_offset.name, "Salon");
+    assert_eq!(room_by_points.name, "Chambre d'été");
+
+    let minimal = settings(
+        "[[rooms.salon.sensors]]\ndriver = \"ds18b20\"\nbus = \"w1\"\n\
+         address = \"28-01131e858aef\"",
+    );
+    assert_eq!(room_by_offset.sensors, minimal.rooms[0].sensors);
+}
+
+#[test]
+fn every_key_is_explained_in_the_main_file() {
+    let text = with_examples();
+    let every = settings(&text).to_toml();
+    for line in every.lines().filter(|line| line.contains(" = ")) {
+        let key = line.split(" = ").next().unwrap();
+        assert!(text.contains(&format!("\n{key} = ")), "`{key}` is not in config/maison.toml");
+    }
+}
+
+#[test]
+fn every_example_is_right() {
+    let mut names: Vec<PathBuf> =
+        fs::read_dir(folder().join("examples")).unwrap().map(|it| it.unwrap().path()).collect();
+    names.sort();
+    let summary: Vec<String> = names
+        .iter()
+        .map(|path| {
+            let settings = settings(&fs::read_to_string(path).unwrap());
+            let sensors: usize = settings.rooms.iter().map(|room| room.sensors.len()).sum();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            format!("{name} {} {sensors} {}", settings.rooms.len(), settings.listeners.len())
+        })
+        .collect();
+    assert_eq!(
+        summary,
+        [
+            "i2c.toml 3 3 2",
+            "kernel-1wire.toml 3 4 2",
+            "pin-1wire.toml 1 1 2",
+            "simulated.toml 3 3 1",
+            "two-listeners.toml 0 0 2",
+        ]
+    );
+}
+
+/// The keys that other tools rely on, none with its default.
+const FIXED_KEYS: &str = r#"
+[gateway]
+root = "home/maison"
+state_dir = "state"
+[broker]
+durability = "crash"
+max_packet_size = "256 MiB"
+session_expiry = "1h30m"
+queue = { messages = 0, bytes = 0 }
+[hardware]
+sysfs = "recorded/sys"
+[[listener]]
+bind = "0.0.0.0:1883"
+auth = "anonymous"
+open = true
+[[listener]]
+bind = "[::]:8883"
+tls = { certificate = "c", key = "k", client_ca = "a" }
+auth = "certificate-and-password"
+[rooms.salon]
+name = "Salon"
+[[rooms.salon.sensors]]
+driver = "ds18b20"
+bus = "gpio4"
+address = "28-01131E858AEF"
+interval = "200ms"
+offset = -0.3
+[[rooms.salon.sensors]]
+driver = "sht3x"
+bus = "i2c-1"
+address = "0x45"
+min = 1
+max = 30.5
+max_rate = 0
+calibration = { low = [0.5, 0], high = [99, 100.25] }
+median = 3
+decimals = 2
+deadband = 0.05
+heartbeat = "1m"
+stale_after = "2m"
+retries = 0
+"#;
+
+#[test]
+fn the_fixed_keys_of_gateway_and_broker_mean_what_they_say() {
+    let settings = settings(FIXED_KEYS);
+    assert_eq!(settings.gateway.root, "home/maison");
+    assert_eq!(settings.gateway.state_dir, Path::new("state"));
+    assert_eq!(settings.broker.durability, Durability::Crash);
+    assert_eq!(settings.broker.max_packet_size, 256 * 1024 * 1024);
+    assert_eq!(settings.broker.session_expiry, Duration::from_secs(5400));
+    assert_eq!((settings.broker.queue_messages, settings.broker.queue_bytes), (None, None));
+    assert_eq!(settings.hardware.sysfs, Path::new("recorded/sys"));
+}
+
+#[test]
+fn the_fixed_keys_of_listeners_mean_what_they_say() {
+    let settings = settings(FIXED_KEYS);
+    let [open, secure] = settings.listeners.as_slice() else { panic!("two listeners") };
+    assert_eq!((open.bind.to_string().as_str(), &open.tls), ("0.0.0.0:1883", &None));
+    assert_eq!((open.auth, secure.auth), (Policy::Anonymous, Policy::CertificateAndPassword));
+    let client_ca = Some("a".into());
+    let files = Tls::Files { certificate: "c".into(), key: "k".into(), client_ca };
+    assert_eq!(secure.tls, Some(files));
+}
+
+#[test]
+fn the_keys_of_sensors_mean_what_they_say() {
+    let settings = settings(FIXED_KEYS);
+    let [pin, i2c] = settings.rooms[0].sensors.as_slice() else { panic!("two sensors") };
+    let id = OneWireId { family: 0x28, serial: 0x0113_1e85_8aef };
+    assert_eq!((&pin.bus, pin.address), (&Bus::Gpio(4), Address::OneWire(id)));
+    assert_eq!(pin.sampling.interval, Duration::from_millis(200));
+    assert_eq!(pin.sampling.stale_after, Duration::from_secs(30));
+    assert_eq!(pin.sampling.calibration, Calibration::Offset(MilliCelsius::new(-300)));
+    assert_eq!(pin.sampling.lowest, Driver::Ds18b20.facts().lowest);
+
+    assert_eq!((&i2c.bus, i2c.address), (&Bus::I2c(1), Address::I2c(0x45)));
+    let point = |raw, value| (MilliCelsius::new(raw), MilliCelsius::new(value));
+    let (low, high) = (point(500, 0), point(99_000, 100_250));
+    assert_eq!(i2c.sampling.calibration, Calibration::TwoPoint { low, high });
+    let range = (i2c.sampling.lowest, i2c.sampling.highest);
+    assert_eq!(range, (MilliCelsius::new(1000), MilliCelsius::new(30_500)));
+    assert_eq!(i2c.sampling.rate_per_minute, None);
+    assert_eq!((i2c.sampling.median, i2c.sampling.decimals, i2c.sampling.retries), (3, 2, 0));
+    assert_eq!(i2c.sampling.deadband, 50);
+    assert_eq!(i2c.sampling.heartbeat, Duration::from_secs(60));
+    assert_eq!(i2c.sampling.stale_after, Duration::from_secs(120));
+}
+
+#[test]
+fn stale_after_follows_the_interval() {
+    let settings = settings(
+        "[[rooms.a.sensors]]\ndriver = \"tmp117\"\nbus = \"i2c-1\"\ninterval = \"1m\"\n\
+         [[rooms.a.sensors]]\ndriver = \"sht3x\"\nbus = \"i2c-1\"\ninterval = \"5s\"\n\
+         [[rooms.a.sensors]]\ndriver = \"sht3x\"\nbus = \"i2c-2\"\nstale_after = \"10s\"",
+    );
+    let sensors = &settings.rooms[0].sensors;
+    assert_eq!(sensors[0].sampling.stale_after, Duration::from_secs(180));
+    assert_eq!(sensors[1].sampling.stale_after, Duration::from_secs(30));
+    assert_eq!(sensors[2].sampling.stale_after, sensors[2].sampling.interval);
+    assert_eq!((sensors[0].address, sensors[1].address), (Address::I2c(0x48), Address::I2c(0x44)));
+}
+
+#[test]
+fn several_files_are_joined_in_order() {
+    let file = |path: &str, text: &str| Source { path: path.into(), text: text.into() };
+    let settings = parse(&[
+        file("maison.toml", "[broker]\nqueue = { messages = 5 }\n[rooms.salon]\nname = \"Salon\""),
+        file("a.toml", "[broker.queue]\nbytes = \"1 kB\"\n[rooms.cave]"),
+        file("b.toml", "[[rooms.salon.sensors]]\ndriver = \"tmp117\"\nbus = \"i2c-1\""),
+        file("c.toml", "[[rooms.salon.sensors]]\ndriver = \"sht3x\"\nbus = \"i2c-1\""),
+    ])
+    .unwrap();
+    assert_eq!(settings.broker.queue_messages, Some(5));
+    assert_eq!(settings.broker.queue_bytes, Some(1000));
+    let slugs: Vec<&str> = settings.rooms.iter().map(|room| room.slug.as_str()).collect();
+    assert_eq!(slugs, ["cave", "salon"]);
+    let drivers: Vec<Driver> = settings.rooms[1].sensors.iter().map(|it| it.driver).collect();
+    assert_eq!(drivers, [Driver::Tmp117, Driver::Sht3x]);
+}
+
+#[test]
+fn settings_written_back_are_the_same_settings() {
+    let mut texts = vec![with_examples()];
+    for entry in fs::read_dir(folder().join("examples")).unwrap() {
+        texts.push(fs::read_to_string(entry.unwrap().path()).unwrap());
+    }
+    texts.push(
+        "[gateway]\nroot = \"a\\\"b\\\\\"\nstate_dir = \"\u{e9}\\t\"\n[broker]\n\
+         queue = { messages = 0, bytes = \"3 B\" }\nsession_expiry = \"1ms\"\n\
+         [[listener]]\nbind = \"0.0.0.0:0\"\nauth = \"anonymous\"\nopen = true"
+            .to_owned(),
+    );
+    for text in texts {
+        let once = settings(&text);
+        assert_eq!(settings(&once.to_toml()), once);
+    }
+}

@@ -1,0 +1,234 @@
+//! The real binary, started as a user would: a configuration, a state folder, a tree of sensor files.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+pub const PASSWORD: &str = "correct horse";
+/// Longest a test waits for what must come: generous, for a noisy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub fn binary() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_maison"))
+}
+
+/// A folder with a configuration in it, and the gateway that runs on it.
+pub struct Gateway {
+    pub folder: TempDir,
+    child: Child,
+    log: Lines,
+}
+
+impl Gateway {
+    /// A folder whose configuration has a plain listener for this machine, a TLS listener with
+    /// password, and these rooms; nothing runs yet.
+    pub fn prepare(rooms: &str) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().display();
+        let mut text = format!(
+            "[gateway]\nstate_dir = \"{path}/state\"\n[broker]\ndurability = \"memory\"\n\
+             [hardware]\nsysfs = \"{path}/sys\"\n"
+        );
+        for (port, rest) in [(0, "auth = \"anonymous\""), (0, "tls = true\nauth = \"password\"")] {
+            write!(text, "[[listener]]\nbind = \"127.0.0.1:{port}\"\n{rest}\n").unwrap();
+        }
+        fs::write(folder.path().join("maison.toml"), text + rooms).unwrap();
+        fs::create_dir(folder.path().join("sys")).unwrap();
+        folder
+    }
+
+    /// Runs the gateway of a prepared folder and waits until it is ready.
+    pub fn start(folder: TempDir) -> Self {
+        let config = folder.path().join("maison.toml");
+        let mut child = binary()
+            .args(["run", "--config", config.to_str().unwrap(), "--log", "debug"])
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Lines::of(child.stderr.take().unwrap());
+        let gateway = Self { folder, child, log };
+        gateway.log.wait("ready", |line| line.contains("ready"));
+        gateway
+    }
+
+    /// Starts with these rooms and the user `bob`.
+    pub fn with_bob(rooms: &str, prepare: impl FnOnce(&Path)) -> Self {
+        let folder = Self::prepare(rooms);
+        prepare(&folder.path().join("sys"));
+        let gateway = Self::start(folder);
+        add_user(&gateway.config(), "bob", PASSWORD);
+        gateway
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("maison.toml")
+    }
+
+    pub fn sysfs(&self) -> PathBuf {
+        self.folder.path().join("sys")
+    }
+
+    pub fn authority(&self) -> String {
+        self.folder.path().join("state/ca.pem").to_str().unwrap().to_owned()
+    }
+
+    pub fn port(&self, tls: bool) -> u16 {
+        let wanted = format!("tls={tls}");
+        let is_it = |line: &str| line.contains("listening") && line.contains(&wanted);
+        let line = self.log.wait("listening", is_it);
+        let address = line.split("address=").nth(1).unwrap().split(' ').next().unwrap();
+        address.parse::<std::net::SocketAddr>().unwrap().port()
+    }
+
+    pub fn plain_port(&self) -> u16 {
+        self.port(false)
+    }
+
+    pub fn tls_port(&self) -> u16 {
+        self.port(true)
+    }
+
+    pub fn wait_for_log(&self, what: &str) -> String {
+        self.log.wait(what, |line| line.contains(what))
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let id = i32::try_from(self.child.id()).unwrap();
+        rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), signal).unwrap();
+    }
+
+    /// SIGTERM; how it ended, and after how long.
+    pub fn stop(&mut self) -> (ExitStatus, Duration) {
+        self.signal(rustix::process::Signal::TERM);
+        let started = Instant::now();
+        (self.child.wait().unwrap(), started.elapsed())
+    }
+
+    /// SIGKILL; gives the folder back for another start.
+    pub fn kill(self) -> TempDir {
+        let mut this = self;
+        this.child.kill().unwrap();
+        this.child.wait().unwrap();
+        std::mem::replace(&mut this.folder, tempfile::tempdir().unwrap())
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("--- the gateway's log ---\n{}", self.log.all().join("\n"));
+        }
+    }
+}
+
+pub fn add_user(config: &Path, name: &str, password: &str) {
+    let mut child = binary()
+        .args(["user", "add", name, "--config", config.to_str().unwrap()])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin: ChildStdin = child.stdin.take().unwrap();
+    writeln!(stdin, "{password}").unwrap();
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+}
+
+/// A client of another maker, printing `topic payload` a line.
+pub struct Client {
+    child: Child,
+    pub lines: Lines,
+    errors: Lines,
+}
+
+impl Client {
+    pub fn start(command: &mut Command) -> Self {
+        let spawned =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = spawned.unwrap_or_else(|error| {
+            panic!("{command:?}: {error}; `tests/run` installs what the tests need")
+        });
+        let lines = Lines::of(child.stdout.take().unwrap());
+        let errors = Lines::of(child.stderr.take().unwrap());
+        Self { child, lines, errors }
+    }
+
+    /// Waits for exactly this line.
+    #[track_caller]
+    pub fn expect(&self, line: &str) {
+        self.lines.wait(line, |seen| seen == line);
+    }
+
+    /// Waits until it ends by itself.
+    pub fn end(&mut self) -> ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(started.elapsed() < PATIENCE, "the client does not end");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("--- the client's errors ---\n{}", self.errors.all().join("\n"));
+        }
+    }
+}
+
+/// Lines of a pipe, as they come.
+#[derive(Clone, Default)]
+pub struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl Lines {
+    pub fn of(pipe: impl Read + Send + 'static) -> Self {
+        let lines = Self::default();
+        let seen = lines.clone();
+        thread::spawn(move || {
+            for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                seen.0.lock().unwrap().push(line);
+            }
+        });
+        lines
+    }
+
+    pub fn all(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// The first line that fits, now or soon.
+    #[track_caller]
+    pub fn wait(&self, what: &str, fits: impl Fn(&str) -> bool) -> String {
+        let started = Instant::now();
+        loop {
+            if let Some(line) = self.all().into_iter().find(|line| fits(line)) {
+                return line;
+            }
+            assert!(started.elapsed() < PATIENCE, "no `{what}` in:\n{}", self.all().join("\n"));
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// Copies a recorded tree, links and all.
+pub fn copy_tree(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status().unwrap();
+    assert!(status.success());
+}
