@@ -21,7 +21,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::sampling::SensorId;
-use crate::sensors::ds18b20::{self, SCRATCHPAD_BYTES};
+use crate::sensors::ds18b20::{SCRATCHPAD_BYTES, decode};
 use crate::sensors::{Address, Fault, Measurement, OneWireId};
 
 use super::sysfs::{Files, SysFs};
@@ -236,7 +236,7 @@ fn measurement(family: u8, text: &[u8]) -> Result<Measurement, Fault> {
         return Err(Fault::Crc);
     }
     let (scratchpad, verdict) = first_line(text).ok_or(Fault::Garbled)?;
-    match (ds18b20::decode(family, &scratchpad), verdict) {
+    match (decode(family, &scratchpad), verdict) {
         (decoded, b"YES") => decoded,
         (Err(Fault::StuckHigh), b"NO") => Err(Fault::StuckHigh),
         (_, b"NO") => Err(Fault::Crc),

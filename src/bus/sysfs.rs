@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustix::io::Errno;
 
 use crate::limits;
-use crate::sim::sysfs::Tree;
+use crate::sim::sysfs::{Refusal, Tree};
 
 /// What the file system of the kernel's devices calls itself: `SYSFS_MAGIC` of `linux/magic.h`.
 const SYSFS_MAGIC: u64 = 0x6265_6572;
@@ -88,17 +88,29 @@ fn kind(error: &io::Error) -> ErrorKind {
 /// A simulated tree, which someone else may change meanwhile.
 impl SysFs for Arc<Mutex<Tree>> {
     fn read(&mut self, path: &str) -> Result<Vec<u8>, ErrorKind> {
-        self.lock().unwrap_or_else(PoisonError::into_inner).read(path)
+        self.lock().unwrap_or_else(PoisonError::into_inner).read(path).map_err(kind_of_refusal)
     }
 
     fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), ErrorKind> {
-        self.lock().unwrap_or_else(PoisonError::into_inner).write(path, bytes)
+        let mut tree = self.lock().unwrap_or_else(PoisonError::into_inner);
+        tree.write(path, bytes).map_err(kind_of_refusal)
     }
 
     fn list(&mut self, path: &str) -> Result<Vec<String>, ErrorKind> {
-        let mut names = self.lock().unwrap_or_else(PoisonError::into_inner).list(path)?;
+        let tree = self.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = tree.list(path).map_err(kind_of_refusal)?;
         names.sort_unstable();
         Ok(names)
+    }
+}
+
+fn kind_of_refusal(refusal: Refusal) -> ErrorKind {
+    match refusal {
+        Refusal::NotFound => ErrorKind::NotFound,
+        Refusal::PermissionDenied => ErrorKind::PermissionDenied,
+        Refusal::IsADirectory => ErrorKind::IsADirectory,
+        Refusal::NotADirectory => ErrorKind::NotADirectory,
+        Refusal::Failed => ErrorKind::Other,
     }
 }
 

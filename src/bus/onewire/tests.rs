@@ -132,12 +132,14 @@ fn a_conversion_of_someone_else_in_progress_is_no_bad_checksum() {
 }
 
 #[test]
-fn a_ds28ea00_converts_alone() {
-    let slaves = [1, 2].map(|serial| Slave::new(0x42, serial, MilliCelsius::new(21_500)));
-    let mut house =
-        House::new(vec![SimulatedMaster { bulk: Bulk::Writable, slaves: slaves.to_vec() }]);
-    assert_eq!(house.read(&[0, 1]), [Ok(21_500), Ok(21_500)]);
-    assert_eq!(house.bus_time(), 2 * (CONVERSION + SCRATCHPAD));
+fn a_ds28ea00_converts_alone_whatever_waits_in_others() {
+    let loner = Slave::new(0x42, 1, MilliCelsius::new(21_500));
+    let slaves = vec![slave(1, 19_000), slave(2, 20_000), slave(3, 5_000), loner];
+    let mut house = House::new(vec![SimulatedMaster { bulk: Bulk::Writable, slaves }]);
+    house.read(&[0, 1]);
+    let before = house.bus_time();
+    assert_eq!(house.read(&[3]), [Ok(21_500)]);
+    assert_eq!(house.bus_time(), before + CONVERSION + SCRATCHPAD);
 }
 
 #[test]
@@ -227,6 +229,22 @@ fn sensors_are_grouped_by_master_and_the_lost_go_with_the_first() {
     *house.tree.lock().unwrap() = Tree::without_bus();
     assert_eq!(group_by_master(&mut house.tree, &all), [all.to_vec()]);
     assert_eq!(group_by_master(&mut house.tree, &[]), Vec::<Vec<Attached>>::new());
+}
+
+#[test]
+fn a_tree_without_masters_is_read() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join(DEVICES).join("28-01131e858aef");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("w1_slave"), "72 01 4b 46 7f ff 0e 10 57 : crc=57 YES\n").unwrap();
+    let id = SensorId(5);
+    let address = Address::OneWire("28-01131e858aef".parse().unwrap());
+    let mut bus =
+        KernelOneWire::new(root.path(), vec![Attached { id, driver: Driver::Ds18b20, address }]);
+    let mut answers = Vec::new();
+    bus.read(&[id], &mut |sensor, result| answers.push((sensor, result)));
+    let temperature = MilliCelsius::new(23_125);
+    assert_eq!(answers, [(id, Ok(Measurement { temperature, may_be_power_on: false }))]);
 }
 
 #[track_caller]

@@ -10,7 +10,6 @@
 
 mod slave;
 
-use std::io::ErrorKind;
 use std::time::Duration;
 
 pub use slave::{Condition, Slave};
@@ -54,6 +53,21 @@ pub enum Bulk {
     Running,
 }
 
+/// Why the kernel does not do what it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such file or folder.
+    NotFound,
+    /// Its mode or its owner forbids.
+    PermissionDenied,
+    /// A folder has no content.
+    IsADirectory,
+    /// A file has no entries.
+    NotADirectory,
+    /// `EIO`: the driver failed.
+    Failed,
+}
+
 /// A part of a recorded tree; paths are relative to its root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
@@ -93,25 +107,25 @@ impl Tree {
     }
 
     /// The content of a file, as `read(2)` gives it.
-    pub fn read(&mut self, path: &str) -> Result<Vec<u8>, ErrorKind> {
-        match self.place(path).ok_or(ErrorKind::NotFound)? {
+    pub fn read(&mut self, path: &str) -> Result<Vec<u8>, Refusal> {
+        match self.place(path).ok_or(Refusal::NotFound)? {
             Place::MasterFile(master, file) => self.read_master(master, file),
             Place::SlaveFile(master, slave, file) => self.read_slave(master, slave, file),
-            Place::Devices | Place::Master(_) | Place::Slave(..) => Err(ErrorKind::IsADirectory),
+            Place::Devices | Place::Master(_) | Place::Slave(..) => Err(Refusal::IsADirectory),
         }
     }
 
     /// Takes one `write(2)`; like the kernel it says nothing of a word it does not know.
-    pub fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), ErrorKind> {
+    pub fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), Refusal> {
         let Place::MasterFile(number, "therm_bulk_read") =
-            self.place(path).ok_or(ErrorKind::NotFound)?
+            self.place(path).ok_or(Refusal::NotFound)?
         else {
-            return Err(ErrorKind::PermissionDenied);
+            return Err(Refusal::PermissionDenied);
         };
-        let master = self.masters.get_mut(number).ok_or(ErrorKind::NotFound)?;
+        let master = self.masters.get_mut(number).ok_or(Refusal::NotFound)?;
         match master.bulk {
-            Bulk::Missing => return Err(ErrorKind::NotFound),
-            Bulk::ReadOnly | Bulk::Running => return Err(ErrorKind::PermissionDenied),
+            Bulk::Missing => return Err(Refusal::NotFound),
+            Bulk::ReadOnly | Bulk::Running => return Err(Refusal::PermissionDenied),
             Bulk::Writable => {}
         }
         if bytes == b"trigger\n" {
@@ -121,15 +135,15 @@ impl Tree {
     }
 
     /// The names in a folder.
-    pub fn list(&self, path: &str) -> Result<Vec<String>, ErrorKind> {
-        match self.place(path).ok_or(ErrorKind::NotFound)? {
+    pub fn list(&self, path: &str) -> Result<Vec<String>, Refusal> {
+        match self.place(path).ok_or(Refusal::NotFound)? {
             Place::Devices => Ok(self.devices()),
             Place::Master(number) => Ok(self.masters.get(number).map_or_else(Vec::new, |master| {
                 let files = master.files().map(str::to_owned);
                 files.chain(master.slaves.iter().map(Slave::name)).collect()
             })),
             Place::Slave(master, slave) => Ok(self.slave_files(master, slave)),
-            Place::MasterFile(..) | Place::SlaveFile(..) => Err(ErrorKind::NotADirectory),
+            Place::MasterFile(..) | Place::SlaveFile(..) => Err(Refusal::NotADirectory),
         }
     }
 
@@ -192,21 +206,16 @@ impl Tree {
         slave.map_or(&[][..], |slave| slave.files()).iter().map(|&file| file.to_owned()).collect()
     }
 
-    fn read_master(&self, number: usize, file: &str) -> Result<Vec<u8>, ErrorKind> {
-        let master = self.masters.get(number).ok_or(ErrorKind::NotFound)?;
-        let file = master.files().find(|&known| known == file).ok_or(ErrorKind::NotFound)?;
+    fn read_master(&self, number: usize, file: &str) -> Result<Vec<u8>, Refusal> {
+        let master = self.masters.get(number).ok_or(Refusal::NotFound)?;
+        let file = master.files().find(|&known| known == file).ok_or(Refusal::NotFound)?;
         Ok(master.text(number, file).into_bytes())
     }
 
-    fn read_slave(
-        &mut self,
-        master: usize,
-        slave: usize,
-        file: &str,
-    ) -> Result<Vec<u8>, ErrorKind> {
-        let master = self.masters.get_mut(master).ok_or(ErrorKind::NotFound)?;
+    fn read_slave(&mut self, master: usize, slave: usize, file: &str) -> Result<Vec<u8>, Refusal> {
+        let master = self.masters.get_mut(master).ok_or(Refusal::NotFound)?;
         let running = master.bulk == Bulk::Running;
-        let slave = master.slaves.get_mut(slave).ok_or(ErrorKind::NotFound)?;
+        let slave = master.slaves.get_mut(slave).ok_or(Refusal::NotFound)?;
         if running && slave.converts_with_others() && matches!(file, "w1_slave" | "temperature") {
             return Ok(Vec::new());
         }
@@ -328,7 +337,7 @@ mod tests {
                 assert!(tree.list(&path).is_ok() || tree.read(&path).is_ok(), "{path}");
             }
         }
-        assert_eq!(tree.read("bus/w1/devices/28-000000000000/w1_slave"), Err(ErrorKind::NotFound));
-        assert_eq!(Tree::without_bus().list("bus/w1/devices"), Err(ErrorKind::NotFound));
+        assert_eq!(tree.read("bus/w1/devices/28-000000000000/w1_slave"), Err(Refusal::NotFound));
+        assert_eq!(Tree::without_bus().list("bus/w1/devices"), Err(Refusal::NotFound));
     }
 }

@@ -1,10 +1,11 @@
 //! A thermometer behind the kernel's driver: when it converts, what its files then say.
 
-use std::io::ErrorKind;
 use std::time::Duration;
 
 use crate::sim::scratchpad::{self, Resolution};
 use crate::units::MilliCelsius;
+
+use super::Refusal;
 
 /// Bus time of one scratchpad through the kernel, measured.
 const SCRATCHPAD_TIME: Duration = Duration::from_millis(13);
@@ -130,11 +131,7 @@ impl Slave {
     }
 
     /// What one of [`Slave::files`] says when it is read now, and adds the time that takes.
-    pub(super) fn show(
-        &mut self,
-        file: &str,
-        bus_time: &mut Duration,
-    ) -> Result<String, ErrorKind> {
+    pub(super) fn show(&mut self, file: &str, bus_time: &mut Duration) -> Result<String, Refusal> {
         match file {
             "name" => Ok(self.name() + "\n"),
             "resolution" if self.family != DS18S20 => Ok(format!("{}\n", self.resolution.bits())),
@@ -145,7 +142,7 @@ impl Slave {
             "w1_slave" => self
                 .answer(bus_time)
                 .map(|answer| answer.map_or_else(String::new, |bytes| self.two_lines(bytes))),
-            _ => Err(ErrorKind::NotFound),
+            _ => Err(Refusal::NotFound),
         }
     }
 
@@ -153,10 +150,10 @@ impl Slave {
     fn answer(
         &mut self,
         bus_time: &mut Duration,
-    ) -> Result<Option<[u8; scratchpad::BYTES]>, ErrorKind> {
+    ) -> Result<Option<[u8; scratchpad::BYTES]>, Refusal> {
         match self.condition {
-            Condition::Denied => return Err(ErrorKind::PermissionDenied),
-            Condition::Broken => return Err(ErrorKind::Other),
+            Condition::Denied => return Err(Refusal::PermissionDenied),
+            Condition::Broken => return Err(Refusal::Failed),
             _ => {}
         }
         if std::mem::replace(&mut self.conversion, Conversion::None) == Conversion::None {
