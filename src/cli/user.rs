@@ -160,13 +160,13 @@ impl Failure {
     fn code(&self) -> u8 {
         match self {
             Self::State(error) if error.is_permission() => exit::PERMISSION,
-            Self::State(StateError::UserExists(_) | StateError::UserUnknown(_)) => exit::FAILED,
-            Self::State(_) => exit::CONFIGURATION,
-            Self::NoPassword(_)
+            Self::State(StateError::UserExists(_) | StateError::UserUnknown(_))
+            | Self::NoPassword(_)
             | Self::PasswordEmpty
             | Self::PasswordTooLong
             | Self::PasswordsDiffer
             | Self::Output(_) => exit::FAILED,
+            Self::State(_) => exit::CONFIGURATION,
         }
     }
 }

@@ -80,8 +80,8 @@ impl Authority {
         self.pem.as_bytes()
     }
 
-    /// Certificate and key of this host; the certificate is made anew when that is due. To be called
-    /// at the start and then every day or so: the clock may be set late, addresses change.
+    /// Certificate and key of this host; the certificate is made anew when that is due. To be
+    /// called at the start and then every day or so: the clock may be set late, addresses change.
     pub fn server(
         &self,
         files: &dyn Files,

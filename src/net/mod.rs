@@ -42,7 +42,8 @@ pub trait Files {
 /// The brain as a connection sees it. Calls are short and never block on anything but the brain's
 /// own lock.
 pub trait Service: Send + Sync + 'static {
-    /// A transport is open (for TLS: after its handshake). Packets for it will be put into `outbox`.
+    /// A transport is open (for TLS: after its handshake). What is for it will be put into
+    /// `outbox`.
     fn opened(&self, peer: Peer, outbox: Arc<Outbox>) -> ConnectionId;
 
     /// Packets that arrived in one read, in order; left empty. A CONNECT is alone in its batch, and

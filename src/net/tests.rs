@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::access::Policy;
+use crate::mqtt::{ConnectAcknowledgement, ConnectAcknowledgementProperties, ReasonCode};
 
 #[derive(Debug, PartialEq)]
 pub(super) enum Seen {
@@ -113,6 +114,22 @@ pub(super) fn peer() -> Peer {
         policy: Policy::Anonymous,
         certificate: None,
     }
+}
+
+pub(super) fn welcome() -> Packet {
+    Packet::ConnAck(Box::new(ConnectAcknowledgement {
+        session_present: false,
+        reason: ReasonCode::Success,
+        properties: ConnectAcknowledgementProperties::default(),
+    }))
+}
+
+pub(super) fn refusal() -> Packet {
+    let Packet::ConnAck(answer) = welcome() else { unreachable!() };
+    Packet::ConnAck(Box::new(ConnectAcknowledgement {
+        reason: ReasonCode::NotAuthorized,
+        ..*answer
+    }))
 }
 
 #[test]

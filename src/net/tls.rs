@@ -282,19 +282,21 @@ impl fmt::Display for TlsError {
             Self::NoPem { place } => write!(formatter, "not a PEM file: `{}`", place.display()),
             Self::NoCertificate { place } => write!(
                 formatter,
-                "no certificate in `{}`\n  hint: it should have a line `-----BEGIN CERTIFICATE-----`",
+                "no certificate in `{}`\n  hint: it should have a line `-----BEGIN \
+                 CERTIFICATE-----`",
                 place.display()
             ),
             Self::NoKey { place } => write!(
                 formatter,
-                "no private key that can be used in `{}`\n  hint: PEM, PKCS#8, without a \
-                 passphrase; restore it, or move it away with its certificate to have new ones made",
+                "no private key that can be used in `{}`\n  hint: PEM, PKCS#8, without \
+                 a passphrase; restore it, or move it away with its certificate to have \
+                 new ones made",
                 place.display()
             ),
             Self::KeyMissing { absent, beside } => write!(
                 formatter,
-                "no key beside `{}`: `{}`\n  hint: restore it; or move the certificate away to have \
-                 a new authority made, which every client must then be given",
+                "no key beside `{}`: `{}`\n  hint: restore it; or move the certificate away to \
+                 have a new authority made, which every client must then be given",
                 beside.display(),
                 absent.display()
             ),

@@ -16,8 +16,8 @@ fn users() -> Users {
     users
 }
 
-fn bob() -> Verdict {
-    Ok(Principal::User("bob".into()))
+fn bob() -> Principal {
+    Principal::User("bob".into())
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn anonymous_listeners_let_anyone_in_but_still_check_a_login() {
     use Policy::Anonymous;
     check(Anonymous, &NOTHING, &Ok(Principal::Anonymous));
     let login = |user, password| Shown { user, password, ..NOTHING };
-    check(Anonymous, &login(Some("bob"), Some("secret")), &bob());
+    check(Anonymous, &login(Some("bob"), Some("secret")), &Ok(bob()));
     check(Anonymous, &login(Some("bob"), Some("wrong")), &Err(Refusal::BadPassword));
     check(Anonymous, &login(Some("eve"), Some("secret")), &Err(Refusal::BadPassword));
     check(Anonymous, &login(None, Some("secret")), &Err(Refusal::BadPassword));
@@ -120,7 +120,7 @@ fn anonymous_listeners_let_anyone_in_but_still_check_a_login() {
 #[test]
 fn passwords_are_asked_and_checked() {
     let login = |user, password| Shown { user, password, ..NOTHING };
-    check(Policy::Password, &login(Some("bob"), Some("secret")), &bob());
+    check(Policy::Password, &login(Some("bob"), Some("secret")), &Ok(bob()));
     check(Policy::Password, &NOTHING, &Err(Refusal::NoCredentials));
     check(Policy::Password, &login(Some("bob"), None), &Err(Refusal::NoPassword));
     check(Policy::Password, &login(Some("bob"), Some("")), &Err(Refusal::BadPassword));
@@ -134,8 +134,8 @@ fn passwords_are_asked_and_checked() {
 #[test]
 fn certificates_speak_for_the_name_in_them() {
     let with = |certificate, user| Shown { user, certificate, ..NOTHING };
-    check(Policy::Certificate, &with(Some("bob"), None), &bob());
-    check(Policy::Certificate, &with(Some("bob"), Some("bob")), &bob());
+    check(Policy::Certificate, &with(Some("bob"), None), &Ok(bob()));
+    check(Policy::Certificate, &with(Some("bob"), Some("bob")), &Ok(bob()));
     check(Policy::Certificate, &with(Some("bob"), Some("eve")), &Err(Refusal::CertificateMismatch));
     check(Policy::Certificate, &with(Some("b/b"), None), &Err(Refusal::UnknownCertificate));
     check(Policy::Certificate, &with(Some(""), None), &Err(Refusal::UnknownCertificate));
@@ -146,9 +146,9 @@ fn certificates_speak_for_the_name_in_them() {
 #[test]
 fn either_a_certificate_or_a_password_is_enough() {
     let policy = Policy::CertificateOrPassword;
-    check(policy, &Shown { certificate: Some("bob"), ..NOTHING }, &bob());
+    check(policy, &Shown { certificate: Some("bob"), ..NOTHING }, &Ok(bob()));
     let login = Shown { user: Some("bob"), password: Some("secret"), certificate: None };
-    check(policy, &login, &bob());
+    check(policy, &login, &Ok(bob()));
     check(policy, &NOTHING, &Err(Refusal::NoCredentials));
 }
 
@@ -156,7 +156,7 @@ fn either_a_certificate_or_a_password_is_enough() {
 fn a_password_beside_a_certificate_must_be_right() {
     let policy = Policy::CertificateOrPassword;
     let with = |password| Shown { user: Some("bob"), password, certificate: Some("laptop") };
-    check(policy, &with(Some("secret")), &bob());
+    check(policy, &with(Some("secret")), &Ok(bob()));
     check(policy, &with(Some("wrong")), &Err(Refusal::BadPassword));
     check(policy, &with(None), &Err(Refusal::CertificateMismatch));
 }
@@ -165,7 +165,7 @@ fn a_password_beside_a_certificate_must_be_right() {
 fn where_both_are_asked_they_must_be_of_one_user() {
     let policy = Policy::CertificateAndPassword;
     let with = |certificate, password| Shown { user: Some("bob"), password, certificate };
-    check(policy, &with(Some("bob"), Some("secret")), &bob());
+    check(policy, &with(Some("bob"), Some("secret")), &Ok(bob()));
     check(policy, &with(Some("bob"), Some("wrong")), &Err(Refusal::BadPassword));
     check(policy, &with(Some("bob"), None), &Err(Refusal::NoPassword));
     check(policy, &with(None, Some("secret")), &Err(Refusal::NoCertificate));

@@ -131,7 +131,8 @@ impl fmt::Display for StateError {
             }
             Self::UsersUnreadable { path } => write!(
                 formatter,
-                "not a file of users: `{}`\n  hint: move it away; `maison user add` makes a new one",
+                "not a file of users: `{}`\n  hint: move it away; `maison user add` makes \
+                 a new one",
                 path.display()
             ),
             Self::Users { path, error } => {

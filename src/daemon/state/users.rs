@@ -150,7 +150,7 @@ fn hash(password: &[u8]) -> Result<PasswordHash, StateError> {
 
 fn draw<const COUNT: usize>() -> Result<[u8; COUNT], StateError> {
     let mut bytes = [0; COUNT];
-    // The kernel never gives less than asked for up to 256 bytes; before its pool is ready it waits.
+    // Up to 256 bytes the kernel gives all or nothing; before its pool is ready it waits.
     let given = loop {
         match getrandom(&mut bytes, GetRandomFlags::empty()) {
             Err(Errno::INTR) => {}

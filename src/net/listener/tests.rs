@@ -13,6 +13,8 @@ use crate::mqtt::Packet;
 use crate::net::tests::{Record, Seen};
 use crate::net::tls::tests::House;
 
+const CONNECT: &[u8] = b"\x10\x0D\x00\x04MQTT\x04\x02\x00\x3C\x00\x01c";
+
 /// Longest a test waits for what should happen at once.
 const SOON: Duration = Duration::from_secs(5);
 
@@ -59,7 +61,7 @@ async fn a_peer_is_announced_with_its_listener_and_served() {
     let mut door = Door::open(None, &Admission::new());
     let mut peer = door.connect().await;
     assert_eq!(door.record.next().await, opened());
-    peer.write_all(b"\x10\x0D\x00\x04MQTT\x04\x02\x00\x3C\x00\x01c").await.unwrap();
+    peer.write_all(CONNECT).await.unwrap();
     let Seen::Received(packets) = door.record.next().await else { panic!() };
     assert!(matches!(&packets[..], [Packet::Connect(_)]), "{packets:?}");
     drop(peer);
@@ -88,7 +90,7 @@ async fn plain_text_on_a_tls_port_gets_no_answer_and_reaches_nobody() {
     let house = House::new();
     let mut door = Door::open(Some(house.tls(Policy::Password)), &Admission::new());
     let mut peer = door.connect().await;
-    peer.write_all(b"\x10\x0D\x00\x04MQTT\x04\x02\x00\x3C\x00\x01c").await.unwrap();
+    peer.write_all(CONNECT).await.unwrap();
     let mut answer = Vec::new();
     let read = timeout(SOON, peer.read_to_end(&mut answer)).await.expect("still open");
     drop(read);
@@ -178,6 +180,10 @@ async fn a_stop_ends_handshakes_in_progress() {
     let house = House::new();
     let door = Door::open(Some(house.tls(Policy::Password)), &Admission::new());
     let mut peer = door.connect().await;
+    // Peers are accepted in order: with this one in, the other is shaking hands.
+    let connector = TlsConnector::from(Arc::new(house.stranger()));
+    let name = ServerName::try_from("localhost").unwrap();
+    let _other = connector.connect(name, door.connect().await).await.unwrap();
     door.stop.stop();
     assert!(is_turned_away(&mut peer).await);
 }
