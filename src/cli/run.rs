@@ -91,7 +91,8 @@ async fn received(signal: &mut Signal) {
 /// The exit code that tells the service manager whether trying again can help.
 fn code_of(error: &StartError) -> u8 {
     match error {
-        StartError::State(_) => exit::PERMISSION,
+        StartError::State(error) if error.is_permission() => exit::PERMISSION,
+        StartError::State(_) => exit::CONFIGURATION,
         StartError::Tls(_) => exit::CONFIGURATION,
         StartError::Bind(_) | StartError::Thread(_) => exit::UNAVAILABLE,
     }

@@ -1,34 +1,75 @@
-//! TLS for the listeners that want it: from the state folder, or from an administrator's files.
+//! TLS for the listeners that want it: from the state folder, or from an administrator's files; and
+//! the certificate that is renewed while they listen.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+
+use tracing::warn;
 
 use super::StartError;
 use super::state::StateDir;
 use crate::bus::Clock;
-use crate::config::{self, Settings};
-use crate::net::tls::Source;
+use crate::config::{self, Listener, Settings};
+use crate::net::tls::{Identity, Source, TlsError};
 use crate::net::{Authority, Names, Tls};
 
-/// One for each listener, in order; `None` where it is plain.
-pub(super) fn of_listeners(
-    settings: &Settings,
-    state: &StateDir,
-    clock: &dyn Clock,
-) -> Result<Vec<Option<Arc<Tls>>>, StartError> {
-    if settings.listeners.iter().all(|listener| listener.tls.is_none()) {
-        return Ok(settings.listeners.iter().map(|_| None).collect());
+/// How often it is looked at: the clock may be set late, an address may change.
+const LOOK_EVERY: Duration = Duration::from_secs(3600);
+
+/// The certificates of this gateway, and the listeners that show them.
+pub(crate) struct Certificates {
+    folder: PathBuf,
+    clock: Arc<dyn Clock>,
+    shown: Vec<Arc<Tls>>,
+}
+
+impl Certificates {
+    /// Of the gateway with that state folder.
+    pub(crate) fn new(settings: &Settings, clock: &Arc<dyn Clock>) -> Self {
+        let folder = settings.gateway.state_dir.clone();
+        Self { folder, clock: Arc::clone(clock), shown: Vec::new() }
     }
-    let now = SystemTime::UNIX_EPOCH + Duration::from_millis(clock.wall().unix_ms());
-    let names = Names::of_this_host();
-    let authority = Authority::open(state, &names, now)?;
-    let own = authority.server(state, &names, now)?;
-    let tls = settings.listeners.iter().map(|listener| {
+
+    /// TLS for a listener; `None` where it is plain.
+    pub(crate) fn of_listener(
+        &mut self,
+        listener: &Listener,
+        state: &StateDir,
+    ) -> Result<Option<Arc<Tls>>, TlsError> {
         let Some(tls) = &listener.tls else { return Ok(None) };
-        let tls = Tls::new(source(tls), listener.auth, &authority, &own)?;
-        Ok(Some(Arc::new(tls)))
-    });
-    tls.collect()
+        let (authority, own) = self.open(state)?;
+        let tls = Arc::new(Tls::new(source(tls), listener.auth, &authority, &own)?);
+        self.shown.push(Arc::clone(&tls));
+        Ok(Some(tls))
+    }
+
+    /// Renews the certificate when it is time, for ever. Connections that exist stay as they are.
+    pub(crate) async fn keep_fresh(self) {
+        while !self.shown.is_empty() {
+            tokio::time::sleep(LOOK_EVERY).await;
+            if let Err(error) = self.refresh() {
+                warn!(%error, "certificates not renewed");
+            }
+        }
+    }
+
+    fn refresh(&self) -> Result<(), StartError> {
+        let state = StateDir::visit(&self.folder)?;
+        let (authority, own) = self.open(&state)?;
+        for tls in &self.shown {
+            tls.reload(&authority, &own)?;
+        }
+        Ok(())
+    }
+
+    fn open(&self, state: &StateDir) -> Result<(Authority, Identity), TlsError> {
+        let unix = Duration::from_millis(self.clock.wall().unix_ms());
+        let (names, now) = (Names::of_this_host(), SystemTime::UNIX_EPOCH + unix);
+        let authority = Authority::open(state, &names, now)?;
+        let own = authority.server(state, &names, now)?;
+        Ok((authority, own))
+    }
 }
 
 fn source(tls: &config::Tls) -> Source {

@@ -34,6 +34,7 @@ use crate::net::{Admission, BindError, Bound, Listener, Service, Stop};
 use crate::sampling::SensorId;
 use crate::telemetry::{House, Room};
 
+use certificates::Certificates;
 use clock::SystemClock;
 use house::{Health, Label, Steward};
 use hub::Hub;
@@ -106,7 +107,8 @@ impl Gateway {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let state = StateDir::open(&settings.gateway.state_dir)?;
         let users = Arc::new(UsersFile::open(&state)?);
-        let listeners = bind(settings, &state, clock.as_ref())?;
+        let mut certificates = Certificates::new(settings, &clock);
+        let listeners = bind(settings, &state, &mut certificates)?;
         let addresses = listeners.iter().filter_map(|bound| bound.local_addr().ok()).collect();
         warn_of_promises(settings);
 
@@ -121,6 +123,7 @@ impl Gateway {
             let service: Arc<dyn Service> = hub.clone();
             tasks.spawn(listener.serve(service, accepting.clone()));
         }
+        tasks.spawn(certificates.keep_fresh());
         tasks.spawn(logins::answer(Arc::clone(&hub), users, logins));
         let timed = Arc::clone(&hub);
         tasks.spawn(async move { timed.keep_time().await });
@@ -191,12 +194,12 @@ fn lock(house: &Mutex<House>) -> std::sync::MutexGuard<'_, House> {
 fn bind(
     settings: &Settings,
     state: &StateDir,
-    clock: &dyn Clock,
+    certificates: &mut Certificates,
 ) -> Result<Vec<Bound>, StartError> {
     let admission = Admission::new();
-    let tls = certificates::of_listeners(settings, state, clock)?;
     let mut bound = Vec::new();
-    for (listener, tls) in settings.listeners.iter().zip(tls) {
+    for listener in &settings.listeners {
+        let tls = certificates.of_listener(listener, state)?;
         let is_encrypted = tls.is_some();
         let listening = Listener {
             name: Arc::from(listener.bind.to_string()),

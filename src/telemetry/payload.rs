@@ -54,11 +54,6 @@ impl Sourced<'_> {
             ..content("text/plain")
         }
     }
-
-    /// Of the JSON.
-    pub(super) fn json_properties(&self) -> MessageProperties {
-        content("application/json")
-    }
 }
 
 /// `{"state":"failed","error":"crc","since":"…","last_good":"…"}`; `null` where there is none.
@@ -227,11 +222,5 @@ mod tests {
             ("clock", "unsynchronised"),
         ];
         assert_eq!(said, expected);
-        let properties = sourced.json_properties();
-        assert_eq!(
-            properties.message_expiry, None,
-            "a reading that waits for its reader stays one"
-        );
-        assert_eq!(properties.content_type.as_deref(), Some("application/json"));
     }
 }

@@ -8,7 +8,7 @@ use bytestring::ByteString;
 use crate::mqtt::{Message, MessageProperties, QoS, TopicName};
 
 use super::Publication;
-use super::payload::Sourced;
+use super::payload::{self, Sourced};
 
 /// A number that is retained as long as it counts.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Number {
     pub(super) fn show(&mut self, value: Sourced<'_>) -> Vec<Publication> {
         self.kept = Kept::Yes;
         let plain = (&self.plain, value.decimal(), value.properties());
-        let json = self.json.as_ref().map(|json| (json, value.json(), value.json_properties()));
+        let json = self.json.as_ref().map(|json| (json, value.json(), payload::json()));
         [Some(plain), json]
             .into_iter()
             .flatten()

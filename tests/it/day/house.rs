@@ -1,0 +1,324 @@
+//! Twenty rooms on four buses, their chips and what befalls them, the samplers, the broker.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use maison::access::{ConnectionId, Principal, Rights};
+use maison::broker::{Broker, Input, Output, Retention, Settings};
+use maison::mqtt::Packet;
+use maison::sampling::{self, Calibration, Sampler, Sensor, SensorId, SensorSettings};
+use maison::sensors::{Fault, Measurement, ds18b20};
+use maison::sim::chance::Chance;
+use maison::sim::scratchpad::{self, Resolution};
+use maison::sim::weather::{Place, Weather};
+use maison::telemetry::{self, Publication, Room};
+use maison::time::{Tick, Timestamp};
+use maison::units::MilliCelsius;
+
+use super::clients::Client;
+
+const FAMILY: u8 = 0x28;
+const BUSES: usize = 4;
+const INTERVAL: Duration = Duration::from_secs(30);
+const STALE_AFTER: Duration = Duration::from_secs(90);
+const DEADBAND: u32 = 100;
+/// Noon of 2026-11-22, in milliseconds since 1970.
+const START_UNIX_MS: u64 = 1_795_348_800_000;
+/// Half a step of the chip, half a digit of the payload, and a thousandth lost on the way.
+const ERROR_MAX: u32 = 31 + 50 + 1;
+
+/// The world of one seed.
+pub(super) struct House {
+    pub(super) broker: Broker,
+    pub(super) chance: Chance,
+    /// Every JSON twin that was published, as topic and payload, in order.
+    pub(super) twins: Vec<(String, String)>,
+    pub(super) readings: u64,
+    pub(super) faults: u64,
+    now: Tick,
+    weather: Weather,
+    samplers: Vec<Sampler>,
+    chips: Vec<Chip>,
+    telemetry: telemetry::House,
+    inboxes: BTreeMap<ConnectionId, VecDeque<Packet>>,
+    next_connection: u64,
+}
+
+/// One DS18B20, and the times at which it is in trouble.
+struct Chip {
+    troubles: Vec<(std::ops::Range<u64>, Trouble)>,
+    has_power_on_value: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    Unplugged,
+    Shorted,
+    /// Every other reading has wrong bits.
+    Noise,
+}
+
+impl Chip {
+    fn new(chance: &mut Chance) -> Self {
+        let trouble = |chance: &mut Chance| {
+            let (from, minutes) = (chance.below(22 * 3600), 1 + chance.below(20));
+            let kinds = [Trouble::Unplugged, Trouble::Shorted, Trouble::Noise];
+            let kind = kinds[usize::try_from(chance.below(3)).unwrap()];
+            (from..from + 60 * minutes, kind)
+        };
+        let troubles = (0..4).map(|_| trouble(chance)).collect();
+        Self { troubles, has_power_on_value: true }
+    }
+
+    fn trouble_at(&self, second: u64) -> Option<Trouble> {
+        let current = self.troubles.iter().find(|(when, _)| when.contains(&second));
+        current.map(|(_, trouble)| *trouble)
+    }
+
+    fn read(&mut self, truth: MilliCelsius, second: u64, chance: &mut Chance) -> Reading {
+        let good = scratchpad::converted(FAMILY, truth, Resolution::Bits12);
+        let bytes = match self.trouble_at(second) {
+            Some(Trouble::Unplugged) => {
+                self.has_power_on_value = true;
+                return Err(Fault::Absent);
+            }
+            Some(Trouble::Shorted) => [0; scratchpad::BYTES],
+            Some(Trouble::Noise) if chance.below(2) == 0 => disturbed(good, chance),
+            _ if std::mem::take(&mut self.has_power_on_value) => {
+                scratchpad::power_on(FAMILY, Resolution::Bits12)
+            }
+            _ => good,
+        };
+        ds18b20::decode(FAMILY, &bytes)
+    }
+}
+
+type Reading = Result<Measurement, Fault>;
+
+fn disturbed(mut bytes: [u8; scratchpad::BYTES], chance: &mut Chance) -> [u8; scratchpad::BYTES] {
+    for _ in 0..=chance.below(2) {
+        let place = usize::try_from(chance.below(9)).unwrap();
+        bytes[place] ^= 1 << chance.below(8);
+    }
+    bytes
+}
+
+fn settings() -> SensorSettings {
+    SensorSettings {
+        interval: INTERVAL,
+        retries: 2,
+        lowest: MilliCelsius::new(-55_000),
+        highest: MilliCelsius::new(125_000),
+        rate_per_minute: Some(30_000),
+        calibration: Calibration::Offset(MilliCelsius::new(0)),
+        median: 1,
+        decimals: 1,
+        deadband: DEADBAND,
+        heartbeat: Duration::from_secs(300),
+        stale_after: STALE_AFTER,
+    }
+}
+
+fn slug(room: usize) -> String {
+    format!("room-{room}")
+}
+
+impl House {
+    pub(super) fn new(seed: u64, rooms: usize) -> Self {
+        let mut chance = Chance::new(seed);
+        let chips = (0..rooms).map(|_| Chip::new(&mut chance)).collect();
+        let sampler = |bus: usize| {
+            let mine = (0..rooms).filter(|room| room % BUSES == bus);
+            let sensor = |room| Sensor {
+                id: SensorId(room),
+                label: Arc::from(slug(room)),
+                settings: settings(),
+            };
+            Sampler::new(mine.map(sensor).collect(), seed, Tick::ZERO)
+        };
+        let room = |room| Room {
+            slug: Arc::from(slug(room)),
+            sensors: vec![(SensorId(room), Arc::from(format!("28-{room:012x}")))],
+        };
+        let mut house = Self {
+            broker: Broker::new(Settings {
+                session_expiry: Duration::from_secs(7 * 24 * 3600),
+                queue_messages: None,
+                queue_bytes: None,
+                rights: Rights::new("maison"),
+            }),
+            chance,
+            twins: Vec::new(),
+            readings: 0,
+            faults: 0,
+            now: Tick::ZERO,
+            weather: Weather::new(seed),
+            samplers: (0..BUSES).map(sampler).collect(),
+            chips,
+            telemetry: telemetry::House::new("maison", (0..rooms).map(room).collect()),
+            inboxes: BTreeMap::new(),
+            next_connection: 0,
+        };
+        let first = house.telemetry.start(house.wall());
+        house.publish(first);
+        house
+    }
+
+    fn second(&self) -> u64 {
+        self.now.as_micros() / 1_000_000
+    }
+
+    fn wall(&self) -> Timestamp {
+        Timestamp::new(START_UNIX_MS + self.now.as_micros() / 1000, true)
+    }
+
+    fn truth(&self, room: usize) -> MilliCelsius {
+        let unix_ms = self.wall().unix_ms();
+        self.weather.temperature(u64::try_from(room).unwrap(), Place::Room, unix_ms)
+    }
+
+    /// Lives on, from deadline to deadline.
+    pub(super) fn run_until(&mut self, end: Tick) {
+        loop {
+            let samplers = self.samplers.iter().filter_map(Sampler::deadline);
+            let next = samplers.chain(self.broker.deadline()).min().unwrap_or(end);
+            if next > end {
+                self.now = end;
+                return;
+            }
+            self.now = self.now.max(next);
+            self.tell(Input::Wake);
+            for bus in 0..BUSES {
+                self.wake(bus);
+            }
+        }
+    }
+
+    fn wake(&mut self, bus: usize) {
+        let at = self.wall();
+        self.samplers[bus].handle(self.now, sampling::Input::Wake { at });
+        while let Some(output) = self.samplers[bus].poll() {
+            match output {
+                sampling::Output::Read(sensors) => {
+                    for sensor in sensors {
+                        let result = self.read(sensor);
+                        let answer = sampling::Input::Answer { sensor, at, result };
+                        self.samplers[bus].handle(self.now, answer);
+                    }
+                }
+                sampling::Output::Report(report) => {
+                    let publications = self.telemetry.report(&report);
+                    self.publish(publications);
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, sensor: SensorId) -> Reading {
+        let (truth, second) = (self.truth(sensor.0), self.second());
+        let result = self.chips[sensor.0].read(truth, second, &mut self.chance);
+        match result {
+            Ok(_) => self.readings += 1,
+            Err(_) => self.faults += 1,
+        }
+        result
+    }
+
+    /// Gives publications to the broker, and checks each number against the truth of this moment.
+    fn publish(&mut self, publications: Vec<Publication>) {
+        for Publication { message, qos, retained_for } in publications {
+            let topic = message.topic.as_str().to_owned();
+            let payload = String::from_utf8(message.payload.to_vec()).unwrap();
+            if topic.ends_with("/temperature") && !payload.is_empty() {
+                let error = number(&payload).distance(self.truth(room_of(&topic)));
+                assert!(
+                    error <= ERROR_MAX,
+                    "{topic} {payload}: off by {error} at {}",
+                    self.second()
+                );
+            }
+            if topic.ends_with("/temperature/json") {
+                self.twins.push((topic, payload));
+            }
+            let retention = retained_for.map_or(Retention::Replaced, Retention::For);
+            self.tell(Input::Publish { message, qos, retention });
+        }
+    }
+
+    /// A room is shown online with a true number while its chip is well, and offline without one
+    /// soon after it is not.
+    pub(super) fn check_rooms(&self, watcher: &Client) {
+        let (second, margin) = (self.second(), 3 * INTERVAL.as_secs());
+        let too_long = STALE_AFTER.as_secs() + 2 * margin;
+        for (room, chip) in self.chips.iter().enumerate() {
+            let shown = |what: &str| watcher.shown.get(&format!("maison/{}/{what}", slug(room)));
+            let troubles = |past: u64| {
+                let past = second.saturating_sub(past)..=second;
+                past.step_by(10).map(|second| chip.trouble_at(second)).collect::<Vec<_>>()
+            };
+            if troubles(too_long).iter().all(Option::is_none) {
+                assert_eq!(shown("availability").unwrap(), "online", "{room} at {second}");
+                let error = number(shown("temperature").unwrap()).distance(self.truth(room));
+                assert!(error <= DEADBAND + 2 * ERROR_MAX, "{room} at {second}: off by {error}");
+            }
+            let is_dead = |trouble: &Option<Trouble>| {
+                matches!(trouble, Some(Trouble::Unplugged | Trouble::Shorted))
+            };
+            if second > too_long && troubles(too_long).iter().all(is_dead) {
+                assert_eq!(shown("availability").unwrap(), "offline", "{room} at {second}");
+                assert_eq!(shown("temperature"), None, "{room} at {second}");
+            }
+        }
+    }
+
+    pub(super) fn tell(&mut self, input: Input) {
+        self.broker.handle(self.now, input);
+        let mut logins = Vec::new();
+        while let Some(output) = self.broker.poll() {
+            match output {
+                Output::Send { connection, packet } => {
+                    if let Some(inbox) = self.inboxes.get_mut(&connection) {
+                        inbox.push_back(packet);
+                    }
+                }
+                Output::Authenticate { connection, .. } => logins.push(connection),
+                Output::Close { .. } | Output::Event(_) => {}
+            }
+        }
+        for connection in logins {
+            self.tell(Input::Verdict { connection, verdict: Ok(Principal::Anonymous) });
+        }
+    }
+
+    pub(super) fn open(&mut self) -> ConnectionId {
+        self.next_connection += 1;
+        let connection = ConnectionId(self.next_connection);
+        self.inboxes.insert(connection, VecDeque::new());
+        connection
+    }
+
+    pub(super) fn close(&mut self, connection: ConnectionId) {
+        self.inboxes.remove(&connection);
+        self.tell(Input::Closed { connection });
+    }
+
+    /// What has arrived next at the other end; read, it counts as written.
+    pub(super) fn arrived(&mut self, connection: ConnectionId) -> Option<Packet> {
+        let packet = self.inboxes.get_mut(&connection)?.pop_front()?;
+        self.tell(Input::Written { connection, bytes: packet.weight() });
+        Some(packet)
+    }
+}
+
+fn room_of(topic: &str) -> usize {
+    topic.split('/').nth(1).unwrap().strip_prefix("room-").unwrap().parse().unwrap()
+}
+
+/// `21.4` in thousandths.
+fn number(payload: &str) -> MilliCelsius {
+    let (whole, tenth) = payload.split_once('.').unwrap();
+    let thousandths = whole.trim_start_matches('-').parse::<i32>().unwrap() * 1000
+        + tenth.parse::<i32>().unwrap() * 100;
+    MilliCelsius::new(if payload.starts_with('-') { -thousandths } else { thousandths })
+}
