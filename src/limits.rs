@@ -58,8 +58,8 @@ pub const QUEUE_BYTES_DEFAULT: usize = 16 * 1024 * 1024;
 /// its session's bounded queue.
 pub const UNWRITTEN_BYTES_MAX: usize = 256 * 1024;
 
-/// Packets that wait to be written to one connection before nothing more is read from it: answers to
-/// all packet identifiers of a client that sends first and reads later, and its messages.
+/// Packets that wait to be written to one connection before nothing more is read from it: answers
+/// to all packet identifiers of a client that sends first and reads later, and its messages.
 pub const PACKETS_UNWRITTEN_MAX: usize = 100_000;
 
 /// Payloads from this size on are written from where they lie, not copied behind their header.

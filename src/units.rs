@@ -33,7 +33,8 @@ impl MilliCelsius {
         self.0.abs_diff(other.0)
     }
 
-    /// This temperature as plain decimal text with `decimals` (0 to 3) digits: `-10.1`, never `-0.0`.
+    /// This temperature as plain decimal text with `decimals` (0 to 3) digits: `-10.1`, never
+    /// `-0.0`.
     pub fn to_decimal(self, decimals: u8) -> String {
         let rounded = self.rounded(decimals).0;
         let sign = if rounded < 0 { "-" } else { "" };

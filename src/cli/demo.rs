@@ -165,8 +165,8 @@ impl Visit {
         let mut out = io::stdout().lock();
         writeln!(
             out,
-            "A house of five rooms is on localhost: TLS on port {tls_port} (user `{USER}`), plain on \
-             {port}.\n\
+            "A house of five rooms is on localhost: TLS on port {tls_port} (user `{USER}`), \
+             plain on {port}.\n\
              Subscribe from another terminal, with any of these:\n\n\
              # maison\n\
              '{program}' sub 'maison/+/temperature' --port {tls_port} --ca '{ca}' --user {USER} \

@@ -92,8 +92,7 @@ async fn received(signal: &mut Signal) {
 fn code_of(error: &StartError) -> u8 {
     match error {
         StartError::State(error) if error.is_permission() => exit::PERMISSION,
-        StartError::State(_) => exit::CONFIGURATION,
-        StartError::Tls(_) => exit::CONFIGURATION,
+        StartError::State(_) | StartError::Tls(_) => exit::CONFIGURATION,
         StartError::Bind(_) | StartError::Thread(_) => exit::UNAVAILABLE,
     }
 }

@@ -34,7 +34,8 @@ impl Table {
         ["temperature/json", "availability", "status"].map(|what| format!("{}/+/{what}", self.root))
     }
 
-    /// Takes one message; says in one line what changed, if anything that a person wants to know did.
+    /// Takes one message; says in one line what changed, if anything that a person wants to know
+    /// did.
     pub(super) fn take(&mut self, topic: &str, payload: &[u8]) -> Option<String> {
         let below_root = topic.strip_prefix(&self.root)?.strip_prefix('/')?;
         let (slug, what) = below_root.split_once('/')?;

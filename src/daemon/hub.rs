@@ -1,5 +1,5 @@
-//! Where hands meet the brain: every connection task, the timer and the house enter the broker here,
-//! in batches, under one short lock.
+//! Where hands meet the brain: every connection task, the timer and the house enter the broker
+//! here, in batches, under one short lock.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,8 +35,8 @@ struct Brain {
 }
 
 impl Hub {
-    /// A hub and the logins it wants checked; each is answered by [`Hub::verdict`]. That queue holds
-    /// one login for a connection at most, so the bound on connections bounds it.
+    /// A hub and the logins it wants checked; each is answered by [`Hub::verdict`]. That queue
+    /// holds one login for a connection at most, so the bound on connections bounds it.
     pub(super) fn new(
         settings: Settings,
         clock: Arc<dyn Clock>,

@@ -9,8 +9,8 @@ use super::state::UsersFile;
 use crate::access::{ConnectionId, Login, Refusal};
 use crate::limits::PASSWORD_CHECKS_MAX;
 
-/// Answers each login in a task of its own, of which only [`PASSWORD_CHECKS_MAX`] compute at a time;
-/// the others wait their turn in order.
+/// Answers each login in a task of its own, of which only [`PASSWORD_CHECKS_MAX`] compute at a
+/// time; the others wait their turn in order.
 pub(super) async fn answer(
     hub: Arc<Hub>,
     users: Arc<UsersFile>,

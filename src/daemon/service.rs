@@ -43,8 +43,8 @@ async fn keep_status(gateway: &Gateway) {
     }
 }
 
-/// Feeds the watchdog at a third of its time, if every sampling loop goes round. The broker's lock is
-/// taken on the way: a brain that never returns starves it as well.
+/// Feeds the watchdog at a third of its time, if every sampling loop goes round. The broker's lock
+/// is taken on the way: a brain that never returns starves it as well.
 async fn feed_watchdog(gateway: &Gateway) {
     let Some(patience) = sd_notify::watchdog_enabled() else { return };
     loop {

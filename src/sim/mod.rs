@@ -1,5 +1,5 @@
-//! The simulated house: its wires down to bits, its chips down to registers, the kernel's files, its
-//! weather.
+//! The simulated house: its wires down to bits, its chips down to registers, the kernel's files,
+//! its weather.
 //!
 //! Pure: time moves when a driver waits, chance comes from a seed.
 

@@ -1,4 +1,5 @@
-//! The real binary, started as a user would: a configuration, a state folder, a tree of sensor files.
+//! The real binary, started as a user would: a configuration, a state folder, a tree of sensor
+//! files.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -46,19 +47,28 @@ impl Gateway {
 
     /// Runs the gateway of a prepared folder and waits until it is ready.
     pub(crate) fn start(folder: TempDir) -> Self {
+        let gateway = Self::spawn(folder);
+        gateway.log.wait("ready", |line| line.contains("ready"));
+        gateway
+    }
+
+    pub(crate) fn spawn(folder: TempDir) -> Self {
+        Self::spawn_with(folder, |_| {})
+    }
+
+    pub(crate) fn spawn_with(folder: TempDir, change: impl FnOnce(&mut Command)) -> Self {
         let config = folder.path().join("maison.toml");
-        let mut child = binary()
+        let mut command = binary();
+        command
             .args(["run", "--config", config.to_str().unwrap(), "--log", "debug"])
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::piped());
+        change(&mut command);
+        let mut child = command.spawn().unwrap();
         let log = Lines::of(child.stderr.take().unwrap());
-        let gateway = Self { folder, child, log };
-        gateway.log.wait("ready", |line| line.contains("ready"));
-        gateway
+        Self { folder, child, log }
     }
 
     /// Starts with these rooms and the user `bob`.
@@ -103,8 +113,17 @@ impl Gateway {
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
-        let id = i32::try_from(self.child.id()).unwrap();
-        rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), signal).unwrap();
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, signal).unwrap();
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+
+    pub(crate) fn end_by(&mut self, signal: rustix::process::Signal) -> ExitStatus {
+        self.signal(signal);
+        self.wait()
     }
 
     /// SIGTERM; how it ended, and after how long.
@@ -168,6 +187,12 @@ impl Client {
     #[track_caller]
     pub(crate) fn expect(&self, line: &str) {
         self.lines.wait(line, |seen| seen == line);
+    }
+
+    /// Stops it in its tracks, connection and all.
+    pub(crate) fn freeze(&self) {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, rustix::process::Signal::STOP).unwrap();
     }
 
     /// Waits until it ends by itself.

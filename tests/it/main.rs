@@ -14,5 +14,6 @@ mod day;
 mod gateway;
 mod onewire_scratchpad;
 mod onewire_tree;
+mod operating;
 mod subscribers;
 mod tidy;

@@ -194,7 +194,7 @@ fn script(name: &str) -> String {
 }
 
 /// Where `tests/run` put it.
-fn tool(variable: &str, default: &str) -> String {
+pub(crate) fn tool(variable: &str, default: &str) -> String {
     let default = || format!("{}/target/test-tools/{default}", env!("CARGO_MANIFEST_DIR"));
     std::env::var(variable).unwrap_or_else(|_| default())
 }

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Which of our modules each module may name. `lib.rs`, `main.rs`, `daemon` and `cli` join the rest.
+/// Which of our modules each module may name. `lib.rs`, `main.rs`, `daemon` and `cli` join the
+/// rest.
 const WALLS: &[(&str, &[&str])] = &[
     ("limits", &[]),
     ("time", &[]),

@@ -7,8 +7,8 @@ use crate::config::written::At;
 use crate::sensors::catalog::Driver;
 use crate::sensors::{Address, OneWireId};
 
-/// Family codes of the thermometers that the kernel's driver names: DS18S20, DS1822, DS18B20, DS1825,
-/// DS28EA00.
+/// Family codes of the thermometers that the kernel's driver names: DS18S20, DS1822, DS18B20,
+/// DS1825, DS28EA00.
 const DS18B20_FAMILIES: [u8; 5] = [0x10, 0x22, 0x28, 0x3b, 0x42];
 
 /// Hexadecimal digits of a serial number.

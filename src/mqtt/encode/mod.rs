@@ -41,8 +41,8 @@ impl Encoder {
     }
 
     /// The largest packet that the peer takes (3.1.2.11.4, 3.2.2.3.6), in bytes. Larger ones are
-    /// not written; before a PUBLISH comes here, ask [`encoded_len`]. An answer does without its reason
-    /// string and user properties if it fits then.
+    /// not written; before a PUBLISH comes here, ask [`encoded_len`]. An answer does without its
+    /// reason string and user properties if it fits then.
     pub fn set_packet_bytes_max(&mut self, bytes: u32) {
         self.packet_bytes_max = bytes;
     }
