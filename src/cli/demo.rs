@@ -19,6 +19,7 @@ use rumqttc::{
 use super::exit;
 use super::table::Table;
 use crate::config::Settings;
+use crate::daemon::signals::{Hangup, Signals};
 use crate::daemon::state::StateDir;
 use crate::daemon::{Gateway, settings, state};
 use crate::net::tls;
@@ -62,6 +63,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     super::run::logging("warn");
     super::block_on(async {
+        let mut signals = Signals::listen()?;
         let gateway = Gateway::start(&settings)?;
         let ports = gateway.addresses().iter().map(SocketAddr::port).collect::<Vec<_>>();
         let visit = Visit::new(&settings, &folder, &ports, password)?;
@@ -70,7 +72,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         tokio::select! {
             shown = visit.show(&settings) => shown?,
             () = tokio::time::sleep(wanted) => {}
-            () = super::run::stop_signal() => {}
+            () = signals.end(Hangup::Ends) => {}
         }
         gateway.stop().await;
         println!("\nstopped: every room was published as offline");

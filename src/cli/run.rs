@@ -6,10 +6,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::exit;
+use crate::daemon::signals::{Hangup, Signals};
 use crate::daemon::{Gateway, StartError, service, settings};
 
 /// Run the gateway in the foreground
@@ -34,6 +34,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     };
     logging(&arguments.log);
     super::block_on(async {
+        let mut signals = Signals::listen()?;
         let gateway = match Gateway::start(&settings) {
             Ok(gateway) => gateway,
             Err(error) => {
@@ -44,7 +45,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         };
         tokio::select! {
             () = service::attend(&gateway) => {}
-            () = stop_signal() => {}
+            () = signals.end(Hangup::GoesOn) => {}
         }
         service::stopping();
         gateway.stop().await;
@@ -65,26 +66,6 @@ pub fn logging(filter: &str) {
         builder.without_time().init();
     } else {
         builder.init();
-    }
-}
-
-/// Waits for the first signal that means "end".
-pub async fn stop_signal() {
-    let listen = |kind: SignalKind| signal(kind);
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (listen(SignalKind::terminate()), listen(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        () = received(&mut terminate) => {}
-        () = received(&mut interrupt) => {}
-    }
-}
-
-async fn received(signal: &mut Signal) {
-    if signal.recv().await.is_none() {
-        std::future::pending::<()>().await;
     }
 }
 

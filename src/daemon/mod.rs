@@ -9,6 +9,7 @@ mod journal;
 mod logins;
 pub mod service;
 pub mod settings;
+pub mod signals;
 pub mod state;
 
 use std::collections::BTreeMap;
