@@ -73,6 +73,9 @@ pub const UNWRITTEN_BYTES_FLOOD: usize = 16 * 1024 * 1024;
 /// costs less than 1 KiB.
 pub const SESSIONS_MAX: usize = 10_000;
 
+/// Sessions of one user at a time, or of all without a login together: nobody has so many clients.
+pub const SESSIONS_PER_USER_MAX: usize = 4_000;
+
 /// Bytes that the filters of one session may take, as the subscription tree stores them: 10,000
 /// filters of three levels.
 pub const SUBSCRIPTION_BYTES_PER_SESSION_MAX: usize = 16 * 1024 * 1024;
@@ -269,7 +272,8 @@ const _: () = assert!(INTERVAL_MAX.as_secs() < STALE_AFTER_MAX.as_secs());
 const _: () = assert!(READ_BYTES_MIN < READ_BYTES_MAX);
 const _: () = assert!(CLOSE_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
 const _: () = assert!(INFLIGHT_TO_CLIENT_MAX < 65_535, "a free packet identifier always exists");
-const _: () = assert!(CONNECTIONS_MAX < SESSIONS_MAX);
+const _: () = assert!(CONNECTIONS_MAX < SESSIONS_PER_USER_MAX);
+const _: () = assert!(SESSIONS_PER_USER_MAX < SESSIONS_MAX);
 const _: () = assert!(STOP_TIMEOUT.as_millis() < 2000);
 const _: () = assert!(LAST_WORDS_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
 const _: () = assert!(RETRY_BACKOFF_MIN.as_millis() < RETRY_BACKOFF_MAX.as_millis());

@@ -94,8 +94,7 @@ impl Broker {
             }
         }
         let key = SessionKey { principal, client_id: self.client_id(&connect) };
-        let is_full = self.sessions.len() >= limits::SESSIONS_MAX;
-        if is_full && self.sessions.find(&key).is_none() {
+        if self.sessions.find(&key).is_none() && !self.make_room_for(&key) {
             return self.refuse(now, id, ReasonCode::ServerUnavailable);
         }
         let (session, restored) = self.open_session(now, key, &connect);

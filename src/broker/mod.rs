@@ -192,6 +192,13 @@ pub enum Event {
         /// How many times, of any topic, since the last such event.
         times: u64,
     },
+    /// There were too many sessions: one whose client is away was given up, with all that waited.
+    SessionDiscarded {
+        /// Its client.
+        client_id: String,
+        /// Whose client.
+        user: String,
+    },
     /// Messages of a full queue were dropped, the oldest first.
     QueueDropped {
         /// Whose queue.

@@ -12,6 +12,7 @@ use super::timers::Timer;
 use super::window::Window;
 use super::{Broker, Event};
 use crate::access::{ConnectionId, Principal};
+use crate::limits;
 use crate::mqtt::{PacketId, QoS, Will};
 use crate::time::Tick;
 
@@ -163,6 +164,33 @@ impl Broker {
         }
         self.timers.cancel(&mut session.expires_at, Timer::SessionExpiry(index));
         self.timers.cancel(&mut session.resume_at, Timer::Resume(index));
+    }
+
+    /// Whether one more session can be had. Where there are too many, of one user or in all, that
+    /// of the client that has been away longest goes: one that comes each time under another name
+    /// must not lock everybody out, and costs its own user first.
+    pub(super) fn make_room_for(&mut self, key: &SessionKey) -> bool {
+        let mine = |session: &Session| session.key.principal == key.principal;
+        let of_user = self.sessions.iter().filter(|(_, session)| mine(session)).count();
+        let goes = if of_user >= limits::SESSIONS_PER_USER_MAX {
+            self.longest_absent(mine)
+        } else if self.sessions.len() >= limits::SESSIONS_MAX {
+            self.longest_absent(|_| true)
+        } else {
+            return true;
+        };
+        let Some(index) = goes else { return false };
+        let client_id = self.sessions[index].key.client_id.to_string();
+        let user = self.sessions[index].key.principal.name().to_owned();
+        self.outputs.event(Event::SessionDiscarded { client_id, user });
+        self.discard_session(index);
+        true
+    }
+
+    fn longest_absent(&self, wanted: impl Fn(&Session) -> bool) -> Option<SessionIndex> {
+        let sessions = self.sessions.iter().filter(|(_, session)| wanted(session));
+        let absent = sessions.filter(|(_, session)| session.connection.is_none());
+        absent.min_by_key(|(_, session)| session.expires_at).map(|(index, _)| index)
     }
 
     /// The client did not come back in time (section 4.1 leaves it to us).

@@ -1,10 +1,12 @@
 //! The kernel's files of `/sys`, or of a recorded tree, or of a simulated one.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use crate::limits;
@@ -44,7 +46,10 @@ impl Files {
 
 impl SysFs for Files {
     fn read(&mut self, path: &str) -> Result<Vec<u8>, ErrorKind> {
-        let file = File::open(self.root.join(path)).map_err(|error| kind(&error))?;
+        // Whatever lies there, opening it is not to hang the bus.
+        let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+        let open = OpenOptions::new().read(true).custom_flags(flags).open(self.root.join(path));
+        let file = open.map_err(|error| kind(&error))?;
         let mut content = Vec::with_capacity(limits::SYSFS_FILE_BYTES_TYPICAL);
         file.take(limits::SYSFS_FILE_BYTES_MAX)
             .read_to_end(&mut content)

@@ -92,13 +92,9 @@ impl BusThread {
         let _ = self.orders.send(Stop);
     }
 
-    /// Ends it. One that is blocked in a read for longer than [`limits::BUS_STOP_TIMEOUT`] is left
-    /// behind: it ends by itself, and what it still says is not heard.
-    pub fn stop(self) {
-        self.stop_within(limits::BUS_STOP_TIMEOUT);
-    }
-
-    fn stop_within(self, patience: Duration) {
+    /// Ends it. One that is blocked in a read for longer than `patience` is left behind: it ends by
+    /// itself, and what it still says is not heard.
+    pub fn stop(self, patience: Duration) {
         self.ask_to_stop();
         match self.ended.recv_timeout(patience) {
             Ok(never) => match never {},

@@ -112,28 +112,36 @@ fn client_tls(ca: &Path) -> Result<rustls::ClientConfig> {
 
 /// An error of the connection as a person can use it, with the exit code that fits.
 pub(super) fn explain(error: &ConnectionError) -> (String, u8) {
-    match error {
+    let (what, hint, code) = match error {
         ConnectionError::ConnectionRefused(
             code @ (ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized),
         ) => (
-            format!(
-                "the broker refuses the login: `{code:?}`\n  hint: `maison user list` on the \
-                     gateway shows who may enter"
-            ),
+            format!("the broker refuses the login: `{code:?}`"),
+            "log in with `--user`; `maison user list` on the gateway shows who may enter",
             exit::PERMISSION,
         ),
-        ConnectionError::ConnectionRefused(code) => {
-            (format!("the broker refuses the connection: `{code:?}`"), exit::UNAVAILABLE)
-        }
-        ConnectionError::Tls(tls) => (
-            format!(
-                "no TLS with this broker: {tls}\n  hint: `--ca` wants the gateway's `ca.pem`, \
-                     and the host name must be one of its certificate"
-            ),
+        ConnectionError::ConnectionRefused(code) => (
+            format!("the broker refuses the connection: `{code:?}`"),
+            "the gateway's log says why",
             exit::UNAVAILABLE,
         ),
-        other => (format!("no connection: {other}"), exit::UNAVAILABLE),
-    }
+        ConnectionError::Tls(tls) => (
+            format!("no TLS with this broker: {tls}"),
+            "`--ca` wants the gateway's `ca.pem`, and the host name must be in its certificate",
+            exit::UNAVAILABLE,
+        ),
+        ConnectionError::MqttState(_) => (
+            format!("no MQTT with this broker: {error}"),
+            "a port that speaks TLS wants `--ca FILE`",
+            exit::UNAVAILABLE,
+        ),
+        other => (
+            format!("no connection: {other}"),
+            "`--host` and `--port` say where the broker is; is it running?",
+            exit::UNAVAILABLE,
+        ),
+    };
+    (format!("{what}\n  hint: {hint}"), code)
 }
 
 /// Refuses a client identifier the broker could not keep a session for.

@@ -10,6 +10,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::exit;
 use crate::daemon::signals::{Hangup, Signals};
+use crate::daemon::state::StateError;
 use crate::daemon::{Gateway, StartError, service, settings};
 
 /// Run the gateway in the foreground
@@ -73,6 +74,8 @@ pub fn logging(filter: &str) {
 fn code_of(error: &StartError) -> u8 {
     match error {
         StartError::State(error) if error.is_permission() => exit::PERMISSION,
+        // The other gateway may be on its way out.
+        StartError::State(StateError::Locked { .. }) => exit::UNAVAILABLE,
         StartError::State(_) | StartError::Tls(_) => exit::CONFIGURATION,
         StartError::Bind(_) | StartError::Thread(_) => exit::UNAVAILABLE,
     }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use rumqttc::{AsyncClient, Event, EventLoop, Packet, Publish, SubscribeFilter};
 use serde_json::json;
@@ -45,6 +45,9 @@ pub struct Arguments {
 
 /// Runs until told to stop.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if let Some(filter) = arguments.filters.iter().find(|filter| !rumqttc::valid_filter(filter)) {
+        bail!("not a topic filter: `{filter}`\n  hint: `+` is a whole level, `#` the last one");
+    }
     if arguments.keep {
         remote::require_name(&arguments.remote, "--keep")?;
     }
@@ -87,12 +90,16 @@ async fn listen(
                 }
             }
             Ok(Event::Incoming(Packet::Publish(publish))) => {
-                print(arguments, &publish)?;
+                match print(arguments, &publish) {
+                    // Whoever read has seen enough: `maison sub | head`.
+                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => left = 1,
+                    printed => printed?,
+                }
                 left = left.saturating_sub(1);
             }
             Ok(Event::Incoming(_) | Event::Outgoing(_)) => {}
             Err(error) if was_connected && left > 0 => {
-                super::complain(format_args!("{}; trying again", remote::explain(&error).0));
+                super::complain(format_args!("{error}; trying again"));
                 tokio::time::sleep(RETRY_AFTER).await;
             }
             Err(error) => {

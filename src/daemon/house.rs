@@ -3,14 +3,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::hub::Hub;
+use crate::bus::Clock;
 use crate::bus::mailbox::Reports;
-use crate::sampling::{Report, SensorId, State};
+use crate::sampling::{Report, SensorId, Silence, State};
 use crate::telemetry::House;
+use crate::time::Tick;
+
+/// Longest sleep of the steward: timers of the runtime have an end.
+const SLEEP_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// A sensor as an operator knows it.
 #[derive(Clone, Debug)]
@@ -19,6 +25,8 @@ pub(super) struct Label {
     pub room: Arc<str>,
     /// Its printed address.
     pub address: Arc<str>,
+    /// Age at which its last good reading no longer counts.
+    pub stale_after: Duration,
 }
 
 /// How the sensors are, for the service manager and the start.
@@ -38,6 +46,8 @@ pub(super) struct Steward {
     house: Arc<Mutex<House>>,
     labels: BTreeMap<SensorId, Label>,
     states: BTreeMap<SensorId, State>,
+    silence: Silence,
+    clock: Arc<dyn Clock>,
     health: watch::Sender<Health>,
 }
 
@@ -47,16 +57,30 @@ impl Steward {
         hub: Arc<Hub>,
         house: Arc<Mutex<House>>,
         labels: BTreeMap<SensorId, Label>,
+        clock: Arc<dyn Clock>,
     ) -> (Self, watch::Receiver<Health>) {
         let (health, watched) = watch::channel(Health::default());
-        (Self { hub, house, labels, states: BTreeMap::new(), health }, watched)
+        let patience = labels.iter().map(|(sensor, label)| (*sensor, label.stale_after));
+        let silence = Silence::new(patience, clock.now());
+        let states = BTreeMap::new();
+        (Self { hub, house, labels, states, silence, clock, health }, watched)
     }
 
     /// Takes reports until the task is dropped.
     pub(super) async fn serve(mut self, reports: Arc<Reports>) {
         loop {
-            let report = reports.next().await;
-            self.take(&report);
+            let deadline = self.silence.deadline().unwrap_or(Tick::MAX);
+            let wait = deadline.since(self.clock.now()).min(SLEEP_MAX);
+            tokio::select! {
+                report = reports.next() => {
+                    self.silence.handle(self.clock.now(), &report);
+                    self.take(&report);
+                }
+                () = tokio::time::sleep(wait) => {}
+            }
+            while let Some(owed) = self.silence.poll(self.clock.now(), self.clock.wall()) {
+                self.take(&owed);
+            }
         }
     }
 
@@ -72,7 +96,7 @@ impl Steward {
 
     /// One line a change of state, not one a second.
     fn tell(&self, report: &Report) {
-        let Some(Label { room, address }) = self.labels.get(&report.sensor) else { return };
+        let Some(Label { room, address, .. }) = self.labels.get(&report.sensor) else { return };
         let (room, address) = (&**room, &**address);
         match &report.state {
             State::Unknown => {}
@@ -101,5 +125,41 @@ impl Steward {
             }
         });
         Health { tried: tried.count(), ok, complaints: complaints.collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::Rights;
+    use crate::broker::Settings;
+    use crate::bus::clock::ManualClock;
+    use crate::telemetry::Room;
+
+    const A: SensorId = SensorId(0);
+
+    /// As when the kernel does not come back from a read.
+    #[tokio::test(start_paused = true)]
+    async fn a_bus_that_hangs_makes_its_rooms_stale() {
+        let clock = Arc::new(ManualClock::default());
+        let settings = Settings {
+            session_expiry: Duration::ZERO,
+            queue_messages: None,
+            queue_bytes: None,
+            rights: Rights::new("maison"),
+        };
+        let (hub, _logins) = Hub::new(settings, Arc::clone(&clock) as Arc<_>);
+        let (room, address): (Arc<str>, Arc<str>) = ("salon".into(), "28-1".into());
+        let sensors = vec![(A, Arc::clone(&address))];
+        let house = House::new("maison", vec![Room { slug: Arc::clone(&room), sensors }]);
+        let label = Label { room, address, stale_after: Duration::from_secs(30) };
+        let labels = BTreeMap::from([(A, label)]);
+        let house = Arc::new(Mutex::new(house));
+        let (steward, mut health) = Steward::new(hub, house, labels, Arc::clone(&clock) as Arc<_>);
+        let serving = tokio::spawn(steward.serve(Arc::new(Reports::default())));
+        clock.advance(Duration::from_secs(60));
+        let silent = health.wait_for(|health| health.complaints == ["salon: silent"]);
+        tokio::time::timeout(Duration::from_secs(60), silent).await.unwrap().unwrap();
+        serving.abort();
     }
 }

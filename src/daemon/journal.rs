@@ -23,6 +23,9 @@ pub(super) fn record(event: &Event) {
         Event::Denied { peer, client_id, topic, reason, times } => {
             warn!(%peer, client = client_id, topic, %reason, times, "message refused and dropped");
         }
+        Event::SessionDiscarded { client_id, user } => {
+            warn!(client = client_id, user, "too many sessions: the longest absent is given up");
+        }
         Event::QueueDropped { client_id, messages } => {
             warn!(client = client_id, messages, "queue full: oldest messages dropped");
         }

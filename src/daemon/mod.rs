@@ -29,7 +29,7 @@ use crate::bus::Clock;
 use crate::bus::mailbox::Reports;
 use crate::bus::thread::BusThread;
 use crate::config::{Durability, Settings};
-use crate::limits::{LAST_WORDS_TIMEOUT, STOP_TIMEOUT};
+use crate::limits::{BUS_STOP_TIMEOUT, LAST_WORDS_TIMEOUT, STOP_TIMEOUT};
 use crate::net::tls::TlsError;
 use crate::net::{Admission, BindError, Bound, Listener, Service, Stop};
 use crate::sampling::SensorId;
@@ -39,6 +39,7 @@ use certificates::Certificates;
 use clock::SystemClock;
 use house::{Health, Label, Steward};
 use hub::Hub;
+use logins::Checks;
 use state::{StateDir, StateError, UsersFile};
 
 /// Why a gateway did not start. Its text says what, why, and a hint.
@@ -50,7 +51,7 @@ pub enum StartError {
     Tls(TlsError),
     /// A listener.
     Bind(BindError),
-    /// A thread of a bus.
+    /// A thread.
     Thread(io::Error),
 }
 
@@ -60,7 +61,7 @@ impl fmt::Display for StartError {
             Self::State(error) => error.fmt(formatter),
             Self::Tls(error) => error.fmt(formatter),
             Self::Bind(error) => error.fmt(formatter),
-            Self::Thread(error) => write!(formatter, "cannot start the thread of a bus: {error}"),
+            Self::Thread(error) => write!(formatter, "cannot start a thread: {error}"),
         }
     }
 }
@@ -107,7 +108,7 @@ impl Gateway {
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let state = StateDir::open(&settings.gateway.state_dir)?;
-        let users = Arc::new(UsersFile::open(&state)?);
+        let users = UsersFile::open(&state)?;
         let mut certificates = Certificates::new(settings, &clock);
         let listeners = bind(settings, &state, &mut certificates)?;
         let addresses = listeners.iter().filter_map(|bound| bound.local_addr().ok()).collect();
@@ -125,13 +126,18 @@ impl Gateway {
             tasks.spawn(listener.serve(service, accepting.clone()));
         }
         tasks.spawn(certificates.keep_fresh());
-        tasks.spawn(logins::answer(Arc::clone(&hub), users, logins));
+        let checks = Checks::start(&hub, users).map_err(StartError::Thread)?;
+        tasks.spawn(checks.answer(logins));
         let timed = Arc::clone(&hub);
         tasks.spawn(async move { timed.keep_time().await });
 
         let reports = Arc::new(Reports::default());
-        let (steward, health) =
-            Steward::new(Arc::clone(&hub), Arc::clone(&house), labels(settings));
+        let (steward, health) = Steward::new(
+            Arc::clone(&hub),
+            Arc::clone(&house),
+            labels(settings),
+            Arc::clone(&clock),
+        );
         tasks.spawn(steward.serve(Arc::clone(&reports)));
         let buses = buses::start(settings, &clock, &reports).map_err(StartError::Thread)?;
         let sensors = settings.rooms.iter().map(|room| room.sensors.len()).sum();
@@ -159,6 +165,7 @@ impl Gateway {
     /// Publishes the last words, lets them leave, and ends all threads and tasks: within
     /// [`STOP_TIMEOUT`] and a little.
     pub async fn stop(mut self) {
+        let asked = self.clock.now();
         self.accepting.stop();
         for bus in &self.buses {
             bus.ask_to_stop();
@@ -174,8 +181,9 @@ impl Gateway {
             warn!("some clients did not take their last messages");
         }
         self.tasks.shutdown().await;
-        for bus in std::mem::take(&mut self.buses) {
-            bus.stop();
+        for bus in self.buses {
+            let left = STOP_TIMEOUT.saturating_sub(self.clock.now().since(asked));
+            bus.stop(left.min(BUS_STOP_TIMEOUT));
         }
         info!("stopped");
     }
@@ -258,7 +266,9 @@ fn rooms(settings: &Settings) -> Vec<Room> {
 
 fn labels(settings: &Settings) -> BTreeMap<SensorId, Label> {
     let label = |(id, room, sensor): (SensorId, &str, &crate::config::Sensor)| {
-        (id, Label { room: Arc::from(room), address: Arc::from(sensor.address.to_string()) })
+        let address = Arc::from(sensor.address.to_string());
+        let stale_after = sensor.sampling.stale_after;
+        (id, Label { room: Arc::from(room), address, stale_after })
     };
     sensors(settings).map(label).collect()
 }

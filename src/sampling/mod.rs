@@ -10,6 +10,7 @@ mod health;
 mod plausibility;
 mod probe;
 mod schedule;
+mod silence;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +26,7 @@ use crate::units::MilliCelsius;
 pub use health::{Reason, State};
 use probe::Probe;
 use schedule::{Schedule, Verdict};
+pub use silence::Silence;
 
 /// Names a sensor in the whole house: its position in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

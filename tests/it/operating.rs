@@ -210,7 +210,7 @@ fn a_state_folder_that_is_not_ours_is_refused() {
 #[test]
 fn a_second_gateway_on_the_same_folder_is_refused() {
     let gateway = gateway();
-    check_refused(&gateway.config(), 78, &["state"]);
+    check_refused(&gateway.config(), 69, &["state", "in use"]);
 }
 
 #[test]
@@ -261,6 +261,24 @@ fn a_sensor_that_may_not_be_read_is_a_fault_with_its_name() {
         line.starts_with(status) && line.contains("\"error\":\"permission\"")
     });
     client.expect("maison/salon/availability offline");
+}
+
+#[test]
+fn what_is_no_file_hangs_no_bus() {
+    let rooms = format!("{ROOM}retries = 0\nstale_after = \"3s\"\n");
+    let rooms = format!(
+        "{rooms}[rooms.cave]\n[[rooms.cave.sensors]]\ndriver = \"ds18b20\"\nbus = \"w1\"\n\
+         address = \"28-3c01d6075f12\"\ninterval = \"1s\"\n"
+    );
+    let gateway = Gateway::with_bob(&rooms, recorded_tree);
+    let client = subscriber(&gateway);
+    client.expect("maison/salon/availability online");
+    let file = gateway.sysfs().join("bus/w1/devices/28-01131e858aef/w1_slave");
+    fs::remove_file(&file).unwrap();
+    assert!(Command::new("mkfifo").arg(&file).status().unwrap().success());
+    client.expect("maison/salon/availability offline");
+    client.expect("maison/cave/availability online");
+    assert!(!client.lines.all().contains(&"maison/cave/availability offline".to_owned()));
 }
 
 /// The commands that the demo prints, run as they are printed.

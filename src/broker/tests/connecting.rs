@@ -269,19 +269,34 @@ fn events_of_connections_that_nobody_knows_are_ignored() {
 }
 
 #[test]
-fn sessions_are_bounded_and_known_clients_still_get_in() {
+fn too_many_sessions_cost_the_longest_absent_of_the_same_user() {
     let mut house = House::new();
-    for number in 0..limits::SESSIONS_MAX {
-        come_and_go(&mut house.broker, number);
+    let credentials = Credentials { user: Some("bob".into()), password: None };
+    let (other, _) = house.connect_as(Connect { credentials, ..lasting("bobs") });
+    house.disconnect(other);
+    house.pass(Duration::from_secs(1));
+    for number in 0..limits::SESSIONS_PER_USER_MAX {
+        house.now = house.now.after(Duration::from_millis(1));
+        come_and_go(&mut house.broker, house.now, number);
     }
-    let (_, answer) = house.try_connect(lasting("one more"));
-    assert_eq!(answer.reason, ReasonCode::ServerUnavailable);
+    let (_, present) = house.connect_as(lasting("one more"));
+    assert_eq!(present, SessionPresent(false));
+    let given_up = |event: &Event| match event {
+        Event::SessionDiscarded { client_id, .. } => Some(client_id.clone()),
+        _ => None,
+    };
+    assert_eq!(house.events.iter().filter_map(given_up).collect::<Vec<_>>(), ["client-0"]);
     let (_, present) = house.connect_as(lasting("client-5"));
     assert_eq!(present, SessionPresent(true));
+    assert_eq!(
+        house.broker.statistics().sessions,
+        limits::SESSIONS_PER_USER_MAX + 1,
+        "bob's stays"
+    );
 }
 
 /// Leaves a lasting session behind, without checking all others each time.
-fn come_and_go(broker: &mut Broker, number: usize) {
+fn come_and_go(broker: &mut Broker, now: Tick, number: usize) {
     let connection = ConnectionId(1_000_000 + u64::try_from(number).unwrap());
     let peer = Peer {
         address: "192.0.2.8:1".parse().unwrap(),
@@ -296,7 +311,7 @@ fn come_and_go(broker: &mut Broker, number: usize) {
         Input::Verdict { connection, verdict: Ok(Principal::Anonymous) },
         Input::Closed { connection },
     ] {
-        broker.handle(Tick::ZERO, input);
+        broker.handle(now, input);
         while broker.poll().is_some() {}
     }
 }

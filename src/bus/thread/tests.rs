@@ -182,7 +182,7 @@ fn a_thread_reads_again_and_again_until_it_is_stopped() {
         heard.recv().unwrap();
     }
     assert!(thread.beat() > Tick::ZERO.after(INTERVAL));
-    thread.stop();
+    thread.stop(limits::BUS_STOP_TIMEOUT);
     assert!(heard.try_iter().count() < 1000);
     assert_eq!(heard.recv(), Err(mpsc::RecvError), "its bus is gone");
     assert!(take_all(&reports).len() >= 2);
@@ -201,7 +201,7 @@ fn a_thread_that_hangs_in_a_read_does_not_hold_the_stop() {
     let reports = Arc::new(Reports::default());
     let thread = spawn("test", sampler(1), Box::new(bus), clock, reports).unwrap();
     hangs.recv().unwrap();
-    thread.stop_within(Duration::ZERO);
+    thread.stop(Duration::ZERO);
     drop(release);
     assert_eq!(hangs.recv(), Err(mpsc::RecvError), "it ends by itself");
 }
