@@ -74,9 +74,10 @@ pub fn logging(filter: &str) {
 fn code_of(error: &StartError) -> u8 {
     match error {
         StartError::State(error) if error.is_permission() => exit::PERMISSION,
-        // The other gateway may be on its way out.
-        StartError::State(StateError::Locked { .. }) => exit::UNAVAILABLE,
+        // A folder in use is tried again: the other gateway may be on its way out.
+        StartError::State(StateError::Locked { .. })
+        | StartError::Bind(_)
+        | StartError::Thread(_) => exit::UNAVAILABLE,
         StartError::State(_) | StartError::Tls(_) => exit::CONFIGURATION,
-        StartError::Bind(_) | StartError::Thread(_) => exit::UNAVAILABLE,
     }
 }

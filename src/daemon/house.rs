@@ -142,20 +142,21 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_bus_that_hangs_makes_its_rooms_stale() {
         let clock = Arc::new(ManualClock::default());
+        let its_clock: Arc<dyn Clock> = clock.clone();
         let settings = Settings {
             session_expiry: Duration::ZERO,
             queue_messages: None,
             queue_bytes: None,
             rights: Rights::new("maison"),
         };
-        let (hub, _logins) = Hub::new(settings, Arc::clone(&clock) as Arc<_>);
+        let (hub, _logins) = Hub::new(settings, Arc::clone(&its_clock));
         let (room, address): (Arc<str>, Arc<str>) = ("salon".into(), "28-1".into());
         let sensors = vec![(A, Arc::clone(&address))];
         let house = House::new("maison", vec![Room { slug: Arc::clone(&room), sensors }]);
         let label = Label { room, address, stale_after: Duration::from_secs(30) };
         let labels = BTreeMap::from([(A, label)]);
         let house = Arc::new(Mutex::new(house));
-        let (steward, mut health) = Steward::new(hub, house, labels, Arc::clone(&clock) as Arc<_>);
+        let (steward, mut health) = Steward::new(hub, house, labels, its_clock);
         let serving = tokio::spawn(steward.serve(Arc::new(Reports::default())));
         clock.advance(Duration::from_secs(60));
         let silent = health.wait_for(|health| health.complaints == ["salon: silent"]);

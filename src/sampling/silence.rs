@@ -117,7 +117,7 @@ mod tests {
         let mut silence = silence();
         silence.handle(after(PATIENCE / 2), &report(State::Ok));
         silence.handle(after(PATIENCE), &report(State::Suspect(Reason::Range)));
-        assert_eq!(silence.poll(after(PATIENCE * 2 - Duration::from_millis(1)), AT), None);
+        assert_eq!(silence.poll(after(PATIENCE + PATIENCE / 2), AT), None);
         let owed = silence.poll(after(PATIENCE * 2), AT).unwrap();
         assert_eq!((owed.state, owed.last_good), (State::Stale, Some(AT)));
     }
