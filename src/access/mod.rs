@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub use password::{PasswordHash, PasswordHashError, SALT_BYTES};
+pub use password::{HashMemory, PasswordHash, PasswordHashError, SALT_BYTES};
 pub use rights::{Denied, Rights};
 pub use users::{UserName, UserNameError, Users, UsersError, UsersFault};
 

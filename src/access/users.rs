@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-use super::password::{PasswordHash, PasswordHashError};
+use super::password::{HashMemory, PasswordHash, PasswordHashError};
 use super::{Login, Policy, Principal, Refusal, Verdict};
 use crate::limits::USER_NAME_CHARS_MAX;
 
@@ -126,35 +126,35 @@ impl Users {
     ///
     /// A certificate was verified by the TLS handshake: its authority vouches for the name, which
     /// need not have a password here.
-    pub fn check(&self, login: &Login) -> Verdict {
+    pub fn check(&self, login: &Login, memory: &mut HashMemory) -> Verdict {
         match login.policy {
             Policy::Anonymous if login.user.is_none() && login.password.is_none() => {
                 Ok(Principal::Anonymous)
             }
-            Policy::Anonymous | Policy::Password => self.by_password(login),
+            Policy::Anonymous | Policy::Password => self.by_password(login, memory),
             Policy::Certificate => by_certificate(login),
             Policy::CertificateOrPassword => match (&login.certificate, &login.password) {
                 (Some(_), None) => by_certificate(login),
-                (_, Some(_)) | (None, None) => self.by_password(login),
+                (_, Some(_)) | (None, None) => self.by_password(login, memory),
             },
             Policy::CertificateAndPassword => {
                 by_certificate(login)?;
-                self.by_password(login)
+                self.by_password(login, memory)
             }
         }
     }
 
-    fn by_password(&self, login: &Login) -> Verdict {
+    fn by_password(&self, login: &Login, memory: &mut HashMemory) -> Verdict {
         let Some(password) = &login.password else {
             let named = login.user.is_some();
             return Err(if named { Refusal::NoPassword } else { Refusal::NoCredentials });
         };
         let name = login.user.as_deref().map(UserName::parse).and_then(Result::ok);
         match name.and_then(|name| self.0.get_key_value(&name)) {
-            Some((name, hash)) if hash.verify(password) => Ok(name.principal()),
+            Some((name, hash)) if hash.verify(password, memory) => Ok(name.principal()),
             Some(_) => Err(Refusal::BadPassword),
             None => {
-                PasswordHash::pretend_to_verify(password);
+                PasswordHash::pretend_to_verify(password, memory);
                 Err(Refusal::BadPassword)
             }
         }

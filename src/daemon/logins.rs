@@ -2,15 +2,15 @@
 //! core for a while, and megabytes that only the thread which freed them uses again.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Builder;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::hub::Hub;
 use super::state::UsersFile;
-use crate::access::{ConnectionId, Login};
+use crate::access::{ConnectionId, HashMemory, Login};
 use crate::limits::PASSWORD_CHECKS_MAX;
 
 type Wanted = (ConnectionId, Login);
@@ -19,40 +19,50 @@ type Wanted = (ConnectionId, Login);
 pub(super) struct Checks {
     hub: Arc<Hub>,
     users: Arc<UsersFile>,
-    to_threads: Sender<Wanted>,
+    threads: Vec<Sender<Wanted>>,
 }
 
 impl Checks {
     /// Starts [`PASSWORD_CHECKS_MAX`] threads.
     pub(super) fn start(hub: &Arc<Hub>, users: UsersFile) -> io::Result<Self> {
         let (hub, users) = (Arc::clone(hub), Arc::new(users));
-        let (to_threads, handed_over) = channel();
-        let handed_over = Arc::new(Mutex::new(handed_over));
+        let mut threads = Vec::new();
         for number in 0..PASSWORD_CHECKS_MAX {
             let (hub, users) = (Arc::clone(&hub), Arc::clone(&users));
-            let handed_over = Arc::clone(&handed_over);
+            let (sender, wanted) = channel();
+            threads.push(sender);
             Builder::new().name(format!("login-{number}")).spawn(move || {
-                while let Some((connection, login)) = next(&handed_over) {
-                    hub.verdict(connection, users.current().check(&login));
+                let mut memory = HashMemory::default();
+                while let Some((connection, login)) = next(&wanted, &mut memory) {
+                    hub.verdict(connection, users.current().check(&login, &mut memory));
                 }
             })?;
         }
-        Ok(Self { hub, users, to_threads })
+        Ok(Self { hub, users, threads })
     }
 
-    /// Answers each login: at once where there is no password to hash, else in order.
-    pub(super) async fn answer(self, mut wanted: UnboundedReceiver<Wanted>) {
+    /// Answers each login: at once where there is no password to hash, else the threads do in turn.
+    pub(super) async fn answer(mut self, mut wanted: UnboundedReceiver<Wanted>) {
         while let Some((connection, login)) = wanted.recv().await {
             if login.password.is_none() {
-                self.hub.verdict(connection, self.users.current().check(&login));
-            } else if self.to_threads.send((connection, login)).is_err() {
+                let verdict = self.users.current().check(&login, &mut HashMemory::default());
+                self.hub.verdict(connection, verdict);
+                continue;
+            }
+            self.threads.rotate_left(1);
+            let Some(thread) = self.threads.first() else { return };
+            if thread.send((connection, login)).is_err() {
                 return;
             }
         }
     }
 }
 
-/// The next login for one of the threads; `None` at the end.
-fn next(handed_over: &Mutex<Receiver<Wanted>>) -> Option<Wanted> {
-    handed_over.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+/// The next login; `None` at the end. While there is none, the memory is given back.
+fn next(wanted: &Receiver<Wanted>, memory: &mut HashMemory) -> Option<Wanted> {
+    if let Ok(wanted) = wanted.try_recv() {
+        return Some(wanted);
+    }
+    *memory = HashMemory::default();
+    wanted.recv().ok()
 }

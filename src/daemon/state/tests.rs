@@ -5,7 +5,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 
 use super::*;
-use crate::access::{Login, Policy, Principal, Refusal, UserName, Verdict};
+use crate::access::{HashMemory, Login, Policy, Principal, Refusal, UserName, Verdict};
 
 /// A private folder, to be a state folder or to make one in.
 fn room() -> tempfile::TempDir {
@@ -140,12 +140,13 @@ fn a_write_that_fails_leaves_the_old_content() {
 }
 
 fn login(users: &UsersFile, password: &'static [u8]) -> Verdict {
-    users.current().check(&Login {
+    let login = Login {
         policy: Policy::Password,
         user: Some("bob".to_owned()),
         password: Some(Bytes::from_static(password)),
         certificate: None,
-    })
+    };
+    users.current().check(&login, &mut HashMemory::default())
 }
 
 fn bob() -> UserName {
