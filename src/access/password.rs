@@ -27,8 +27,8 @@ const HASH_BYTES_MIN: usize = 16;
 #[derive(Clone)]
 pub struct PasswordHash(phc::PasswordHash);
 
-/// What checks work in, megabytes once they have: kept from one to the next, since an allocator that
-/// is asked for as much each time scatters it.
+/// What checks work in, megabytes once they have: kept from one to the next, since an allocator
+/// that is asked for as much each time scatters it.
 #[derive(Default)]
 pub struct HashMemory(Vec<Block>);
 
