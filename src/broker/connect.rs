@@ -94,8 +94,15 @@ impl Broker {
             }
         }
         let key = SessionKey { principal, client_id: self.client_id(&connect) };
-        if self.sessions.find(&key).is_none() && !self.make_room_for(&key) {
-            return self.refuse(now, id, ReasonCode::ServerUnavailable);
+        match self.sessions.find(&key) {
+            // Logins are not answered in the order of their connections: the newer one stays.
+            Some(index) if self.sessions[index].connection.is_some_and(|newer| newer > id) => {
+                return self.close(now, id, Departure::TakenOver);
+            }
+            None if !self.make_room_for(&key) => {
+                return self.refuse(now, id, ReasonCode::ServerUnavailable);
+            }
+            Some(_) | None => {}
         }
         let (session, restored) = self.open_session(now, key, &connect);
         self.attach(now, id, session, connect);

@@ -198,12 +198,16 @@ impl Visit {
         for filter in table.filters() {
             client.try_subscribe(filter, QoS::AtLeastOnce)?;
         }
+        // In a task of its own: to give up waiting for an event would give up the connection.
+        let (told, mut heard) = tokio::sync::mpsc::channel(REQUESTS_MAX);
+        tokio::spawn(async move { while told.send(events.poll().await).await.is_ok() {} });
         let mut screen = Screen::new();
         let mut redraw = tokio::time::interval(REDRAW_EVERY);
         loop {
             tokio::select! {
-                event = events.poll() => {
-                    let Event::Incoming(Packet::Publish(publish)) = event? else { continue };
+                event = heard.recv() => {
+                    let event = event.context("the table's connection has ended")??;
+                    let Event::Incoming(Packet::Publish(publish)) = event else { continue };
                     let said = table.take(&publish.topic, &publish.payload);
                     screen.say(said)?;
                 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::Event;
-use super::house::SessionPresent;
+use super::house::{Gate, SessionPresent};
 use super::*;
 use crate::mqtt::{Connect, Credentials, Packet, QoS};
 
@@ -93,6 +93,23 @@ fn a_newer_connection_takes_over() {
     let other = house.connect("b");
     house.publish(other, "t", "1", QoS::AtLeastOnce);
     house.hears(new, "t=1 q1");
+    house.is_at_rest();
+}
+
+/// [MQTT-3.1.4-2], when the login of the older connection takes longer to check.
+#[test]
+fn a_newer_connection_is_not_taken_over_by_an_older_one() {
+    let mut house = House::new();
+    house.gate = Gate::Waits;
+    let (old, new) = (house.open(), house.open());
+    for client in [old, new] {
+        house.send(client, Packet::Connect(Box::new(lasting("a"))));
+    }
+    house.logins.swap(0, 1);
+    house.open_gate();
+    house.open_gate();
+    assert!(house.is_closed(old) && !house.is_closed(new));
+    assert!(matches!(house.read(new), Packet::ConnAck(answer) if !answer.reason.is_failure()));
     house.is_at_rest();
 }
 
