@@ -252,8 +252,9 @@ impl Lines {
     }
 }
 
-/// Copies a recorded tree, links and all.
-pub(crate) fn copy_tree(from: &Path, to: &Path) {
-    let status = Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status().unwrap();
-    assert!(status.success());
+/// Puts a copy of the recorded house there, links and all.
+pub(crate) fn recorded_tree(sysfs: &Path) {
+    let house = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trees/house");
+    let copied = Command::new("cp").arg("-a").arg(house.join(".")).arg(sysfs).status();
+    assert!(copied.unwrap().success());
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::gateway::{Client, Gateway, Lines, PASSWORD, binary, copy_tree};
+use crate::gateway::{Client, Gateway, Lines, PASSWORD, binary, recorded_tree};
 
 const ROOM: &str = r#"
 [rooms.salon]
@@ -25,11 +25,7 @@ fn gateway() -> Gateway {
     Gateway::with_bob(ROOM, recorded_tree)
 }
 
-fn recorded_tree(sysfs: &Path) {
-    copy_tree(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trees/house"), sysfs);
-}
-
-/// A subscriber that keeps a session, on the plain listener.
+/// A subscriber on the plain listener.
 fn subscriber(gateway: &Gateway) -> Client {
     let mut command = Command::new("mosquitto_sub");
     command.args(["-F", "%t %p", "-t", "maison/#", "-q", "1", "-h", "127.0.0.1"]);

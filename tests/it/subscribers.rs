@@ -2,11 +2,10 @@
 //! subscriber of another maker: over TLS, with a login.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::gateway::{Client, Gateway, PASSWORD, copy_tree};
+use crate::gateway::{Client, Gateway, PASSWORD, recorded_tree};
 
 /// Three probes: one that dies and comes back, one that says 85 °C at power-on, one in the cold.
 const ROOMS: &str = r#"
@@ -43,9 +42,7 @@ const WARMER: &str =
     "68 01 4b 46 7f ff 08 10 05 : crc=05 YES\n68 01 4b 46 7f ff 08 10 05 t=22500\n";
 
 fn gateway() -> Gateway {
-    Gateway::with_bob(ROOMS, |sysfs| {
-        copy_tree(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trees/house"), sysfs);
-    })
+    Gateway::with_bob(ROOMS, recorded_tree)
 }
 
 /// A client's whole evening: what it is shown at once, a death, a return, the last words.
