@@ -62,8 +62,6 @@ pub const UNWRITTEN_BYTES_MAX: usize = 256 * 1024;
 /// to all packet identifiers of a client that sends first and reads later, and its messages.
 pub const PACKETS_UNWRITTEN_MAX: usize = 100_000;
 
-/// Payloads from this size on are written from where they lie, not copied behind their header.
-pub const PAYLOAD_BYTES_SHARED: usize = 8 * 1024;
 /// Unwritten bytes, beyond one large message, at which a connection is closed: such a peer asks and
 /// never reads the answers. Beyond what [`PACKETS_UNWRITTEN_MAX`] lets through, which stops the
 /// reading first.

@@ -45,7 +45,7 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
-    /// A time read from the wall clock; `synchronised` is what the kernel says of NTP.
+    /// A time read from the wall clock; `synchronised` says whether that had been set.
     pub const fn new(unix_ms: u64, synchronised: bool) -> Self {
         Self { unix_ms, synchronised }
     }
@@ -60,6 +60,10 @@ impl Timestamp {
         self.synchronised
     }
 }
+
+/// 2026-01-01, in seconds since 1970: a clock that shows less has not been set. A Pi has no battery
+/// for it, and this program did not exist before.
+pub const CLOCK_SET_FROM_UNIX_S: u32 = 1_767_225_600;
 
 /// The last instant that RFC 3339 can write with four digits for the year.
 const YEAR_9999_UNIX_MS: u64 = 253_402_300_799_000;

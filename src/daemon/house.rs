@@ -47,6 +47,8 @@ pub(super) struct Steward {
     labels: BTreeMap<SensorId, Label>,
     states: BTreeMap<SensorId, State>,
     silence: Silence,
+    /// Losses of the mailbox that were told.
+    folded: u64,
     clock: Arc<dyn Clock>,
     health: watch::Sender<Health>,
 }
@@ -63,7 +65,7 @@ impl Steward {
         let patience = labels.iter().map(|(sensor, label)| (*sensor, label.stale_after));
         let silence = Silence::new(patience, clock.now());
         let states = BTreeMap::new();
-        (Self { hub, house, labels, states, silence, clock, health }, watched)
+        (Self { hub, house, labels, states, silence, folded: 0, clock, health }, watched)
     }
 
     /// Takes reports until the task is dropped.
@@ -78,6 +80,7 @@ impl Steward {
                 }
                 () = tokio::time::sleep(wait) => {}
             }
+            self.tell_folded(reports.folded());
             while let Some(owed) = self.silence.poll(self.clock.now(), self.clock.wall()) {
                 self.take(&owed);
             }
@@ -91,6 +94,14 @@ impl Steward {
             self.tell(report);
             self.states.insert(report.sensor, report.state);
             self.health.send_replace(self.health());
+        }
+    }
+
+    /// Values that newer ones of the same sensor replaced before they could be published.
+    fn tell_folded(&mut self, folded: u64) {
+        if folded > self.folded {
+            warn!(values = folded - self.folded, "the house was slow: older values were dropped");
+            self.folded = folded;
         }
     }
 

@@ -16,6 +16,7 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::tls::{Identity, TlsError, certificates_of};
 use super::{Files, Names};
+use crate::time::CLOCK_SET_FROM_UNIX_S;
 
 const CA_CERTIFICATE: &str = "ca.pem";
 const CA_KEY: &str = "ca.key";
@@ -27,9 +28,6 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// 2020-01-01: before any client's clock, so that certificates made with an unset clock are good
 /// before and after it is set.
 const LONG_AGO_UNIX_S: i64 = 1_577_836_800;
-
-/// 2024-01-01: a clock that shows less has not been set yet. A Pi has no battery for it.
-const CLOCK_SET_FROM_UNIX_S: i64 = 1_704_067_200;
 
 const CA_LIFETIME: Duration = Duration::from_secs(3653 * 24 * 3600);
 
@@ -242,7 +240,7 @@ fn ca_parameters(host: &str, now: SystemTime) -> CertificateParams {
     let mut parameters = CertificateParams::default();
     parameters.distinguished_name = distinguished_name(&format!("maison CA {host}"));
     parameters.not_before = instant(LONG_AGO_UNIX_S).into();
-    parameters.not_after = (now.max(instant(CLOCK_SET_FROM_UNIX_S)) + CA_LIFETIME).into();
+    parameters.not_after = (now.max(instant(CLOCK_SET_FROM_UNIX_S.into())) + CA_LIFETIME).into();
     parameters.serial_number = Some(serial(now));
     parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -300,7 +298,7 @@ fn unmakeable(error: impl std::fmt::Display) -> TlsError {
 }
 
 fn is_clock_set(now: SystemTime) -> bool {
-    now >= instant(CLOCK_SET_FROM_UNIX_S)
+    now >= instant(CLOCK_SET_FROM_UNIX_S.into())
 }
 
 fn instant(unix_seconds: i64) -> SystemTime {
