@@ -1,5 +1,6 @@
 //! Every bound of the house, with the reason for its value, and assertions that relate them.
 
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 /// Largest MQTT packet the protocol can announce: fixed header of 5 bytes and a remaining length
@@ -39,9 +40,24 @@ pub const CLIENT_ID_BYTES_MAX: usize = 1024;
 /// Filters one session may hold: a dashboard of a large house needs some hundreds.
 pub const SUBSCRIPTIONS_PER_SESSION_MAX: usize = 10_000;
 
-/// Unacknowledged QoS 1 and 2 messages sent to one client at a time: enough to fill a Wi-Fi round
-/// trip, few enough for clients on microcontrollers.
-pub const INFLIGHT_TO_CLIENT_MAX: usize = 20;
+/// Unacknowledged QoS 1 and 2 messages sent to one client at a time, unless configured otherwise:
+/// enough to fill a Wi-Fi round trip, few enough for clients on microcontrollers.
+pub const INFLIGHT_TO_CLIENT_DEFAULT: usize = 20;
+
+/// Most that can be configured: acknowledgements are found by a walk.
+pub const INFLIGHT_TO_CLIENT_MAX: usize = 1000;
+
+/// QoS 2 messages a 5.0 client may have unreleased, unless configured otherwise: enough to fill a
+/// long link, and a place for each costs a few bytes only.
+pub const RECEIVE_MAXIMUM_DEFAULT: NonZeroU16 = NonZeroU16::new(256).unwrap();
+
+/// Topic aliases a 5.0 client may set, unless configured otherwise: each may name a topic of 64
+/// KiB, and 2048 connections can do so.
+pub const TOPIC_ALIASES_FROM_PEER_DEFAULT: u16 = 16;
+
+/// Bytes queued for all sessions together, unless configured otherwise: a quarter of a board of
+/// 512 MB.
+pub const QUEUED_BYTES_DEFAULT: usize = 128 * 1024 * 1024;
 
 /// QoS 2 messages received and not yet released, for one client. A 3.1.1 client cannot be told a
 /// lower number than the count of packet identifiers.
@@ -264,7 +280,7 @@ pub const BUS_FAILURES_MAX: u32 = 5;
 const _: () = assert!(PACKET_BYTES_BEFORE_LOGIN_MAX < PACKET_BYTES_DEFAULT);
 const _: () = assert!(PACKET_BYTES_DEFAULT <= PACKET_BYTES_MAX);
 const _: () = assert!(CONNECTIONS_PER_ADDRESS_MAX < CONNECTIONS_MAX);
-const _: () = assert!(INFLIGHT_TO_CLIENT_MAX <= INFLIGHT_FROM_CLIENT_MAX);
+const _: () = assert!(INFLIGHT_TO_CLIENT_DEFAULT <= INFLIGHT_TO_CLIENT_MAX);
 const _: () = assert!(SESSION_EXPIRY_DEFAULT.as_secs() <= SESSION_EXPIRY_MAX.as_secs());
 const _: () = assert!(INTERVAL_MAX.as_secs() < STALE_AFTER_MAX.as_secs());
 const _: () = assert!(READ_BYTES_MIN < READ_BYTES_MAX);

@@ -131,7 +131,7 @@ fn check_absent(session: &Session) {
 }
 
 fn check_window(session: &Session) {
-    assert!(session.window.len() <= limits::INFLIGHT_TO_CLIENT_MAX, "the window is bounded");
+    assert!(session.window.len() <= limits::INFLIGHT_TO_CLIENT_DEFAULT, "the window is bounded");
     assert!(session.received.len() <= limits::INFLIGHT_FROM_CLIENT_MAX);
     let ids: HashSet<_> = session.window.ids().collect();
     assert_eq!(ids.len(), session.window.len(), "identifiers in use are different");

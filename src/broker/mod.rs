@@ -19,6 +19,7 @@ mod publish;
 mod queue;
 mod retained;
 mod session;
+mod settings;
 mod statistics;
 mod subscribe;
 mod subscriptions;
@@ -33,7 +34,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::access::{ConnectionId, Denied, Login, Peer, Principal, Refusal, Rights, Verdict};
+use crate::access::{ConnectionId, Denied, Login, Peer, Principal, Refusal, Verdict};
 use crate::mqtt::{DecodeError, Message, Packet, QoS};
 use crate::time::Tick;
 
@@ -45,6 +46,7 @@ use session::{SessionIndex, Sessions};
 use subscriptions::{Match, Subscriptions};
 use timers::{Timer, Timers};
 
+pub use settings::{Bounds, Settings};
 pub use statistics::{Statistics, Traffic};
 
 /// What the brain is told.
@@ -206,19 +208,6 @@ pub enum Event {
         /// How many since the last such event.
         messages: u64,
     },
-}
-
-/// What an operator can set.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// How long a 3.1.1 session outlives its connection, and the cap for 5.0.
-    pub session_expiry: Duration,
-    /// Messages queued for one session; `None`: no bound.
-    pub queue_messages: Option<usize>,
-    /// Bytes queued for one session; `None`: no bound.
-    pub queue_bytes: Option<usize>,
-    /// Who may do what.
-    pub rights: Rights,
 }
 
 /// The broker. One owner, `&mut`.

@@ -53,7 +53,7 @@ impl Default for Window {
 impl Window {
     /// Whether one more may be sent.
     pub(super) fn has_room(&self) -> bool {
-        self.len() < limits::INFLIGHT_TO_CLIENT_MAX
+        self.len() < limits::INFLIGHT_TO_CLIENT_DEFAULT
     }
 
     /// Deliveries under way.

@@ -143,7 +143,7 @@ impl Steward {
 mod tests {
     use super::*;
     use crate::access::Rights;
-    use crate::broker::Settings;
+    use crate::broker::{Bounds, Settings};
     use crate::bus::clock::ManualClock;
     use crate::telemetry::Room;
 
@@ -158,6 +158,8 @@ mod tests {
             session_expiry: Duration::ZERO,
             queue_messages: None,
             queue_bytes: None,
+            bounds: Bounds::default(),
+            assigned_prefix: "assigned".into(),
             rights: Rights::new("maison"),
         };
         let (hub, _logins) = Hub::new(settings, Arc::clone(&its_clock));

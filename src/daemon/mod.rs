@@ -240,8 +240,22 @@ fn broker_settings(settings: &Settings) -> broker::Settings {
         session_expiry: settings.broker.session_expiry,
         queue_messages: settings.broker.queue_messages,
         queue_bytes: settings.broker.queue_bytes,
+        bounds: broker::Bounds {
+            packet_bytes: settings.broker.max_packet_size,
+            ..broker::Bounds::default()
+        },
+        assigned_prefix: assigned_prefix(),
         rights: Rights::new(&settings.gateway.root),
     }
+}
+
+/// Chance, so that a client which comes back with a name of an earlier life meets nobody else.
+fn assigned_prefix() -> Arc<str> {
+    use rustix::rand::{GetRandomFlags, getrandom};
+    let mut bytes = [0_u8; 8];
+    // Without chance the names are only less certain to be new.
+    let _ = getrandom(&mut bytes, GetRandomFlags::empty());
+    Arc::from(format!("maison-{:016x}", u64::from_be_bytes(bytes)))
 }
 
 /// Sensors are numbered in the order of the configuration.

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{Broker, Input, Output, Settings};
+use super::super::{Bounds, Broker, Input, Output, Settings};
 use super::house::{Dice, publish, success};
 use super::*;
 use crate::access::{ConnectionId, Peer, Policy, Principal, Refusal, Rights};
@@ -52,6 +52,8 @@ impl Babel {
             session_expiry: Duration::from_secs(60),
             queue_messages: Some(30),
             queue_bytes: Some(20_000),
+            bounds: Bounds::default(),
+            assigned_prefix: "assigned".into(),
             rights: Rights::new("maison"),
         };
         let (broker, dice) = (Broker::new(settings), Dice::new(seed));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::super::{Broker, Event, Input, Output, Retention, Settings};
+use super::super::{Bounds, Broker, Event, Input, Output, Retention, Settings};
 use crate::access::{ConnectionId, Login, Peer, Policy, Principal, Refusal, Rights, Verdict};
 use crate::mqtt::{
     Acknowledgement, Connect, ConnectAcknowledgement, ConnectProperties, Credentials, Delivery,
@@ -55,6 +55,8 @@ impl House {
             session_expiry: Duration::from_secs(3600),
             queue_messages: Some(100),
             queue_bytes: Some(100_000),
+            bounds: Bounds::default(),
+            assigned_prefix: "assigned".into(),
             rights: Rights::new("maison"),
         };
         change(&mut settings);

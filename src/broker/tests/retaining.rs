@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::Event;
 use super::*;
 use crate::access::Denied;
-use crate::limits::{self, INFLIGHT_TO_CLIENT_MAX};
+use crate::limits::{self, INFLIGHT_TO_CLIENT_DEFAULT};
 use crate::mqtt::{Connect, Message, MessageProperties, QoS, Will};
 
 /// [MQTT-3.3.1-6], [MQTT-3.3.1-8]
@@ -115,7 +115,7 @@ fn a_wildcard_gets_all_of_many_retained_messages() {
     }
     let (client, _) = house.connect_as(lasting("a"));
     house.subscribe(client, "#", QoS::AtLeastOnce);
-    assert_eq!(house.unread(client), INFLIGHT_TO_CLIENT_MAX);
+    assert_eq!(house.unread(client), INFLIGHT_TO_CLIENT_DEFAULT);
     for number in 0..500 {
         house.hears(client, &format!("t/{number:03}=1 q1 retained"));
     }
@@ -176,11 +176,11 @@ fn what_was_retained_in_an_absence_is_found_by_the_search_that_goes_on() {
     house.reading(message("t/28", "passing"), QoS::AtLeastOnce, false);
     house.reading(message("t/29", "new"), QoS::AtMostOnce, true);
     let (client, _) = house.connect_as(lasting("a"));
-    for number in 0..INFLIGHT_TO_CLIENT_MAX {
+    for number in 0..INFLIGHT_TO_CLIENT_DEFAULT {
         house.hears(client, &format!("t/{number:02}=old q1 retained dup"));
     }
     house.hears(client, "t/28=passing q1");
-    for number in INFLIGHT_TO_CLIENT_MAX..29 {
+    for number in INFLIGHT_TO_CLIENT_DEFAULT..29 {
         house.hears(client, &format!("t/{number:02}=old q1 retained"));
     }
     house.hears(client, "t/29=new q0 retained");
@@ -193,10 +193,10 @@ fn retained_messages_come_after_what_was_queued_before_their_subscription() {
     let mut house = House::new();
     let client = house.connect("a");
     house.subscribe(client, "t", QoS::AtLeastOnce);
-    for number in 0..INFLIGHT_TO_CLIENT_MAX + 2 {
+    for number in 0..INFLIGHT_TO_CLIENT_DEFAULT + 2 {
         house.reading(message("t", &number.to_string()), QoS::AtLeastOnce, true);
     }
-    let sent: Vec<_> = (0..INFLIGHT_TO_CLIENT_MAX)
+    let sent: Vec<_> = (0..INFLIGHT_TO_CLIENT_DEFAULT)
         .map(|number| house.gets(client, &format!("t={number} q1")))
         .collect();
     house.subscribe(client, "+", QoS::AtLeastOnce);
@@ -204,10 +204,10 @@ fn retained_messages_come_after_what_was_queued_before_their_subscription() {
     for id in sent {
         house.send(client, crate::mqtt::Packet::PubAck(house::success(id)));
     }
-    for number in INFLIGHT_TO_CLIENT_MAX..INFLIGHT_TO_CLIENT_MAX + 2 {
+    for number in INFLIGHT_TO_CLIENT_DEFAULT..INFLIGHT_TO_CLIENT_DEFAULT + 2 {
         house.hears(client, &format!("t={number} q1"));
     }
-    house.hears(client, &format!("t={} q1 retained", INFLIGHT_TO_CLIENT_MAX + 1));
+    house.hears(client, &format!("t={} q1 retained", INFLIGHT_TO_CLIENT_DEFAULT + 1));
     house.hears(client, "t=last q1");
     house.is_at_rest();
 }
@@ -220,7 +220,7 @@ fn an_unsubscribe_ends_the_search() {
     }
     let client = house.connect("a");
     house.subscribe(client, "t/#", QoS::AtLeastOnce);
-    let ids: Vec<_> = (0..INFLIGHT_TO_CLIENT_MAX)
+    let ids: Vec<_> = (0..INFLIGHT_TO_CLIENT_DEFAULT)
         .map(|_| house::packet_id(&house.gets_any(client)).unwrap())
         .collect();
     house.unsubscribe(client, "t/#");

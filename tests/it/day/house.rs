@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use maison::access::{ConnectionId, Principal, Rights};
-use maison::broker::{Broker, Input, Output, Retention, Settings};
+use maison::broker::{Bounds, Broker, Input, Output, Retention, Settings};
 use maison::mqtt::Packet;
 use maison::sampling::{self, Calibration, Sampler, Sensor, SensorId, SensorSettings};
 use maison::sensors::{Fault, Measurement, ds18b20};
@@ -146,6 +146,8 @@ impl House {
                 session_expiry: Duration::from_secs(7 * 24 * 3600),
                 queue_messages: None,
                 queue_bytes: None,
+                bounds: Bounds::default(),
+                assigned_prefix: "assigned".into(),
                 rights: Rights::new("maison"),
             }),
             chance,
