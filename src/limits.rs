@@ -118,7 +118,7 @@ pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
 /// Longest a TLS handshake may take, on a slow Wi-Fi and a Pi Zero's RSA.
 pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Longest a peer may take from its connection to its CONNECT ([MQTT-3.1.4-5] leaves it to us).
+/// Longest a peer may take from its connection to its CONNECT (section 3.1.4 leaves it to us).
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest a graceful stop waits for acknowledgements of the last words.

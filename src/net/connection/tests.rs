@@ -83,7 +83,7 @@ fn publish_bytes(total: usize) -> Vec<u8> {
     bytes
 }
 
-/// [MQTT-3.1.4-5] lets a client send more before it has its CONNACK; a stranger's bytes wait.
+/// Section 3.1.4 lets a client send more before it has its CONNACK; a stranger's bytes wait.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_decoded_between_a_connect_and_its_answer() {
     let mut line = Line::open(1024).await;
@@ -199,7 +199,7 @@ async fn answers_are_in_the_version_of_the_connect() {
     line.reads_end().await;
 }
 
-/// [MQTT-3.1.2-24]
+/// [MQTT-3.1.2-24] of 5.0.
 #[tokio::test(start_paused = true)]
 async fn a_client_gets_no_packet_larger_than_it_takes() {
     let mut line = Line::open(1024).await;
