@@ -9,23 +9,28 @@
 //! `handle` cannot fail: a bad peer is an output, our own fault an assertion. The broker does not
 //! know that sensors exist: a reading is a publication by [`Principal::Gateway`].
 
+mod acknowledge;
 mod connect;
 mod connection;
 mod delivery;
 mod disconnect;
 mod invariants;
+mod objection;
 mod outputs;
 mod publish;
 mod queue;
 mod retained;
 mod session;
 mod settings;
+mod shared;
 mod statistics;
 mod subscribe;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod tree;
+mod welcome;
 mod will;
 mod window;
 
@@ -40,7 +45,9 @@ use crate::time::Tick;
 
 use connection::{Connection, Phase};
 use disconnect::Departure;
+use objection::Objection;
 use outputs::Outputs;
+use queue::Gauge;
 use retained::Retained;
 use session::{SessionIndex, Sessions};
 use subscriptions::{Match, Subscriptions};
@@ -220,6 +227,8 @@ pub struct Broker {
     retained: Retained,
     timers: Timers,
     outputs: Outputs,
+    /// Bytes that wait for all sessions.
+    queued: Gauge,
     /// Scratch of [`Subscriptions::matches`], kept so that routing does not allocate.
     matches: Vec<Match>,
     /// Client identifiers assigned so far.
@@ -238,13 +247,14 @@ impl Broker {
     /// A broker without sessions.
     pub fn new(settings: Settings) -> Self {
         Self {
+            retained: Retained::new(settings.bounds.retained_bytes),
             settings,
             connections: HashMap::new(),
             sessions: Sessions::default(),
             subscriptions: Subscriptions::default(),
-            retained: Retained::default(),
             timers: Timers::default(),
             outputs: Outputs::default(),
+            queued: Gauge::default(),
             matches: Vec::new(),
             assigned: 0,
             life: Life::Serving,
@@ -287,6 +297,7 @@ impl Broker {
             clients_connected: connected.count(),
             sessions: self.sessions.len(),
             subscriptions: self.subscriptions.len(),
+            shared_subscriptions: self.subscriptions.shared_len(),
             retained: self.retained.len(),
             retained_bytes: self.retained.bytes(),
             traffic: self.outputs.traffic,
@@ -307,7 +318,10 @@ impl Broker {
         self.outputs.traffic.packets_received += 1;
         match connection.phase {
             Phase::Opened => self.first_packet(now, id, packet),
-            Phase::Authenticating(_) => self.close(now, id, Departure::Violation),
+            Phase::Authenticating(_) => {
+                let why = "a packet before the answer to CONNECT";
+                self.close(now, id, Departure::Fault(Objection::violation(why)));
+            }
             Phase::Connected(session) => self.next_packet(now, id, session, packet),
             Phase::Closing => {}
         }
@@ -316,20 +330,26 @@ impl Broker {
     fn next_packet(&mut self, now: Tick, id: ConnectionId, session: SessionIndex, packet: Packet) {
         match packet {
             Packet::Publish(publish) => self.publish(now, id, session, publish),
-            Packet::PubAck(answer) => self.acknowledged(now, session, answer.packet_id),
-            Packet::PubRec(answer) => self.received(id, session, answer.packet_id),
+            Packet::PubAck(answer) => self.acknowledged(now, session, &answer),
+            Packet::PubRec(answer) => self.received(now, id, session, &answer),
             Packet::PubRel(answer) => self.released(id, session, answer.packet_id),
-            Packet::PubComp(answer) => self.completed(now, session, answer.packet_id),
+            Packet::PubComp(answer) => self.completed(now, session, &answer),
             Packet::Subscribe(subscribe) => self.subscribe(now, id, session, &subscribe),
-            Packet::Unsubscribe(unsubscribe) => self.unsubscribe(id, session, &unsubscribe),
+            Packet::Unsubscribe(unsubscribe) => self.unsubscribe(now, id, session, &unsubscribe),
             Packet::PingReq => self.send(id, Packet::PingResp),
-            Packet::Disconnect(_) => self.close(now, id, Departure::Disconnect),
-            Packet::Connect(_)
-            | Packet::ConnAck(_)
-            | Packet::SubAck(_)
-            | Packet::UnsubAck(_)
-            | Packet::PingResp
-            | Packet::Auth(_) => self.close(now, id, Departure::Violation),
+            Packet::Disconnect(disconnect) => self.disconnected(now, id, session, &disconnect),
+            Packet::Connect(_) => {
+                let why = "a second CONNECT [MQTT-3.1.0-2]";
+                self.close(now, id, Departure::Fault(Objection::violation(why)));
+            }
+            Packet::Auth(_) => {
+                let why = "AUTH without an authentication method in CONNECT [MQTT-4.12.0-6]";
+                self.close(now, id, Departure::Fault(Objection::violation(why)));
+            }
+            Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {
+                let why = "a packet that only servers send";
+                self.close(now, id, Departure::Fault(Objection::violation(why)));
+            }
         }
         self.close_if_flooded(now, id);
     }
@@ -339,11 +359,17 @@ impl Broker {
         while let Some(timer) = self.timers.next_due(now) {
             match timer {
                 Timer::Connection(id) => self.connection_due(now, id),
-                Timer::SessionExpiry(session) => self.session_expired(session),
+                Timer::SessionExpiry(session) => self.session_expired(now, session),
                 Timer::DropReport(session) => self.report_drops(session),
+                Timer::Will(session) => self.will_due(now, session),
                 Timer::Resume(session) => self.resume(now, session),
             }
         }
+    }
+
+    /// Whether the peer can be told reasons and properties.
+    fn is_v5(&self, id: ConnectionId) -> bool {
+        self.connections.get(&id).is_some_and(|connection| connection.terms.is_v5())
     }
 
     /// Sends to a connection that is known to be there; nothing once it is closing.

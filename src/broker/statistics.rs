@@ -11,6 +11,8 @@ pub struct Statistics {
     pub sessions: usize,
     /// Subscriptions of all sessions.
     pub subscriptions: usize,
+    /// Those of them that are shared.
+    pub shared_subscriptions: usize,
     /// Retained messages.
     pub retained: usize,
     /// Bytes that the retained messages take.
@@ -40,6 +42,8 @@ pub struct Traffic {
     pub messages_dropped: u64,
     /// Copies that expired in a queue.
     pub messages_expired: u64,
+    /// Copies that a client did not get because it takes no packet of that size.
+    pub messages_too_large: u64,
     /// Publications and subscriptions that the rights denied.
     pub denied: u64,
 }

@@ -3,19 +3,30 @@
 use super::Broker;
 use super::publish::{self, Publication};
 use super::retained::Origin;
+use super::session::SessionIndex;
 use crate::access::Principal;
 use crate::mqtt::Will;
 use crate::time::Tick;
 
 impl Broker {
+    /// The delay of an absent client's will is over ([MQTT-3.1.3-9]).
+    pub(super) fn will_due(&mut self, now: Tick, index: SessionIndex) {
+        let session = &mut self.sessions[index];
+        session.will_at = None;
+        let principal = session.key.principal.clone();
+        if let Some(will) = session.will.take() {
+            self.publish_will(now, &principal, will);
+        }
+    }
+
     /// Publishes a will on behalf of the client that is gone, under the rules of this moment.
     pub(super) fn publish_will(&mut self, now: Tick, principal: &Principal, will: Will) {
         let Will { message, qos, retain, .. } = will;
-        if self.settings.rights.publish(principal, &message.topic).is_err() {
+        if self.permit(principal, &message).is_err() {
             self.outputs.traffic.denied += 1;
             return;
         }
-        let mut publication = Publication::new(now, message, qos);
+        let mut publication = Publication::new(now, message, qos, retain);
         if retain && self.retain(Origin::Client, &mut publication, Tick::MAX).is_err() {
             self.outputs.traffic.denied += 1;
         }

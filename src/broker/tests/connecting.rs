@@ -241,17 +241,11 @@ fn clients_without_an_id_are_each_their_own() {
     let mut house = House::new();
     let first = house.connect("");
     let second = house.connect("");
-    let guess = house.connect("assigned-1");
-    assert!([first, second, guess].into_iter().all(|client| !house.is_closed(client)));
-    assert_eq!(house.broker.statistics().sessions, 3);
+    let guess = house.connect("assigned-3");
+    let third = house.connect("");
+    assert!([first, second, guess, third].into_iter().all(|client| !house.is_closed(client)));
+    assert_eq!(house.broker.statistics().sessions, 4);
     house.is_at_rest();
-}
-
-/// [MQTT-3.1.2-2]
-#[test]
-fn version_5_is_refused_for_now() {
-    let connect = Connect { version: Version::V5, ..clean("a") };
-    refused(connect, ReasonCode::UnsupportedProtocolVersion);
 }
 
 /// [MQTT-3.1.2-2]
@@ -271,15 +265,27 @@ fn an_unknown_version_is_answered() {
 /// [MQTT-4.8.0-1]
 #[test]
 fn bytes_that_are_no_packet_end_the_connection_unanswered() {
-    for connected in [false, true] {
-        let mut house = House::new();
-        let client = if connected { house.connect("a") } else { house.open() };
-        let error = DecodeError { reason: ReasonCode::MalformedPacket, detail: "bad flags" };
-        house.tell(Input::Malformed { connection: client, error });
-        house.reads_nothing(client);
-        assert!(house.is_closed(client));
-        house.is_at_rest();
-    }
+    let mut house = House::new();
+    let client = house.connect("a");
+    let error = DecodeError { reason: ReasonCode::MalformedPacket, detail: "bad flags" };
+    house.tell(Input::Malformed { connection: client, error });
+    house.reads_nothing(client);
+    assert!(house.is_closed(client));
+    house.is_at_rest();
+}
+
+/// Section 4.13.1: nothing is written to a peer of 3.1.1, which has no code for it.
+#[test]
+fn bytes_that_are_no_connect_are_answered_by_a_reason() {
+    let mut house = House::new();
+    let client = house.open();
+    let error = DecodeError { reason: ReasonCode::MalformedPacket, detail: "bad flags" };
+    house.tell(Input::Malformed { connection: client, error });
+    let Packet::ConnAck(answer) = house.read(client) else { panic!("no CONNACK") };
+    assert_eq!(answer.reason.return_code(), None);
+    assert_eq!(answer.properties.reason_string.as_deref(), Some("bad flags"));
+    assert!(house.is_closed(client));
+    house.is_at_rest();
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod slow_readers;
 mod stopping;
 mod subscribing;
 mod trees;
+mod v5;
 mod wills;
 
 use super::Retention;

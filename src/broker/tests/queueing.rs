@@ -88,13 +88,14 @@ fn a_queue_is_bounded_by_bytes_too() {
 }
 
 #[test]
-fn a_message_larger_than_the_queue_costs_only_itself() {
+fn a_message_larger_than_the_queue_waits_alone() {
     let mut house = House::with(|settings| settings.queue_bytes = Some(5000));
     let publisher = absent(&mut house);
     house.publish(publisher, "t", "1", QoS::AtLeastOnce);
-    house.publish(publisher, "t", &"x".repeat(5000), QoS::AtLeastOnce);
+    let large = "x".repeat(5000);
+    house.publish(publisher, "t", &large, QoS::AtLeastOnce);
     let (client, _) = house.connect_as(lasting("a"));
-    house.hears(client, "t=1 q1");
+    house.hears(client, &format!("t={large} q1"));
     house.pass(limits::EVENT_INTERVAL);
     assert_eq!(losses(&house), [1]);
     house.is_at_rest();
