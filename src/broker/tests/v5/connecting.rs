@@ -141,3 +141,32 @@ fn a_will_that_is_no_text_as_it_says_is_refused() {
     assert_eq!(answer.reason, ReasonCode::PayloadFormatInvalid);
     assert!(house.is_closed(client));
 }
+
+/// [MQTT-3.14.2-1]: what a CONNECT could be told is not always what a DISCONNECT can say.
+#[test]
+fn a_second_connect_of_an_unknown_version_is_a_protocol_error() {
+    let mut house = House::new();
+    let client = house.connect_as(v5("a")).0;
+    let reason = ReasonCode::UnsupportedProtocolVersion;
+    let error = DecodeError { reason, detail: "unknown protocol level" };
+    house.tell(Input::Malformed { connection: client, error });
+    assert_eq!(sent_away(&mut house, client).0, ReasonCode::ProtocolError);
+    house.is_at_rest();
+}
+
+/// [MQTT-3.1.2-24] forbids our CONNACK, and [MQTT-3.1.4-5] lets nobody in without one.
+#[test]
+fn a_client_that_takes_no_connack_is_refused() {
+    let mut house = House::new();
+    let kept = house.connect_as(v5_lasting("a")).0;
+    for (bytes, reason) in [(15, ReasonCode::PacketTooLarge), (5, ReasonCode::PacketTooLarge)] {
+        let properties = properties(|it| it.maximum_packet_size = Some(bytes));
+        let (client, answer) = house.try_connect(Connect { properties, ..v5("a") });
+        assert_eq!(answer.reason, reason);
+        assert!(house.is_closed(client));
+    }
+    assert!(!house.is_closed(kept), "nobody is taken over by whom we do not let in");
+    let properties = properties(|it| it.maximum_packet_size = Some(16));
+    house.connect_as(Connect { properties, ..v5("b") });
+    house.is_at_rest();
+}

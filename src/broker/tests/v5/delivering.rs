@@ -69,7 +69,7 @@ fn the_properties_of_a_message_arrive_unchanged() {
         content_type: Some("text/plain".into()),
         response_topic: Some("answer".into()),
         correlation_data: Some(bytes::Bytes::from_static(b"\0\xff")),
-        user_properties: vec![pair("b", "1"), pair("a", "2"), pair("b", "1")],
+        user_properties: vec![pair("b", "1"), pair("a", "2"), pair("a", "1")],
     };
     let message = Message { properties: properties.shared(), ..message("t", "é") };
     publish_message(&mut house, message.clone());
@@ -162,4 +162,17 @@ fn a_receipt_of_nothing_is_released_with_its_reason() {
     house.send(client, Packet::PubRec(success(id(9))));
     let Packet::PubRel(release) = house.read(client) else { panic!("no PUBREL") };
     assert_eq!(release.reason, ReasonCode::PacketIdentifierNotFound);
+}
+
+/// [MQTT-3.3.2-6]: as long as it lives it has a second.
+#[test]
+fn the_rest_of_a_life_is_rounded_up() {
+    let mut house = House::new();
+    let client = house.connect_as(v5_lasting("a")).0;
+    house.subscribe(client, "t", QoS::AtLeastOnce);
+    house.cut(client);
+    publish_message(&mut house, expiring(20));
+    house.pass(Duration::from_millis(19_001));
+    let client = house.connect_as(v5_lasting("a")).0;
+    assert_eq!(expiry(&house.gets_any(client)), Some(1));
 }
