@@ -259,3 +259,12 @@ fn aliases_are_of_one_connection() {
         assert_eq!(alias_lengths(&mut encoder, &topics(1)), [2 + 2 + 7 + 1 + 4 + 3]);
     }
 }
+
+/// [MQTT-3.2.2-18]: nothing is offered until a CONNACK does.
+#[test]
+fn an_alias_is_invalid_where_none_was_offered() {
+    let mut decoder = decoder(Role::Client, Version::V5);
+    let mut buffer = BytesMut::from(&frame(0x30, b"\0\x01a\x03\x23\0\x01")[..]);
+    let error = drain(&mut decoder, &mut buffer).unwrap_err();
+    assert_eq!(error.reason, ReasonCode::TopicAliasInvalid);
+}

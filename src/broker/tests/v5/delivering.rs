@@ -176,3 +176,31 @@ fn the_rest_of_a_life_is_rounded_up() {
     let client = house.connect_as(v5_lasting("a")).0;
     assert_eq!(expiry(&house.gets_any(client)), Some(1));
 }
+
+/// [MQTT-3.3.4-10], [MQTT-4.9.0-3]
+#[test]
+fn answers_do_not_wait_for_the_window() {
+    let mut house = House::new();
+    let properties = properties(|it| it.receive_maximum = 1.try_into().unwrap());
+    let client = house.connect_as(Connect { properties, ..v5("a") }).0;
+    house.subscribe(client, "t", QoS::ExactlyOnce);
+    let publisher = house.connect("publisher");
+    for payload in ["1", "2"] {
+        house.publish(publisher, "t", payload, QoS::ExactlyOnce);
+    }
+    let first = house.gets(client, "t=1 q2");
+    house.reads_nothing(client);
+    house.send(client, Packet::PingReq);
+    house.reads(client, &Packet::PingResp);
+    house.subscribe(client, "v", QoS::AtMostOnce);
+    house.unsubscribe(client, "v");
+    let listener = house.connect("listener");
+    house.subscribe(listener, "u", QoS::AtMostOnce);
+    for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
+        house.publish(client, "u", "mine", qos);
+        house.hears(listener, "u=mine q0");
+    }
+    house.take_over(client, first);
+    house.hears(client, "t=2 q2");
+    house.is_at_rest();
+}

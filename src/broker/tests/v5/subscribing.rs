@@ -129,6 +129,17 @@ fn a_client_that_wants_no_echo_does_not_hear_its_own_will() {
     house.is_at_rest();
 }
 
+/// [MQTT-3.1.2-29]
+#[test]
+fn a_filter_is_refused_without_words_to_who_wants_none() {
+    let mut house = House::with(|settings| settings.bounds.topic_levels = 3);
+    let properties = properties(|it| it.request_problem_information = false);
+    let client = house.connect_as(crate::mqtt::Connect { properties, ..v5("a") }).0;
+    let answer = house.subscribe_packet(client, vec![wanted("a/b/c/d", QoS::AtLeastOnce)], None);
+    assert_eq!(answer.reasons, [ReasonCode::TopicFilterInvalid]);
+    assert_eq!(answer.properties, None);
+}
+
 /// [MQTT-3.1.2-24] and [MQTT-3.8.4-1] leave nothing else for an answer that the client does not
 /// take: 5 bytes and one for each filter.
 #[test]
