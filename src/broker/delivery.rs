@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::announce::Losses;
 use super::publish::Publication;
 use super::queue::{Bounds, Next, Queued};
 use super::session::SessionIndex;
@@ -139,6 +140,9 @@ impl Broker {
             return;
         }
         self.outputs.traffic.messages_dropped += dropped;
+        if self.losses == Losses::Counted {
+            return;
+        }
         session.dropped += dropped;
         if session.report_at.is_none() {
             let at = now.after(limits::EVENT_INTERVAL);

@@ -25,6 +25,8 @@ impl Broker {
             subscriptions += session.subscriptions.len();
         }
         assert_eq!(self.timers.len(), timers, "each timer has an owner");
+        let connected = super::outputs::counted(self.statistics().clients_connected);
+        assert_eq!(self.outputs.connected, connected, "who is in was told");
         assert!(self.sessions.len() <= limits::SESSIONS_MAX, "sessions are bounded");
         assert_eq!(self.subscriptions.len(), subscriptions, "tree and sessions agree");
         self.subscriptions.check_invariants();
