@@ -106,6 +106,16 @@ pub const RETAINED_SEEKS_PER_TURN: usize = 2000;
 /// an SD card must survive a client gone mad.
 pub const EVENT_INTERVAL: Duration = Duration::from_secs(10);
 
+/// From one look at the counters to the next unless `broker.sys_interval` says otherwise: as
+/// mosquitto does.
+pub const SYS_INTERVAL_DEFAULT: Duration = Duration::from_secs(10);
+
+/// Longest that can be configured: averages over a minute say nothing of a day.
+pub const SYS_INTERVAL_MAX: Duration = Duration::from_secs(3600);
+
+/// From one word on the health of the machine to the next: nothing it tells needs an answer sooner.
+pub const HEALTH_INTERVAL: Duration = Duration::from_secs(60);
+
 /// Longest a session outlives its connection unless `broker.session_expiry` says otherwise.
 pub const SESSION_EXPIRY_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3600);
 

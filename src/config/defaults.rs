@@ -39,6 +39,7 @@ impl Default for Broker {
             session_expiry: limits::SESSION_EXPIRY_DEFAULT,
             queue_messages: Some(limits::QUEUE_MESSAGES_DEFAULT),
             queue_bytes: Some(limits::QUEUE_BYTES_DEFAULT),
+            sys_interval: Some(limits::SYS_INTERVAL_DEFAULT),
         }
     }
 }

@@ -41,7 +41,9 @@ fn broker(out: &mut String, broker: &Broker) -> fmt::Result {
     writeln!(out, "max_packet_size = {}", size(broker.max_packet_size.into()))?;
     writeln!(out, "session_expiry = {}", quoted(&broker.session_expiry.written()))?;
     let messages = broker.queue_messages.unwrap_or(0);
-    writeln!(out, "queue = {{ messages = {messages}, bytes = {} }}", size(bytes))
+    writeln!(out, "queue = {{ messages = {messages}, bytes = {} }}", size(bytes))?;
+    let sys_interval = broker.sys_interval.unwrap_or_default();
+    writeln!(out, "sys_interval = {}", quoted(&sys_interval.written()))
 }
 
 fn listener(out: &mut String, listener: &Listener) -> fmt::Result {

@@ -86,6 +86,8 @@ pub struct Broker {
     pub queue_messages: Option<usize>,
     /// Bytes queued for one absent client; `None`: no bound.
     pub queue_bytes: Option<usize>,
+    /// How often `$SYS` tells what has changed; `None`: never.
+    pub sys_interval: Option<Duration>,
 }
 
 /// What an acknowledgement promises.

@@ -95,6 +95,9 @@ tables! {
         session_expiry: Duration,
         /// What waits for one absent client. The oldest message is dropped when it is full.
         queue: Queue,
+        /// How often `$SYS/broker/…` tells what has changed, 100 ms to 1 h; `"0s"`: never, and
+        /// there are no such topics. Default: `"10s"`.
+        sys_interval: Duration,
     }
 
     /// `queue` of `[broker]`.

@@ -13,6 +13,7 @@ use tracing::{debug, info, warn};
 
 use super::admission::{Admission, Full, Permit};
 use super::bind::{BindError, bind};
+use super::meter::{Counted, Meter};
 use super::{Service, Tls, connection, tls};
 use crate::access::{Peer, Policy};
 use crate::limits::{ACCEPT_PAUSE, LOG_INTERVAL, TCP_KEEPALIVE, TLS_HANDSHAKE_TIMEOUT};
@@ -38,6 +39,7 @@ pub struct Bound {
     socket: TcpListener,
     context: Arc<Context>,
     admission: Arc<Admission>,
+    meter: Arc<Meter>,
 }
 
 /// Tells a listener to stop. Clones speak of the same listener.
@@ -91,7 +93,14 @@ impl Bound {
         let socket = bind(listener.bind)?;
         let (crowds, handshakes) = (Complaint::new(), Complaint::new());
         let context = Arc::new(Context { listener, crowds, handshakes });
-        Ok(Self { socket, context, admission: Arc::clone(admission) })
+        let (admission, meter) = (Arc::clone(admission), Arc::default());
+        Ok(Self { socket, context, admission, meter })
+    }
+
+    /// Counts what goes over its wires on that meter.
+    #[must_use]
+    pub fn metered(self, meter: &Arc<Meter>) -> Self {
+        Self { meter: Arc::clone(meter), ..self }
     }
 
     /// Where it listens, with the port that the kernel chose.
@@ -129,9 +138,10 @@ impl Bound {
     ) {
         match self.admission.admit(address.ip()) {
             Ok(permit) => {
-                let context = Arc::clone(&self.context);
+                let (context, meter) = (Arc::clone(&self.context), Arc::clone(&self.meter));
                 let (service, stop) = (Arc::clone(service), stop.clone());
                 tokio::spawn(async move {
+                    let stream = meter.attach(stream);
                     context.attend(stream, address, permit, service, stop).await;
                 });
             }
@@ -149,13 +159,13 @@ impl Bound {
 impl Context {
     async fn attend(
         &self,
-        stream: TcpStream,
+        stream: Counted<TcpStream>,
         address: SocketAddr,
         permit: Permit,
         service: Arc<dyn Service>,
         stop: Stop,
     ) {
-        if let Err(error) = prepare(&stream) {
+        if let Err(error) = prepare(stream.inner()) {
             debug!(peer = %address, %error, "peer left at once");
             return;
         }

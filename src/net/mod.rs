@@ -6,6 +6,7 @@ mod authority;
 mod bind;
 mod connection;
 mod listener;
+mod meter;
 mod names;
 pub mod tls;
 mod writer;
@@ -24,6 +25,7 @@ pub use admission::Admission;
 pub use authority::Authority;
 pub use bind::BindError;
 pub use listener::{Bound, Listener, Stop};
+pub use meter::{Meter, Metered};
 pub use names::Names;
 pub use tls::Tls;
 

@@ -104,6 +104,7 @@ durability = "crash"
 max_packet_size = "256 MiB"
 session_expiry = "1h30m"
 queue = { messages = 0, bytes = 0 }
+sys_interval = "0s"
 [hardware]
 sysfs = "recorded/sys"
 [[listener]]
@@ -147,6 +148,7 @@ fn the_fixed_keys_of_gateway_and_broker_mean_what_they_say() {
     assert_eq!(settings.broker.max_packet_size, 256 * 1024 * 1024);
     assert_eq!(settings.broker.session_expiry, Duration::from_secs(5400));
     assert_eq!((settings.broker.queue_messages, settings.broker.queue_bytes), (None, None));
+    assert_eq!(settings.broker.sys_interval, None);
     assert_eq!(settings.hardware.sysfs, Path::new("recorded/sys"));
 }
 
@@ -226,6 +228,7 @@ fn settings_written_back_are_the_same_settings() {
     texts.push(
         "[gateway]\nroot = \"a\\\"b\\\\\"\nstate_dir = \"\u{e9}\\t\"\n[broker]\n\
          queue = { messages = 0, bytes = \"3 B\" }\nsession_expiry = \"1ms\"\n\
+         sys_interval = \"100ms\"\n\
          [[listener]]\nbind = \"0.0.0.0:0\"\nauth = \"anonymous\"\nopen = true"
             .to_owned(),
     );

@@ -16,6 +16,10 @@ fn values_out_of_range() {
         "[broker]\nsession_expiry = \"49711d\"",
         ":2:18: `session_expiry` out of range: `49711d`\n  hint: from `0s` to `49710d`",
     );
+    check(
+        "[broker]\nsys_interval = \"99ms\"",
+        ":2:16: `sys_interval` out of range: `99ms`\n  hint: from `100ms` to `1h`",
+    );
     check_sensor(
         "interval = \"99ms\"",
         ":5:12: `interval` out of range: `99ms`\n  hint: from `100ms` to `1d`",
