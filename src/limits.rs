@@ -128,6 +128,21 @@ pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
 /// Longest a TLS handshake may take, on a slow Wi-Fi and a Pi Zero's RSA.
 pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Longest a WebSocket handshake may take: one short request, on a slow Wi-Fi.
+pub const WEBSOCKET_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Largest request that opens a WebSocket: a browser's headers, with the cookies that other ports
+/// of the host have left it.
+pub const WEBSOCKET_REQUEST_BYTES_MAX: usize = 8 * 1024;
+
+/// Largest WebSocket frame a client may announce: no frame is held as a whole, so this only tells
+/// nonsense from a frame of several packets of the largest size.
+pub const WEBSOCKET_FRAME_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// Most that goes out in one WebSocket frame: the longest whose length takes two bytes. A pong
+/// waits for no more than this.
+pub const WEBSOCKET_FRAME_BYTES_SENT_MAX: usize = 65_535;
+
 /// Longest a peer may take from its connection to its CONNECT ([MQTT-3.1.4-5] leaves it to us).
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 

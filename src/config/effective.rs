@@ -6,7 +6,7 @@ use std::path::Path;
 use super::check::needs_open;
 use super::quantity::{Quantity, Size};
 use super::words::{DURABILITIES, POLICIES, word};
-use super::{Broker, Gateway, Listener, Room, Sensor, Settings, Tls};
+use super::{Broker, Gateway, Listener, Room, Sensor, Settings, Tls, Transport};
 use crate::sampling::{Calibration, SensorSettings};
 use crate::sensors::Address;
 use crate::units::MilliCelsius;
@@ -60,6 +60,7 @@ fn listener(out: &mut String, listener: &Listener) -> fmt::Result {
             writeln!(out, " }}")?;
         }
     }
+    writeln!(out, "websocket = {}", listener.transport == Transport::WebSocket)?;
     writeln!(out, "auth = {}", quoted(word(&POLICIES, &listener.auth)))?;
     writeln!(out, "open = {}", needs_open(listener))
 }

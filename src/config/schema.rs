@@ -122,6 +122,9 @@ tables! {
         /// Whether TLS is spoken: `false`, `true` with a certificate of our own CA, or a table
         /// with an administrator's. Default: `false`.
         tls: Tls,
+        /// Whether clients speak MQTT inside WebSocket, as pages in a browser must: `true` for
+        /// `ws://`, and with `tls` for `wss://`. Any path is taken. Default: `false`.
+        websocket: bool,
         /// Who is let in: `"password"`, `"certificate"`, `"certificate-or-password"`,
         /// `"certificate-and-password"`, or `"anonymous"` for everyone. Default: `"password"`.
         auth: String,

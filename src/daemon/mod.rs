@@ -33,7 +33,7 @@ use crate::bus::thread::BusThread;
 use crate::config::{Durability, Settings};
 use crate::limits::{BUS_STOP_TIMEOUT, LAST_WORDS_TIMEOUT, STOP_TIMEOUT};
 use crate::net::tls::TlsError;
-use crate::net::{Admission, BindError, Bound, Listener, Service, Stop};
+use crate::net::{Admission, BindError, Bound, Listener, Service, Stop, Transport};
 use crate::sampling::SensorId;
 use crate::telemetry::{EventTopic, House, Room};
 
@@ -234,15 +234,24 @@ fn bind(
             bind: listener.bind,
             policy: listener.auth,
             tls,
+            transport: transport(listener),
             packet_bytes_max: settings.broker.max_packet_size,
         };
         let listening = Bound::bind(listening, &admission)?;
         if let Ok(address) = listening.local_addr() {
-            info!(%address, tls = is_encrypted, auth = ?listener.auth, "listening");
+            let websocket = listener.transport == crate::config::Transport::WebSocket;
+            info!(%address, tls = is_encrypted, websocket, auth = ?listener.auth, "listening");
         }
         bound.push(listening);
     }
     Ok(bound)
+}
+
+fn transport(listener: &crate::config::Listener) -> Transport {
+    match listener.transport {
+        crate::config::Transport::Tcp => Transport::Tcp,
+        crate::config::Transport::WebSocket => Transport::WebSocket,
+    }
 }
 
 fn warn_of_promises(settings: &Settings) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use maison::access::Policy;
-use maison::config::{Bus, Durability, Settings, Source, Tls, parse};
+use maison::config::{Bus, Durability, Settings, Source, Tls, Transport, parse};
 use maison::sampling::Calibration;
 use maison::sensors::catalog::Driver;
 use maison::sensors::{Address, OneWireId};
@@ -46,7 +46,7 @@ fn the_main_file_equals_the_defaults() {
 #[test]
 fn the_examples_of_the_main_file_are_right_and_the_optional_keys_are_the_defaults() {
     let all = settings(&with_examples());
-    assert_eq!(all.listeners.len(), 3);
+    assert_eq!(all.listeners.len(), 4);
     let [room_by_points, room_by_offset] = all.rooms.as_slice() else { panic!("two rooms") };
     assert_eq!(room_by_offset.name, "Salon");
     assert_eq!(room_by_points.name, "Chambre d'été");
@@ -114,6 +114,7 @@ open = true
 [[listener]]
 bind = "[::]:8883"
 tls = { certificate = "c", key = "k", client_ca = "a" }
+websocket = true
 auth = "certificate-and-password"
 [rooms.salon]
 name = "Salon"
@@ -161,6 +162,7 @@ fn the_fixed_keys_of_listeners_mean_what_they_say() {
     let client_ca = Some("a".into());
     let files = Tls::Files { certificate: "c".into(), key: "k".into(), client_ca };
     assert_eq!(secure.tls, Some(files));
+    assert_eq!((open.transport, secure.transport), (Transport::Tcp, Transport::WebSocket));
 }
 
 #[test]
