@@ -16,7 +16,8 @@ impl fmt::Display for Denied {
 }
 
 /// The rules of this house: everyone who is in reads every room; only the gateway writes below its
-/// root and below `$`-topics. Elsewhere clients may talk to each other.
+/// root and below `$SYS`. Elsewhere clients may talk to each other, also at other `$`-topics, as
+/// those of other brokers may: wildcards at the front do not reach them.
 #[derive(Clone, Debug)]
 pub struct Rights {
     root: String,
@@ -33,11 +34,10 @@ impl Rights {
         if *principal == Principal::Gateway {
             return Ok(());
         }
-        if topic.as_str().starts_with('$') {
-            return Err(Denied("only the broker publishes to `$` topics"));
+        if is_below(topic, "$SYS") {
+            return Err(Denied("only the broker publishes below `$SYS`"));
         }
-        let below = topic.as_str().strip_prefix(&self.root);
-        if below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+        if is_below(topic, &self.root) {
             return Err(Denied("only the gateway publishes below its root"));
         }
         Ok(())
@@ -47,6 +47,11 @@ impl Rights {
     pub fn subscribe(&self, _principal: &Principal, _filter: &TopicFilter) -> Result<(), Denied> {
         Ok(())
     }
+}
+
+fn is_below(topic: &TopicName, root: &str) -> bool {
+    let below = topic.as_str().strip_prefix(root);
+    below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -61,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_gateway_writes_below_its_root_and_to_dollar_topics() {
+    fn only_the_gateway_writes_below_its_root_and_below_sys() {
         check("maison", "maison/salon/temperature", false);
         check("maison", "maison", false);
         check("maison", "maisonette/salon", true);
@@ -69,5 +74,7 @@ mod tests {
         check("home/maison", "home/maison/salon/temperature", false);
         check("home/maison", "home/garden", true);
         check("maison", "$SYS/uptime", false);
+        check("maison", "$SYS", false);
+        check("maison", "$device/uptime", true);
     }
 }

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::announce::Losses;
 use super::connection::Connection;
 use super::outputs::Outputs;
 use super::publish::Publication;
@@ -139,6 +140,9 @@ impl Broker {
         }
         let session = &mut self.sessions[index];
         self.outputs.traffic.messages_dropped += dropped;
+        if self.losses == Losses::Counted {
+            return;
+        }
         session.dropped += dropped;
         if session.report_at.is_none() {
             let at = now.after(limits::EVENT_INTERVAL);

@@ -30,6 +30,8 @@ impl Broker {
         assert_eq!(self.queued.bytes(), queued, "the queued bytes are counted");
         let may_wait = self.settings.bounds.queued_bytes.unwrap_or(usize::MAX);
         assert!(queued <= may_wait, "the queues together are bounded");
+        let connected = super::outputs::counted(self.statistics().clients_connected);
+        assert_eq!(self.outputs.connected, connected, "who is in was told");
         assert_eq!(self.subscriptions.len(), subscriptions, "tree and sessions agree");
         self.subscriptions.check_invariants();
         self.retained.check_invariants();

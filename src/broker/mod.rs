@@ -10,6 +10,7 @@
 //! know that sensors exist: a reading is a publication by [`Principal::Gateway`].
 
 mod acknowledge;
+mod announce;
 mod connect;
 mod connection;
 mod delivery;
@@ -43,6 +44,7 @@ use crate::access::{ConnectionId, Denied, Login, Peer, Principal, Refusal, Verdi
 use crate::mqtt::{DecodeError, Message, Packet, QoS};
 use crate::time::Tick;
 
+use announce::Losses;
 use connection::{Connection, Phase};
 use disconnect::Departure;
 use objection::Objection;
@@ -108,6 +110,12 @@ pub enum Input {
         qos: QoS,
         /// Whether it is retained, and how long.
         retention: Retention,
+    },
+    /// The gateway tells what happened in the broker: QoS 1, not retained. What this costs a full
+    /// queue is counted and not told again.
+    Announce {
+        /// Topic and payload.
+        message: Message,
     },
     /// Nothing but the passing of time.
     Wake,
@@ -234,6 +242,7 @@ pub struct Broker {
     /// Client identifiers assigned so far.
     assigned: u64,
     life: Life,
+    losses: Losses,
 }
 
 /// Whether connections are let in.
@@ -258,6 +267,7 @@ impl Broker {
             matches: Vec::new(),
             assigned: 0,
             life: Life::Serving,
+            losses: Losses::Told,
         }
     }
 
@@ -274,6 +284,7 @@ impl Broker {
             Input::Publish { message, qos, retention } => {
                 self.own_publish(now, message, qos, retention);
             }
+            Input::Announce { message } => self.announce(now, message),
             Input::Wake => self.wake(now),
             Input::Shutdown => self.shut_down(now),
         }
@@ -289,21 +300,6 @@ impl Broker {
         self.timers.deadline().into_iter().chain(self.retained.deadline()).min()
     }
 
-    /// Counters since the start, and what is there now.
-    pub fn statistics(&self) -> Statistics {
-        let connected = self.sessions.iter().filter(|(_, session)| session.connection.is_some());
-        Statistics {
-            connections: self.connections.len(),
-            clients_connected: connected.count(),
-            sessions: self.sessions.len(),
-            subscriptions: self.subscriptions.len(),
-            shared_subscriptions: self.subscriptions.shared_len(),
-            retained: self.retained.len(),
-            retained_bytes: self.retained.bytes(),
-            traffic: self.outputs.traffic,
-        }
-    }
-
     /// Whether every client that is there has acknowledged all that is for it.
     pub fn all_delivered(&self) -> bool {
         self.sessions
@@ -316,6 +312,7 @@ impl Broker {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.last_heard = now;
         self.outputs.traffic.packets_received += 1;
+        self.outputs.traffic.connects += u64::from(matches!(packet, Packet::Connect(_)));
         match connection.phase {
             Phase::Opened => self.first_packet(now, id, packet),
             Phase::Authenticating(_) => {

@@ -193,6 +193,7 @@ impl Broker {
     /// The client did not come back in time (section 4.1 leaves it to us).
     pub(super) fn session_expired(&mut self, now: Tick, index: SessionIndex) {
         self.sessions[index].expires_at = None;
+        self.outputs.traffic.sessions_expired += 1;
         self.discard_session(now, index);
     }
 

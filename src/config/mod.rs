@@ -86,6 +86,8 @@ pub struct Broker {
     pub queue_messages: Option<usize>,
     /// Bytes queued for one absent client; `None`: no bound.
     pub queue_bytes: Option<usize>,
+    /// How often `$SYS` tells what has changed; `None`: never.
+    pub sys_interval: Option<Duration>,
 }
 
 /// What an acknowledgement promises.
@@ -113,8 +115,19 @@ pub struct Listener {
     pub bind: SocketAddr,
     /// `None`: plain TCP.
     pub tls: Option<Tls>,
+    /// What carries the packets.
+    pub transport: Transport,
     /// Who is let in.
     pub auth: Policy,
+}
+
+/// `websocket` of a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// TCP, or TLS over it.
+    Tcp,
+    /// WebSocket over either.
+    WebSocket,
 }
 
 /// `tls` of a listener.

@@ -17,4 +17,5 @@ mod onewire_scratchpad;
 mod onewire_tree;
 mod operating;
 mod subscribers;
+mod system;
 mod tidy;

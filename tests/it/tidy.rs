@@ -65,6 +65,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("argon2", &["access/password.rs"]),
     ("rcgen", &["net/"]),
     ("rustls::", &["net/", "cli/remote.rs"]),
+    ("tungstenite", &["net/websocket"]),
     ("rumqttc", &["cli/"]),
     ("sd_notify", &["daemon/service.rs"]),
     ("toml::", &["config/"]),

@@ -321,6 +321,7 @@ fn too_many_sessions_cost_the_longest_absent_of_the_same_user() {
         _ => None,
     };
     assert_eq!(house.events.iter().filter_map(given_up).collect::<Vec<_>>(), ["client-0"]);
+    assert_eq!(house.broker.statistics().traffic.sessions_discarded, 1);
     let (_, present) = house.connect_as(lasting("client-5"));
     assert_eq!(present, SessionPresent(true));
     assert_eq!(

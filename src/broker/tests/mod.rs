@@ -2,6 +2,7 @@
 
 mod connecting;
 mod conversation;
+mod counting;
 mod cut_links;
 mod delivering;
 mod house;

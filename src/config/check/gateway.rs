@@ -77,6 +77,7 @@ pub(super) fn broker(field: &Field<schema::Broker>, complaints: &mut Complaints)
         ),
         queue_messages: queue_messages(&queue.messages, default.queue_messages, complaints),
         queue_bytes: queue_bytes(&queue.bytes, default.queue_bytes, complaints),
+        sys_interval: sys_interval(&written.sys_interval, default.sys_interval, complaints),
     }
 }
 
@@ -111,6 +112,20 @@ fn queue_bytes(
     let most = Size(u64::try_from(isize::MAX).unwrap_or(u64::MAX));
     let bytes = within(field, "bytes", Size(0)..=most, Size(0), complaints);
     usize::try_from(bytes.0).ok().filter(|bytes| *bytes > 0)
+}
+
+/// Zero is never.
+fn sys_interval(
+    field: &Field<Duration>,
+    default: Option<Duration>,
+    complaints: &mut Complaints,
+) -> Option<Duration> {
+    let Some(At { value, .. }) = field.given() else { return default };
+    if value.is_zero() {
+        return None;
+    }
+    let range = limits::INTERVAL_MIN..=limits::SYS_INTERVAL_MAX;
+    Some(within(field, "sys_interval", range, default.unwrap_or_default(), complaints))
 }
 
 /// `[hardware]`.
