@@ -8,7 +8,7 @@ use crate::mqtt::{Acknowledgement, Delivery, Packet, ReasonCode};
 use crate::time::Tick;
 
 impl Broker {
-    /// A PUBACK. Also one that refuses ends the delivery ([MQTT-4.3.2-3]).
+    /// A PUBACK. Also one that refuses ends the delivery ([MQTT-4.4.0-2]).
     pub(super) fn acknowledged(
         &mut self,
         now: Tick,

@@ -138,8 +138,8 @@ impl Broker {
         self.sessions.find(key).is_some()
     }
 
-    /// Ends an older connection of the same client ([MQTT-3.1.4-2]), then finds or makes its
-    /// session ([MQTT-3.1.2-4], [MQTT-3.1.2-6]).
+    /// Ends an older connection of the same client ([MQTT-3.1.4-3]), then finds or makes its
+    /// session ([MQTT-3.1.2-4] to [MQTT-3.1.2-6]).
     fn open_session(
         &mut self,
         now: Tick,
@@ -190,7 +190,7 @@ fn acceptable(connect: &Connect) -> Result<(), Objection> {
         Version::V5 => true,
     };
     if connect.client_id.is_empty() && !may_be_empty {
-        let why = "a client without a name has no session to come back to [MQTT-3.1.3-8]";
+        let why = "a client without a name has no session to come back to [MQTT-3.1.3-8 of 3.1.1]";
         return Err(Objection::new(ReasonCode::ClientIdentifierNotValid, why));
     }
     if connect.client_id.len() > limits::CLIENT_ID_BYTES_MAX {

@@ -198,7 +198,7 @@ impl Broker {
         self.outputs.event(Event::Denied { peer, client_id, topic, reason, times });
     }
 
-    /// Parts a session from its connection; its end if it is not to outlive it ([MQTT-3.1.2-6]).
+    /// Parts a session from its connection; its end if it is not to outlive it ([MQTT-4.1.0-2]).
     fn detach(&mut self, now: Tick, index: SessionIndex, peer: &Peer, departure: Departure) {
         let session = &mut self.sessions[index];
         session.connection = None;

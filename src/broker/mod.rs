@@ -8,6 +8,9 @@
 //!
 //! `handle` cannot fail: a bad peer is an output, our own fault an assertion. The broker does not
 //! know that sensors exist: a reading is a publication by [`Principal::Gateway`].
+//!
+//! Sections and clauses are those of MQTT 5.0 unless another version is named;
+//! `tests/conformance.md` lists them all with their tests.
 
 mod acknowledge;
 mod announce;
@@ -340,7 +343,7 @@ impl Broker {
                 self.close(now, id, Departure::Fault(Objection::violation(why)));
             }
             Packet::Auth(_) => {
-                let why = "AUTH without an authentication method in CONNECT [MQTT-4.12.0-6]";
+                let why = "AUTH without an authentication method in CONNECT [MQTT-4.12.0-7]";
                 self.close(now, id, Departure::Fault(Objection::violation(why)));
             }
             Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {

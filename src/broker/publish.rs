@@ -84,7 +84,7 @@ pub(super) fn keep(message: &Message) -> Message {
 
 impl Broker {
     /// A client publishes. A QoS 2 message is routed when it arrives and its identifier remembered
-    /// until it is released, so that a resend is not routed again ([MQTT-4.3.3-2], method B).
+    /// until it is released, so that a resend is not routed again ([MQTT-4.3.3-10]).
     pub(super) fn publish(
         &mut self,
         now: Tick,
@@ -200,7 +200,7 @@ impl Broker {
     }
 
     /// Sets, at most until that instant, or clears the retained message of a topic
-    /// ([MQTT-3.3.1-5], [MQTT-3.3.1-10], [MQTT-3.3.1-11]).
+    /// ([MQTT-3.3.1-5] to [MQTT-3.3.1-7]).
     pub(super) fn retain(
         &mut self,
         origin: Origin,
@@ -234,8 +234,8 @@ impl Broker {
     }
 
     /// Routes what the client may publish; returns whether anybody wanted it. A 3.1.1 client cannot
-    /// be told that it may not: it is acknowledged and goes nowhere ([MQTT-3.3.5-2]), and people
-    /// are told.
+    /// be told that it may not: it is acknowledged and goes nowhere ([MQTT-3.3.5-2] of 3.1.1), and
+    /// people are told.
     fn accept_publication(
         &mut self,
         now: Tick,

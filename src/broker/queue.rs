@@ -18,7 +18,7 @@ pub(super) struct Queued {
     /// At which it is delivered.
     pub(super) qos: QoS,
     /// Whether it comes from the retained messages, or was published so and is wanted so
-    /// ([MQTT-3.3.1-8], [MQTT-3.3.1-12], [MQTT-3.3.1-13]).
+    /// ([MQTT-3.3.1-12], [MQTT-3.3.1-13]).
     pub(super) retain: bool,
     /// Identifiers of the subscriptions that it matched ([MQTT-3.3.4-3]).
     pub(super) subscription_ids: Vec<u32>,

@@ -45,7 +45,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// For a new subscription of that quality ([MQTT-3.3.1-8]).
+    /// For a new subscription of that quality, marked as retained (3.3.1.3).
     pub(super) fn to_queued(&self, qos: QoS, id: Option<NonZeroU32>) -> Queued {
         Queued {
             message: self.message.clone(),
@@ -159,7 +159,7 @@ impl Retained {
         Ok(())
     }
 
-    /// Removes the message of a topic ([MQTT-3.3.1-10]).
+    /// Removes the message of a topic ([MQTT-3.3.1-6]).
     pub(super) fn clear(&mut self, topic: &TopicName) {
         self.remove(&key(topic));
     }
@@ -244,7 +244,7 @@ fn compare(filter: &str, key: &str) -> Place {
     let mut above = None; // the key up to the last level that a `+` stands for
     for wanted in filter.split('/') {
         if wanted == "#" {
-            return Place::Match; // also for the level above ([MQTT-4.7.1-2])
+            return Place::Match; // also for the level above (4.7.1.2)
         }
         let Some(level) = levels.next() else {
             let first = if wanted == "+" { "" } else { wanted };

@@ -156,7 +156,7 @@ impl<S: Copy + Ord, T: Copy> Node<S, T> {
     }
 
     fn collect(&self, rest: Option<&str>, matches: &mut Vec<Match<S, T>>) {
-        matches.extend_from_slice(&self.below); // also for this level itself ([MQTT-4.7.1-2])
+        matches.extend_from_slice(&self.below); // also for this level itself (4.7.1.2)
         let Some(rest) = rest else { return matches.extend_from_slice(&self.here) };
         let (level, deeper) = first_level(rest);
         if let Some(child) = self.children.get(level) {

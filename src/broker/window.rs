@@ -182,7 +182,7 @@ impl Window {
         true
     }
 
-    /// The next identifier after the last that is not in use ([MQTT-2.3.1-2]); there is one,
+    /// The next identifier after the last that is not in use ([MQTT-2.2.1-4]); there is one,
     /// because the window is smaller than their number.
     fn free_id(&mut self) -> PacketId {
         loop {
@@ -219,7 +219,7 @@ mod tests {
         }
     }
 
-    /// [MQTT-2.3.1-2], [MQTT-2.3.1-4]
+    /// [MQTT-2.2.1-4]; [MQTT-2.3.1-4] of 3.1.1.
     #[test]
     fn an_identifier_in_use_is_passed_over_when_they_start_again() {
         let mut window = Window::new(20);
@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(id(&window.send(Tick::ZERO, message(QoS::AtLeastOnce))), 2);
     }
 
-    /// [MQTT-2.3.1-4]: an identifier is free after PUBCOMP, not after PUBREC.
+    /// [MQTT-2.3.1-4] of 3.1.1: an identifier is free after PUBCOMP, not after PUBREC.
     #[test]
     fn a_released_identifier_is_still_in_use() {
         let mut window = Window::new(20);

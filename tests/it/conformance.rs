@@ -130,7 +130,6 @@ enum Proof {
     Shown,
     Deviates,
     CannotApply,
-    Open,
 }
 
 impl Chapter {
@@ -173,9 +172,7 @@ impl Chapter {
 
 impl Row<'_> {
     fn proof(&self) -> Proof {
-        if self.shown_by.contains("open") {
-            Proof::Open
-        } else if self.shown_by.starts_with("cannot apply: ") {
+        if self.shown_by.starts_with("cannot apply: ") {
             Proof::CannotApply
         } else if self.shown_by.starts_with("deviates: ") {
             Proof::Deviates
@@ -248,7 +245,6 @@ fn every_statement_has_a_test_or_a_reason() {
             match row.proof() {
                 Proof::Shown => assert!(has_test, "{} names no test", row.clause),
                 Proof::Deviates => assert!(has_test, "{} shows no deviation", row.clause),
-                Proof::Open => continue,
                 Proof::CannotApply => assert!(reason.len() > 10, "{}: why?", row.clause),
             }
             for name in row.tests() {
@@ -264,13 +260,12 @@ fn the_counts_of_the_statements_are_right() {
     for chapter in Chapter::both() {
         let count = |proof| chapter.rows().filter(|row| row.proof() == proof).count();
         let stated = format!(
-            "\n{} statements: {} shown, {} deviates, {} cannot apply, {} for clients only, {} open.\n",
+            "\n{} statements: {} shown, {} deviates, {} cannot apply, {} for clients only.\n",
             chapter.statements().len(),
             count(Proof::Shown),
             count(Proof::Deviates),
             count(Proof::CannotApply),
             chapter.for_clients_only().count(),
-            count(Proof::Open),
         );
         assert!(chapter.text.contains(&stated), "it is to say: {stated}");
     }

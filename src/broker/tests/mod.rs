@@ -1,4 +1,5 @@
-//! The broker as its clients see it, in virtual time: one behaviour each.
+//! The broker as its clients see it, in virtual time: one behaviour each. Clauses are those of
+//! 3.1.1; in `v5`, those of 5.0. `tests/conformance.md` lists both.
 
 mod connecting;
 mod conversation;

@@ -22,6 +22,7 @@ fn a_client_is_told_what_the_broker_takes() {
     assert_eq!(said.assigned_client_id, None);
     assert_eq!(said.server_keep_alive_seconds, None);
     assert_eq!(said.response_information, None);
+    assert_eq!(said.authentication_method, None);
 }
 
 /// [MQTT-3.2.2-16]: it can come back by that name.
@@ -76,7 +77,7 @@ fn enhanced_authentication_is_refused_with_its_reason() {
     house.is_at_rest();
 }
 
-/// [MQTT-4.12.0-6]
+/// [MQTT-4.12.0-7]
 #[test]
 fn an_auth_packet_without_a_method_ends_the_connection() {
     let mut house = House::new();
