@@ -17,3 +17,4 @@ mod onewire_tree;
 mod operating;
 mod subscribers;
 mod tidy;
+mod websocket;
