@@ -18,3 +18,4 @@ mod operating;
 mod subscribers;
 mod system;
 mod tidy;
+mod websocket;
