@@ -30,9 +30,12 @@ pub(super) struct Recipient {
 }
 
 impl Broker {
-    /// Sends or queues a copy. QoS 0 is not queued for absent clients.
+    /// Sends or queues a copy, if the client may have it. QoS 0 is not queued for absent clients.
     pub(super) fn deliver(&mut self, now: Tick, to: Recipient, publication: &mut Publication) {
         let session = &mut self.sessions[to.session];
+        if !self.settings.rights.read(&session.key.principal, publication.topic()) {
+            return;
+        }
         let connection = session.connection.and_then(|id| self.connections.get_mut(&id));
         match connection {
             None if to.qos == QoS::AtMostOnce => {}
@@ -82,6 +85,10 @@ impl Broker {
             let qos_max = if has_window { QoS::ExactlyOnce } else { QoS::AtMostOnce };
             match session.queue.next(now, qos_max, &self.retained, &mut seeks) {
                 Next::Message(message) => {
+                    let topic = &message.message.topic;
+                    if !self.settings.rights.read(&session.key.principal, topic) {
+                        continue;
+                    }
                     send(now, message, session, connection, &mut self.outputs);
                 }
                 Next::Nothing => return,

@@ -80,9 +80,12 @@ impl Broker {
 
     fn give(&mut self, now: Tick, group: GroupIndex, publication: &mut Publication) {
         let (sessions, connections) = (&self.sessions, &self.connections);
-        let published = publication.qos;
+        let (rights, published) = (&self.settings.rights, publication.qos);
         let rank = |member: &Member| {
             let session = &sessions[member.session];
+            if !rights.read(&session.key.principal, publication.topic()) {
+                return None;
+            }
             let qos = member.subscription.qos.min(published);
             match session.connection.and_then(|id| connections.get(&id)) {
                 None if qos == QoS::AtMostOnce => None,

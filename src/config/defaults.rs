@@ -40,6 +40,7 @@ impl Default for Broker {
             queue_messages: Some(limits::QUEUE_MESSAGES_DEFAULT),
             queue_bytes: Some(limits::QUEUE_BYTES_DEFAULT),
             sys_interval: Some(limits::SYS_INTERVAL_DEFAULT),
+            private: Vec::new(),
         }
     }
 }

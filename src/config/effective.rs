@@ -43,7 +43,9 @@ fn broker(out: &mut String, broker: &Broker) -> fmt::Result {
     let messages = broker.queue_messages.unwrap_or(0);
     writeln!(out, "queue = {{ messages = {messages}, bytes = {} }}", size(bytes))?;
     let sys_interval = broker.sys_interval.unwrap_or_default();
-    writeln!(out, "sys_interval = {}", quoted(&sys_interval.written()))
+    writeln!(out, "sys_interval = {}", quoted(&sys_interval.written()))?;
+    let private: Vec<_> = broker.private.iter().map(|it| quoted(it.as_str())).collect();
+    writeln!(out, "private = [{}]", private.join(", "))
 }
 
 fn listener(out: &mut String, listener: &Listener) -> fmt::Result {

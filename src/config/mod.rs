@@ -22,6 +22,7 @@ pub use report::{Mistake, Position, Report};
 use written::Written;
 
 use crate::access::Policy;
+use crate::mqtt::TopicFilter;
 use crate::sampling::SensorSettings;
 use crate::sensors::Address;
 use crate::sensors::catalog::Driver;
@@ -88,6 +89,8 @@ pub struct Broker {
     pub queue_bytes: Option<usize>,
     /// How often `$SYS` tells what has changed; `None`: never.
     pub sys_interval: Option<Duration>,
+    /// What a client without a login may not read.
+    pub private: Vec<TopicFilter>,
 }
 
 /// What an acknowledgement promises.

@@ -98,6 +98,9 @@ tables! {
         /// How often `$SYS/broker/…` tells what has changed, 100 ms to 1 h; `"0s"`: never, and
         /// there are no such topics. Default: `"10s"`.
         sys_interval: Duration,
+        /// Topic filters of what a client without a login may not read: it cannot subscribe to
+        /// them, and a wider filter does not bring it their messages. Default: none.
+        private: Vec<At<String>>,
     }
 
     /// `queue` of `[broker]`.

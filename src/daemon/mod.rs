@@ -273,7 +273,8 @@ fn broker_settings(settings: &Settings) -> broker::Settings {
             ..broker::Bounds::default()
         },
         assigned_prefix: assigned_prefix(),
-        rights: Rights::new(&settings.gateway.root),
+        rights: Rights::new(&settings.gateway.root)
+            .keeping_private(settings.broker.private.clone()),
     }
 }
 

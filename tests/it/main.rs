@@ -19,3 +19,4 @@ mod operating;
 mod subscribers;
 mod system;
 mod tidy;
+mod websocket;

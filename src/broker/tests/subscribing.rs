@@ -2,8 +2,9 @@
 
 use super::super::Input;
 use super::*;
+use crate::access::Rights;
 use crate::limits;
-use crate::mqtt::{Packet, QoS, ReasonCode, TopicFilter, Unsubscribe};
+use crate::mqtt::{Connect, Packet, QoS, ReasonCode, TopicFilter, Unsubscribe};
 
 /// [MQTT-3.8.4-1], [MQTT-3.8.4-4], [MQTT-3.8.4-5], [MQTT-3.9.3-1]
 #[test]
@@ -216,5 +217,29 @@ fn a_sessions_filters_have_a_bounded_size() {
         house.unsubscribe(client, name);
     }
     house.subscribe(client, &names[199], QoS::AtMostOnce);
+    house.is_at_rest();
+}
+
+/// [MQTT-3.9.3-2] of 3.1.1: which is a refusal there, is 0x80 on the wire.
+#[test]
+fn what_is_private_is_neither_granted_to_a_guest_nor_brought_by_a_wider_filter() {
+    let mut house = House::with(|settings| {
+        let private = TopicFilter::new("alarm/#").unwrap();
+        settings.rights = Rights::new("maison").keeping_private(vec![private]);
+    });
+    let user = Connect { credentials: house::credentials("bob"), ..clean("user") };
+    let (guest, user) = (house.connect("guest"), house.connect_as(user).0);
+    let publisher = house.connect("publisher");
+    house.retain(publisher, "alarm/code", "1234", QoS::AtLeastOnce);
+    let answer = house.subscribe_all(guest, &[("alarm/code", QoS::AtLeastOnce)]);
+    assert_eq!(answer, [ReasonCode::NotAuthorized]);
+    house.subscribe(user, "$share/crew/#", QoS::AtLeastOnce);
+    house.subscribe(guest, "$share/crew/#", QoS::AtLeastOnce);
+    house.subscribe(guest, "#", QoS::AtLeastOnce);
+    for number in 0..2 {
+        house.publish(publisher, "alarm/code", &number.to_string(), QoS::AtLeastOnce);
+        house.hears(user, &format!("alarm/code={number} q1"));
+    }
+    house.reads_nothing(guest);
     house.is_at_rest();
 }

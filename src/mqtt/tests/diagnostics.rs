@@ -13,8 +13,8 @@ use crate::mqtt::{
     encoded_len,
 };
 
-fn reason_string() -> Option<ByteString> {
-    Some(ByteString::from_static("not for you"))
+fn reason_string() -> ByteString {
+    ByteString::from_static("not for you")
 }
 
 fn user_properties() -> Vec<UserProperty> {
@@ -23,7 +23,10 @@ fn user_properties() -> Vec<UserProperty> {
 }
 
 fn words() -> AcknowledgementProperties {
-    AcknowledgementProperties { reason_string: reason_string(), user_properties: user_properties() }
+    AcknowledgementProperties {
+        reason_string: Some(reason_string()),
+        user_properties: user_properties(),
+    }
 }
 
 /// With words the packet is written to who takes it whole, without them to who takes a byte less,
@@ -82,7 +85,7 @@ fn answers_to_subscriptions_go_without_words_where_there_is_no_room() {
 fn first_and_last_packets_go_without_words_where_there_is_no_room() {
     let properties = ConnectAcknowledgementProperties {
         topic_alias_maximum: Some(16),
-        reason_string: reason_string(),
+        reason_string: Some(reason_string()),
         user_properties: user_properties(),
         ..ConnectAcknowledgementProperties::default()
     };
@@ -90,7 +93,7 @@ fn first_and_last_packets_go_without_words_where_there_is_no_room() {
     let connack = ConnectAcknowledgement { session_present, reason, properties };
     check(&Packet::ConnAck(Box::new(connack)), b"\x20\x06\0\0\x03\x22\0\x10");
     let properties = DisconnectProperties {
-        reason_string: reason_string(),
+        reason_string: Some(reason_string()),
         user_properties: user_properties(),
         ..DisconnectProperties::default()
     };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use maison::access::Policy;
 use maison::config::{Bus, Durability, Settings, Source, Tls, Transport, parse};
+use maison::mqtt::TopicFilter;
 use maison::sampling::Calibration;
 use maison::sensors::catalog::Driver;
 use maison::sensors::{Address, OneWireId};
@@ -105,6 +106,7 @@ max_packet_size = "256 MiB"
 session_expiry = "1h30m"
 queue = { messages = 0, bytes = 0 }
 sys_interval = "0s"
+private = ["alarm/#", "+/secret"]
 [hardware]
 sysfs = "recorded/sys"
 [[listener]]
@@ -150,6 +152,8 @@ fn the_fixed_keys_of_gateway_and_broker_mean_what_they_say() {
     assert_eq!(settings.broker.session_expiry, Duration::from_secs(5400));
     assert_eq!((settings.broker.queue_messages, settings.broker.queue_bytes), (None, None));
     assert_eq!(settings.broker.sys_interval, None);
+    let private: Vec<_> = settings.broker.private.iter().map(TopicFilter::as_str).collect();
+    assert_eq!(private, ["alarm/#", "+/secret"]);
     assert_eq!(settings.hardware.sysfs, Path::new("recorded/sys"));
 }
 
@@ -230,7 +234,7 @@ fn settings_written_back_are_the_same_settings() {
     texts.push(
         "[gateway]\nroot = \"a\\\"b\\\\\"\nstate_dir = \"\u{e9}\\t\"\n[broker]\n\
          queue = { messages = 0, bytes = \"3 B\" }\nsession_expiry = \"1ms\"\n\
-         sys_interval = \"100ms\"\n\
+         sys_interval = \"100ms\"\nprivate = [\"a\\\\b/#\"]\n\
          [[listener]]\nbind = \"0.0.0.0:0\"\nauth = \"anonymous\"\nopen = true"
             .to_owned(),
     );

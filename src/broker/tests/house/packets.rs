@@ -85,6 +85,11 @@ pub(in super::super) fn heard(publish: &Publish) -> String {
     format!("{}={} {qos}{retained}{dup}", topic.as_str(), String::from_utf8_lossy(payload))
 }
 
+/// A login that is let in.
+pub(in super::super) fn credentials(user: &str) -> Credentials {
+    Credentials { user: Some(user.to_owned().into()), password: Some(Bytes::from_static(b"good")) }
+}
+
 /// A 3.1.1 CONNECT with a clean session.
 pub(in super::super) fn clean(client_id: &str) -> Connect {
     Connect {

@@ -17,6 +17,10 @@ fn values_out_of_range() {
         ":2:18: `session_expiry` out of range: `49711d`\n  hint: from `0s` to `49710d`",
     );
     check(
+        "[broker]\nprivate = [\"a\", \"a/#/b\"]",
+        ":2:17: not a topic filter: `a/#/b`\n  hint: `#` must be the last level of a topic filter",
+    );
+    check(
         "[broker]\nsys_interval = \"99ms\"",
         ":2:16: `sys_interval` out of range: `99ms`\n  hint: from `100ms` to `1h`",
     );
