@@ -143,7 +143,7 @@ pub const WEBSOCKET_FRAME_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// waits for no more than this.
 pub const WEBSOCKET_FRAME_BYTES_SENT_MAX: usize = 65_535;
 
-/// Longest a peer may take from its connection to its CONNECT ([MQTT-3.1.4-5] leaves it to us).
+/// Longest a peer may take from its connection to its CONNECT (section 3.1.4 leaves it to us).
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest a graceful stop waits for acknowledgements of the last words.

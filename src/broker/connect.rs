@@ -99,6 +99,11 @@ impl Broker {
             }
         }
         let key = self.session_key(principal, &connect);
+        let welcome = self.welcome(&connect, &key.client_id, Restored::No);
+        if !Terms::of(&connect).take(&welcome) {
+            let why = "the client takes no packet of the size of our CONNACK [MQTT-3.1.2-24]";
+            return self.refuse(now, id, Objection::new(ReasonCode::PacketTooLarge, why));
+        }
         match self.sessions.find(&key) {
             // Logins are not answered in the order of their connections: the newer one stays.
             Some(index) if self.sessions[index].connection.is_some_and(|newer| newer > id) => {

@@ -116,6 +116,10 @@ impl Broker {
         match connection.phase {
             Phase::Opened => self.refuse(now, id, objection),
             Phase::Authenticating(_) | Phase::Connected(_) | Phase::Closing => {
+                // It is a second CONNECT, and no DISCONNECT has that reason ([MQTT-3.14.2-1]).
+                let is_connect = error.reason == ReasonCode::UnsupportedProtocolVersion;
+                let second = Objection::violation(error.detail);
+                let objection = if is_connect { second } else { objection };
                 self.close(now, id, Departure::Fault(objection));
             }
         }

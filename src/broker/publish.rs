@@ -53,9 +53,9 @@ impl Publication {
         Self { message, storage: Storage::Kept, qos, retain, publisher: None, expires }
     }
 
-    /// Likewise, by that client.
-    fn by(self, publisher: SessionIndex) -> Self {
-        Self { publisher: Some(publisher), ..self }
+    /// The same of that client, if it has a session.
+    pub(super) fn by(self, publisher: Option<SessionIndex>) -> Self {
+        Self { publisher, ..self }
     }
 
     pub(super) fn topic(&self) -> &TopicName {
@@ -249,7 +249,7 @@ impl Broker {
         let mut is_wanted = false;
         if outcome.is_ok() {
             let publication = Publication::new(now, message, delivery.qos(), retain);
-            let mut publication = publication.by(index);
+            let mut publication = publication.by(Some(index));
             if retain {
                 outcome = self.retain(Origin::Client, &mut publication, Tick::MAX);
             }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::retained::{Retained, Search, Step};
 use crate::mqtt::{Delivery, Message, MessageProperties, Publish, QoS};
@@ -40,7 +41,7 @@ impl Queued {
         if let (Some(expires), Some(properties)) = (expires, &mut message.properties)
             && properties.message_expiry.is_some()
         {
-            let message_expiry = Some(expires.since(now));
+            let message_expiry = Some(rounded_up(expires.since(now)));
             *properties = Arc::new(MessageProperties { message_expiry, ..(**properties).clone() });
         }
         Publish { dup: false, delivery, retain, message, subscription_ids }
@@ -268,6 +269,12 @@ impl Queue {
         }
         Some(message)
     }
+}
+
+/// To whole seconds: what lives does not claim to be dead.
+fn rounded_up(time: Duration) -> Duration {
+    let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
+    Duration::from_secs(seconds)
 }
 
 impl Drop for Queue {

@@ -159,7 +159,7 @@ impl Broker {
         self.timers.cancel(&mut session.will_at, Timer::Will(index));
         self.bequeath(now, &mut session);
         if let Some(will) = session.will.take() {
-            self.publish_will(now, &session.key.principal, will);
+            self.publish_will(now, None, &session.key.principal, will);
         }
     }
 

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::Broker;
+use super::disconnect::Departure;
 use super::objection::Objection;
 use super::retained::Search;
 use super::session::{Session, SessionIndex};
@@ -40,13 +41,17 @@ impl Broker {
             .collect();
         let refused = outcomes.iter().find_map(|outcome| outcome.err());
         let terms = self.connections.get(&id).map(|connection| connection.terms);
-        let answer = SubscribeAcknowledgement {
+        let mut answer = SubscribeAcknowledgement {
             packet_id: subscribe.packet_id,
             reasons: outcomes.iter().map(|outcome| reason(*outcome)).collect(),
-            properties: terms.zip(refused).and_then(|(terms, it)| terms.explanation(it.why)),
+            properties: None,
         };
-        self.send(id, Packet::SubAck(answer));
-        self.pull(now, index);
+        if self.has_room_for(now, id, &Packet::SubAck(answer.clone())) {
+            let words = terms.zip(refused).and_then(|(terms, it)| terms.explanation(it.why));
+            answer.properties = words;
+            self.send(id, Packet::SubAck(answer));
+            self.pull(now, index);
+        }
     }
 
     /// Removes exactly the named filters and answers in any case ([MQTT-3.10.4-1],
@@ -64,8 +69,24 @@ impl Broker {
             filters.map(|filter| self.unsubscribe_one(now, index, filter.as_str())).collect();
         let packet_id = unsubscribe.packet_id;
         let answer = UnsubscribeAcknowledgement { packet_id, reasons, properties: None };
-        self.send(id, Packet::UnsubAck(answer));
-        self.pull(now, index);
+        let answer = Packet::UnsubAck(answer);
+        if self.has_room_for(now, id, &answer) {
+            self.send(id, answer);
+            self.pull(now, index);
+        }
+    }
+
+    /// Whether a client takes so large an answer. One that does not could only wait for it, so its
+    /// connection ends ([MQTT-3.1.2-24], [MQTT-3.8.4-1]).
+    fn has_room_for(&mut self, now: Tick, id: ConnectionId, answer: &Packet) -> bool {
+        let connection = self.connections.get(&id);
+        let has_room = connection.is_none_or(|connection| connection.terms.take(answer));
+        if !has_room {
+            let why = "asked for more filters than the client takes an answer for [MQTT-3.1.2-24]";
+            let objection = Objection::new(ReasonCode::PacketTooLarge, why);
+            self.close(now, id, Departure::Fault(objection));
+        }
+        has_room
     }
 
     /// A subscription with an identical filter is replaced, and the retained messages are sent

@@ -10,6 +10,7 @@
 
 mod chips;
 mod config;
+mod conformance;
 mod day;
 mod gateway;
 mod onewire_scratchpad;

@@ -158,6 +158,22 @@ fn a_wrong_password_is_refused_and_told() {
     house.is_at_rest();
 }
 
+/// [MQTT-3.1.4-5]
+#[test]
+fn nothing_is_heard_after_a_refusal() {
+    let mut house = House::new();
+    let listener = house.connect("listener");
+    house.subscribe(listener, "t", QoS::AtMostOnce);
+    let (client, answer) = house.try_connect(login("a", "bob", "wrong"));
+    assert_eq!(answer.reason, ReasonCode::BadUserNameOrPassword);
+    house.send(client, Packet::Publish(publish("t", "1", QoS::AtMostOnce)));
+    house.send(client, Packet::Connect(Box::new(login("a", "bob", "secret"))));
+    house.reads_nothing(listener);
+    house.reads_nothing(client);
+    assert_eq!(house.broker.statistics().sessions, 1);
+    house.is_at_rest();
+}
+
 #[test]
 fn each_refusal_has_its_reason() {
     for (refusal, reason) in [
@@ -204,6 +220,19 @@ fn a_client_of_3_1_is_let_in() {
 fn a_client_id_over_the_limit_is_refused() {
     let long = "x".repeat(limits::CLIENT_ID_BYTES_MAX + 1);
     refused(clean(&long), ReasonCode::ClientIdentifierNotValid);
+}
+
+/// [MQTT-3.1.3-5]
+#[test]
+fn client_ids_of_up_to_23_letters_and_digits_are_let_in() {
+    const ALL: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    for length in 1..=23 {
+        for start in 0..=ALL.len() - length {
+            let mut house = House::new();
+            house.connect(&ALL[start..start + length]);
+            house.is_at_rest();
+        }
+    }
 }
 
 /// [MQTT-3.1.3-6]: nobody can take over a client by guessing its assigned name.

@@ -14,8 +14,10 @@ use crate::mqtt::{
 use crate::time::Tick;
 
 mod packets;
+mod reader;
 
 pub(super) use packets::*;
+pub(super) use reader::Reader;
 
 /// A connection, from the client's end.
 pub(super) type Client = ConnectionId;
@@ -40,6 +42,7 @@ pub(super) enum Gate {
 
 #[derive(Default)]
 struct Wire {
+    reader: Reader,
     arrived: VecDeque<Packet>,
     stuck: Option<usize>,
     closed: bool,
@@ -92,6 +95,7 @@ impl House {
             Output::Send { connection, packet } => {
                 let wire = self.wires.get_mut(&connection).expect("sent to a wire that is there");
                 assert!(!wire.closed, "nothing is sent after the close");
+                wire.reader.check(&packet);
                 let bytes = packet.weight();
                 wire.arrived.push_back(packet);
                 if let Some(stuck) = &mut wire.stuck {
@@ -168,6 +172,9 @@ impl House {
     }
 
     pub(super) fn send(&mut self, client: Client, packet: Packet) {
+        if let Packet::Connect(connect) = &packet {
+            self.wire(client).reader = Reader::of(connect);
+        }
         self.tell(Input::Packet { connection: client, packet });
     }
 

@@ -141,3 +141,93 @@ fn a_will_that_is_no_text_as_it_says_is_refused() {
     assert_eq!(answer.reason, ReasonCode::PayloadFormatInvalid);
     assert!(house.is_closed(client));
 }
+
+/// [MQTT-3.14.2-1]: what a CONNECT could be told is not always what a DISCONNECT can say.
+#[test]
+fn a_second_connect_of_an_unknown_version_is_a_protocol_error() {
+    let mut house = House::new();
+    let client = house.connect_as(v5("a")).0;
+    let reason = ReasonCode::UnsupportedProtocolVersion;
+    let error = DecodeError { reason, detail: "unknown protocol level" };
+    house.tell(Input::Malformed { connection: client, error });
+    assert_eq!(sent_away(&mut house, client).0, ReasonCode::ProtocolError);
+    house.is_at_rest();
+}
+
+/// [MQTT-3.1.2-24] forbids our CONNACK, and [MQTT-3.1.4-5] lets nobody in without one.
+#[test]
+fn a_client_that_takes_no_connack_is_refused() {
+    let mut house = House::new();
+    let kept = house.connect_as(v5_lasting("a")).0;
+    for (bytes, reason) in [(15, ReasonCode::PacketTooLarge), (5, ReasonCode::PacketTooLarge)] {
+        let properties = properties(|it| it.maximum_packet_size = Some(bytes));
+        let (client, answer) = house.try_connect(Connect { properties, ..v5("a") });
+        assert_eq!(answer.reason, reason);
+        assert!(house.is_closed(client));
+    }
+    assert!(!house.is_closed(kept), "nobody is taken over by whom we do not let in");
+    let properties = properties(|it| it.maximum_packet_size = Some(16));
+    house.connect_as(Connect { properties, ..v5("b") });
+    house.is_at_rest();
+}
+
+/// [MQTT-3.14.0-1], [MQTT-3.14.4-1]
+#[test]
+fn nobody_is_told_good_bye_before_a_welcome() {
+    let ends: [fn(&mut House, house::Client); 4] = [
+        |house, client| house.send(client, Packet::PingReq),
+        |house, client| house.send(client, Packet::Connect(Box::new(v5("a")))),
+        |house, _| house.tell(Input::Shutdown),
+        |house, client| {
+            let error = DecodeError { reason: ReasonCode::MalformedPacket, detail: "bad flags" };
+            house.tell(Input::Malformed { connection: client, error });
+        },
+    ];
+    for end in ends {
+        let mut house = House::new();
+        house.gate = house::Gate::Waits;
+        let client = house.open();
+        house.send(client, Packet::Connect(Box::new(v5("a"))));
+        end(&mut house, client);
+        assert!(house.is_closed(client));
+        house.reads_nothing(client);
+        house.is_at_rest();
+    }
+    let mut house = House::new();
+    let silent = house.open();
+    house.pass(crate::limits::CONNECT_TIMEOUT);
+    assert!(house.is_closed(silent));
+    house.reads_nothing(silent);
+}
+
+/// [MQTT-3.2.2-6], [MQTT-3.2.2-7]
+#[test]
+fn a_refusal_tells_of_no_session() {
+    let mut house = House::new();
+    let kept = house.connect_as(v5_lasting("a")).0;
+    house.cut(kept);
+    let will = Some(super::super::will("maison/x", "1", QoS::AtMostOnce));
+    let (client, answer) = house.try_connect(Connect { will, ..v5_lasting("a") });
+    assert_eq!((answer.reason, answer.session_present), (ReasonCode::NotAuthorized, false));
+    assert!(house.is_closed(client));
+    let (_, present) = house.connect_as(v5_lasting("a"));
+    assert!(present.0, "and does it no harm");
+    house.is_at_rest();
+}
+
+/// [MQTT-3.1.2-22], [MQTT-3.2.2-22], [MQTT-3.1.2-8]
+#[test]
+fn a_silent_client_is_told_why_it_goes_and_its_will_is_spoken() {
+    let mut house = House::new();
+    let listener = house.connect("listener");
+    house.subscribe(listener, "gone", QoS::AtMostOnce);
+    let will = Some(super::super::will("gone", "1", QoS::AtMostOnce));
+    let keep_alive = Duration::from_secs(10);
+    let client = house.connect_as(Connect { keep_alive, will, ..v5("a") }).0;
+    house.pass(Duration::from_millis(14_999));
+    assert!(!house.is_closed(client));
+    house.pass(Duration::from_millis(1));
+    assert_eq!(sent_away(&mut house, client).0, ReasonCode::KeepAliveTimeout);
+    house.hears(listener, "gone=1 q0");
+    house.is_at_rest();
+}

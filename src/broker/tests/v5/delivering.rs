@@ -69,7 +69,7 @@ fn the_properties_of_a_message_arrive_unchanged() {
         content_type: Some("text/plain".into()),
         response_topic: Some("answer".into()),
         correlation_data: Some(bytes::Bytes::from_static(b"\0\xff")),
-        user_properties: vec![pair("b", "1"), pair("a", "2"), pair("b", "1")],
+        user_properties: vec![pair("b", "1"), pair("a", "2"), pair("a", "1")],
     };
     let message = Message { properties: properties.shared(), ..message("t", "é") };
     publish_message(&mut house, message.clone());
@@ -162,4 +162,45 @@ fn a_receipt_of_nothing_is_released_with_its_reason() {
     house.send(client, Packet::PubRec(success(id(9))));
     let Packet::PubRel(release) = house.read(client) else { panic!("no PUBREL") };
     assert_eq!(release.reason, ReasonCode::PacketIdentifierNotFound);
+}
+
+/// [MQTT-3.3.2-6]: as long as it lives it has a second.
+#[test]
+fn the_rest_of_a_life_is_rounded_up() {
+    let mut house = House::new();
+    let client = house.connect_as(v5_lasting("a")).0;
+    house.subscribe(client, "t", QoS::AtLeastOnce);
+    house.cut(client);
+    publish_message(&mut house, expiring(20));
+    house.pass(Duration::from_millis(19_001));
+    let client = house.connect_as(v5_lasting("a")).0;
+    assert_eq!(expiry(&house.gets_any(client)), Some(1));
+}
+
+/// [MQTT-3.3.4-10], [MQTT-4.9.0-3]
+#[test]
+fn answers_do_not_wait_for_the_window() {
+    let mut house = House::new();
+    let properties = properties(|it| it.receive_maximum = 1.try_into().unwrap());
+    let client = house.connect_as(Connect { properties, ..v5("a") }).0;
+    house.subscribe(client, "t", QoS::ExactlyOnce);
+    let publisher = house.connect("publisher");
+    for payload in ["1", "2"] {
+        house.publish(publisher, "t", payload, QoS::ExactlyOnce);
+    }
+    let first = house.gets(client, "t=1 q2");
+    house.reads_nothing(client);
+    house.send(client, Packet::PingReq);
+    house.reads(client, &Packet::PingResp);
+    house.subscribe(client, "v", QoS::AtMostOnce);
+    house.unsubscribe(client, "v");
+    let listener = house.connect("listener");
+    house.subscribe(listener, "u", QoS::AtMostOnce);
+    for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
+        house.publish(client, "u", "mine", qos);
+        house.hears(listener, "u=mine q0");
+    }
+    house.take_over(client, first);
+    house.hears(client, "t=2 q2");
+    house.is_at_rest();
 }

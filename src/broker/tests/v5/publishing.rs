@@ -1,5 +1,7 @@
 //! PUBLISH from a client: reasons, Receive Maximum, payload format.
 
+use std::time::Duration;
+
 use super::*;
 use crate::mqtt::{Acknowledgement, Connect, Delivery, MessageProperties, Publish, QoS, Will};
 
@@ -130,4 +132,39 @@ fn a_topic_deeper_than_the_bound_is_refused() {
     let will: Option<Will> = Some(super::super::will("a/b/c/d", "1", QoS::AtMostOnce));
     let (_, answer) = house.try_connect(Connect { will, ..v5("b") });
     assert_eq!(answer.reason, ReasonCode::TopicNameInvalid);
+}
+
+/// [MQTT-4.3.3-9]: under the identifier of a refused message comes a new one.
+#[test]
+fn a_message_under_a_refused_identifier_is_a_new_one() {
+    let mut house = House::new();
+    let listener = house.connect("listener");
+    house.subscribe(listener, "t", QoS::AtMostOnce);
+    let client = house.connect_as(v5("a")).0;
+    assert!(answer(&mut house, client, not_utf8(QoS::ExactlyOnce)).reason.is_failure());
+    house.publish_packet(client, Publish { dup: true, ..publish("t", "2", QoS::ExactlyOnce) });
+    house.hears(listener, "t=2 q0");
+    house.is_at_rest();
+}
+
+/// [MQTT-4.3.3-13]
+#[test]
+fn an_expired_message_is_answered_to_the_end() {
+    let mut house = House::new();
+    let listener = house.connect_as(v5_lasting("listener")).0;
+    house.subscribe(listener, "t", QoS::ExactlyOnce);
+    house.cut(listener);
+    let client = house.connect_as(v5("a")).0;
+    let message_expiry = Some(Duration::from_secs(1));
+    let properties = MessageProperties { message_expiry, ..MessageProperties::default() };
+    let mut publish = publish("t", "1", QoS::ExactlyOnce);
+    publish.message.properties = properties.shared();
+    assert_eq!(answer(&mut house, client, publish.clone()).reason, ReasonCode::Success);
+    house.pass(Duration::from_secs(2));
+    assert_eq!(answer(&mut house, client, publish).reason, ReasonCode::Success, "sent again");
+    house.send(client, Packet::PubRel(success(id(7))));
+    house.reads(client, &Packet::PubComp(success(id(7))));
+    let listener = house.connect_as(v5_lasting("listener")).0;
+    house.reads_nothing(listener);
+    house.is_at_rest();
 }

@@ -82,3 +82,17 @@ fn a_session_that_ends_with_its_connection_cannot_be_prolonged() {
     assert_eq!(sent_away(&mut house, client).0, ReasonCode::ProtocolError);
     assert_eq!(house.broker.statistics().sessions, 0);
 }
+
+/// [MQTT-4.1.0-1]: the time counts from the end of the connection.
+#[test]
+fn a_session_does_not_expire_while_its_client_is_there() {
+    let mut house = House::new();
+    let client = house.connect_as(with_expiry("a", Some(60))).0;
+    house.subscribe(client, "t", QoS::AtLeastOnce);
+    house.pass(Duration::from_secs(100_000));
+    house.reading(message("t", "1"), QoS::AtLeastOnce, false);
+    house.hears(client, "t=1 q1");
+    house.cut(client);
+    assert!(is_present_after(&mut house, 59));
+    house.is_at_rest();
+}

@@ -114,3 +114,59 @@ fn a_filter_that_is_refused_has_its_reason() {
     let why = answer.properties.and_then(|it| it.reason_string).expect("words");
     assert!(why.contains("levels"), "{why}");
 }
+
+/// [MQTT-3.8.3-3]: a will is of its client, though it is spoken by the broker.
+#[test]
+fn a_client_that_wants_no_echo_does_not_hear_its_own_will() {
+    let mut house = House::new();
+    let will = Some(super::super::will("gone", "1", QoS::AtLeastOnce));
+    let connect = crate::mqtt::Connect { will, ..v5_lasting("a") };
+    let client = house.connect_as(connect.clone()).0;
+    house.subscribe_packet(client, vec![no_local("gone")], None);
+    house.cut(client);
+    let client = house.connect_as(connect).0;
+    house.reads_nothing(client);
+    house.is_at_rest();
+}
+
+/// [MQTT-3.1.2-29]
+#[test]
+fn a_filter_is_refused_without_words_to_who_wants_none() {
+    let mut house = House::with(|settings| settings.bounds.topic_levels = 3);
+    let properties = properties(|it| it.request_problem_information = false);
+    let client = house.connect_as(crate::mqtt::Connect { properties, ..v5("a") }).0;
+    let answer = house.subscribe_packet(client, vec![wanted("a/b/c/d", QoS::AtLeastOnce)], None);
+    assert_eq!(answer.reasons, [ReasonCode::TopicFilterInvalid]);
+    assert_eq!(answer.properties, None);
+}
+
+/// [MQTT-3.1.2-24] and [MQTT-3.8.4-1] leave nothing else for an answer that the client does not
+/// take: 5 bytes and one for each filter.
+#[test]
+fn a_client_that_takes_no_answer_so_large_is_told() {
+    let small = || {
+        let properties = properties(|it| it.maximum_packet_size = Some(20));
+        crate::mqtt::Connect { properties, ..v5("a") }
+    };
+    let filters = |count: usize| (0..count).map(|it| wanted(&it.to_string(), QoS::AtMostOnce));
+    let mut house = House::new();
+    let client = house.connect_as(small()).0;
+    assert_eq!(house.subscribe_packet(client, filters(15).collect(), None).reasons.len(), 15);
+    let (packet_id, user_properties) = (id(1), Vec::new());
+    let unsubscribe = crate::mqtt::Unsubscribe {
+        packet_id,
+        filters: filters(16).map(|one| one.filter).collect(),
+        user_properties: user_properties.clone(),
+    };
+    let subscribe = crate::mqtt::Subscribe {
+        packet_id,
+        filters: filters(16).collect(),
+        subscription_id: None,
+        user_properties,
+    };
+    for packet in [Packet::Unsubscribe(unsubscribe), Packet::Subscribe(subscribe)] {
+        let client = house.connect_as(small()).0;
+        house.send(client, packet);
+        assert_eq!(sent_away(&mut house, client).0, ReasonCode::PacketTooLarge);
+    }
+}

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::mqtt::{Connect, Disconnect, DisconnectProperties, MessageProperties, QoS};
+use crate::mqtt::{
+    Connect, Disconnect, DisconnectProperties, MessageProperties, QoS, UserProperty,
+};
 
 fn with_will(client_id: &str, delay: u64) -> Connect {
     let mut will = super::super::will("gone", "1", QoS::AtLeastOnce);
@@ -80,16 +82,34 @@ fn a_disconnect_can_ask_for_the_will() {
     }
 }
 
-/// 3.1.3.2.2 and following
+/// 3.1.3.2.2 and following, [MQTT-3.1.3-10]
 #[test]
 fn a_will_has_the_properties_of_its_connect() {
     let mut house = House::new();
     let listener = listener(&mut house);
     let mut connect = with_will("a", 0);
-    let content_type = Some("text/plain".into());
-    let properties = MessageProperties { content_type, ..MessageProperties::default() }.shared();
+    let pair = |name: &str, value: &str| UserProperty { name: name.into(), value: value.into() };
+    let properties = MessageProperties {
+        content_type: Some("text/plain".into()),
+        user_properties: vec![pair("b", "1"), pair("a", "2"), pair("a", "1")],
+        ..MessageProperties::default()
+    };
+    let properties = properties.shared();
     connect.will.as_mut().unwrap().message.properties = properties.clone();
     let client = house.connect_as(connect).0;
     house.cut(client);
     assert_eq!(house.gets_any(listener).message.properties, properties);
+}
+
+/// [MQTT-3.1.2-10], [MQTT-3.14.4-3]
+#[test]
+fn a_will_that_was_withdrawn_is_not_spoken_when_the_session_ends() {
+    let mut house = House::new();
+    let listener = listener(&mut house);
+    let client = house.connect_as(with_will("a", 10)).0;
+    house.disconnect(client);
+    house.pass(Duration::from_secs(100));
+    assert_eq!(house.broker.statistics().sessions, 1, "the listener's");
+    house.reads_nothing(listener);
+    house.is_at_rest();
 }
