@@ -134,7 +134,7 @@ fn text_in_a_websocket_is_answered_with_a_close_that_arrives() {
         head.push(byte[0]);
     }
     // A text frame of 100 KiB, of which the gateway reads the header.
-    let text = [&b"\x81\xFF\0\0\0\0\0\x01\x90\0mask"[..], &[b'x'; 102_400]].concat();
+    let text = [&b"\x81\xFF\0\0\0\0\0\x01\x90\0mask"[..], &b"x".repeat(102_400)].concat();
     stream.write_all(&text).unwrap();
     assert_eq!(told(stream), b"\x88\x02\x03\xEB");
 }

@@ -160,7 +160,7 @@ async fn both_ends_at_once_are_not_held_up() {
     let echo = async {
         let mut bytes = vec![0; 50_000];
         let (read, written) = tokio::join!(reader.read_exact(&mut bytes), async {
-            writer.write_all(&[b'd'; 50_000]).await?;
+            writer.write_all(&b"d".repeat(50_000)).await?;
             writer.flush().await
         });
         read.unwrap();

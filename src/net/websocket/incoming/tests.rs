@@ -174,8 +174,11 @@ fn a_close_ends_all_with_its_code() {
     assert_eq!(close(b"\x03\xE9gone"), Some(End::Closed(Some(CloseCode::Away))));
 }
 
+/// The fragments of a message, and what a ping behind it holds.
+type Fragments = (Vec<Vec<u8>>, Option<Vec<u8>>);
+
 /// Data frames of messages, in order, with pings between them.
-fn messages() -> impl Strategy<Value = Vec<(Vec<Vec<u8>>, Option<Vec<u8>>)>> {
+fn messages() -> impl Strategy<Value = Vec<Fragments>> {
     let bytes = |length| proptest::collection::vec(any::<u8>(), 0..length);
     let fragments = proptest::collection::vec(bytes(300), 1..4);
     let ping = proptest::option::of(bytes(126));
