@@ -11,6 +11,7 @@
 mod chips;
 mod config;
 mod day;
+mod fuzz;
 mod gateway;
 mod onewire_scratchpad;
 mod onewire_tree;
