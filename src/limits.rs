@@ -106,6 +106,16 @@ pub const RETAINED_SEEKS_PER_TURN: usize = 2000;
 /// an SD card must survive a client gone mad.
 pub const EVENT_INTERVAL: Duration = Duration::from_secs(10);
 
+/// From one look at the counters to the next unless `broker.sys_interval` says otherwise: as
+/// mosquitto does.
+pub const SYS_INTERVAL_DEFAULT: Duration = Duration::from_secs(10);
+
+/// Longest that can be configured: averages over a minute say nothing of a day.
+pub const SYS_INTERVAL_MAX: Duration = Duration::from_secs(3600);
+
+/// From one word on the health of the machine to the next: nothing it tells needs an answer sooner.
+pub const HEALTH_INTERVAL: Duration = Duration::from_secs(60);
+
 /// Longest a session outlives its connection unless `broker.session_expiry` says otherwise.
 pub const SESSION_EXPIRY_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3600);
 
@@ -118,7 +128,22 @@ pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
 /// Longest a TLS handshake may take, on a slow Wi-Fi and a Pi Zero's RSA.
 pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Longest a peer may take from its connection to its CONNECT ([MQTT-3.1.4-5] leaves it to us).
+/// Longest a WebSocket handshake may take: one short request, on a slow Wi-Fi.
+pub const WEBSOCKET_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Largest request that opens a WebSocket: a browser's headers, with the cookies that other ports
+/// of the host have left it.
+pub const WEBSOCKET_REQUEST_BYTES_MAX: usize = 8 * 1024;
+
+/// Largest WebSocket frame a client may announce: no frame is held as a whole, so this only tells
+/// nonsense from a frame of several packets of the largest size.
+pub const WEBSOCKET_FRAME_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// Most that goes out in one WebSocket frame: the longest whose length takes two bytes. A pong
+/// waits for no more than this.
+pub const WEBSOCKET_FRAME_BYTES_SENT_MAX: usize = 65_535;
+
+/// Longest a peer may take from its connection to its CONNECT (section 3.1.4 leaves it to us).
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest a graceful stop waits for acknowledgements of the last words.

@@ -15,17 +15,26 @@ impl fmt::Display for Denied {
     }
 }
 
-/// The rules of this house: everyone who is in reads every room; only the gateway writes below its
-/// root and below `$`-topics. Elsewhere clients may talk to each other.
+/// The rules of this house: everyone who is in reads every room, but who came without a login does
+/// not read what is private; only the gateway writes below its
+/// root and below `$SYS`. Elsewhere clients may talk to each other, also at other `$`-topics, as
+/// those of other brokers may: wildcards at the front do not reach them.
 #[derive(Clone, Debug)]
 pub struct Rights {
     root: String,
+    private: Vec<TopicFilter>,
 }
 
 impl Rights {
     /// Rules for a gateway that publishes below `root`.
     pub fn new(root: &str) -> Self {
-        Self { root: root.to_owned() }
+        Self { root: root.to_owned(), private: Vec::new() }
+    }
+
+    /// The same rules, and messages for these filters only for those with a login.
+    #[must_use]
+    pub fn keeping_private(self, private: Vec<TopicFilter>) -> Self {
+        Self { private, ..self }
     }
 
     /// Whether `principal` may publish to `topic`.
@@ -33,20 +42,35 @@ impl Rights {
         if *principal == Principal::Gateway {
             return Ok(());
         }
-        if topic.as_str().starts_with('$') {
-            return Err(Denied("only the broker publishes to `$` topics"));
+        if is_below(topic, "$SYS") {
+            return Err(Denied("only the broker publishes below `$SYS`"));
         }
-        let below = topic.as_str().strip_prefix(&self.root);
-        if below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+        if is_below(topic, &self.root) {
             return Err(Denied("only the gateway publishes below its root"));
         }
         Ok(())
     }
 
-    /// Whether `principal` may subscribe to `filter`.
-    pub fn subscribe(&self, _principal: &Principal, _filter: &TopicFilter) -> Result<(), Denied> {
+    /// Whether `principal` may subscribe to `filter`. A filter that asks for more than what it may
+    /// not read is granted; [`Rights::read`] decides of each message.
+    pub fn subscribe(&self, principal: &Principal, filter: &TopicFilter) -> Result<(), Denied> {
+        let is_private = self.private.iter().any(|private| private.covers(filter));
+        if *principal == Principal::Anonymous && is_private {
+            return Err(Denied("private topics are read with a login only"));
+        }
         Ok(())
     }
+
+    /// Whether `principal` may have a message of `topic`.
+    pub fn read(&self, principal: &Principal, topic: &TopicName) -> bool {
+        *principal != Principal::Anonymous
+            || !self.private.iter().any(|private| private.matches(topic))
+    }
+}
+
+fn is_below(topic: &TopicName, root: &str) -> bool {
+    let below = topic.as_str().strip_prefix(root);
+    below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -61,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_gateway_writes_below_its_root_and_to_dollar_topics() {
+    fn only_the_gateway_writes_below_its_root_and_below_sys() {
         check("maison", "maison/salon/temperature", false);
         check("maison", "maison", false);
         check("maison", "maisonette/salon", true);
@@ -69,5 +93,22 @@ mod tests {
         check("home/maison", "home/maison/salon/temperature", false);
         check("home/maison", "home/garden", true);
         check("maison", "$SYS/uptime", false);
+        check("maison", "$SYS", false);
+        check("maison", "$device/uptime", true);
+    }
+
+    #[test]
+    fn what_is_private_is_read_with_a_login_only() {
+        let private = TopicFilter::new("alarm/#").unwrap();
+        let rights = Rights::new("maison").keeping_private(vec![private]);
+        let (guest, user) = (Principal::Anonymous, Principal::User("bob".into()));
+        let filter = |text: &str| TopicFilter::new(text.to_owned()).unwrap();
+        assert!(rights.subscribe(&guest, &filter("alarm/code")).is_err());
+        assert_eq!(rights.subscribe(&user, &filter("alarm/code")), Ok(()));
+        assert_eq!(rights.subscribe(&guest, &filter("#")), Ok(()), "the rest of it is open");
+        let topic = |text: &str| TopicName::new(text.to_owned()).unwrap();
+        assert!(!rights.read(&guest, &topic("alarm/code")));
+        assert!(rights.read(&guest, &topic("maison/salon/temperature")));
+        assert!(rights.read(&user, &topic("alarm/code")));
     }
 }

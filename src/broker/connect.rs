@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::connection::{Connection, Phase};
+use super::connection::{Connection, Phase, Terms};
 use super::disconnect::Departure;
-use super::session::{ClientId, Session, SessionIndex, SessionKey};
+use super::objection::Objection;
+use super::session::{Session, SessionIndex, SessionKey};
 use super::timers::Timer;
+use super::welcome::{self, Restored};
 use super::{Broker, Event, Life};
-use crate::access::{ConnectionId, Login, Peer, Principal, Refusal, Verdict};
+use crate::access::{ConnectionId, Denied, Login, Peer, Principal, Refusal, Verdict};
 use crate::limits;
-use crate::mqtt::{
-    Connect, ConnectAcknowledgement, ConnectAcknowledgementProperties, Packet, ReasonCode, Version,
-};
+use crate::mqtt::{Connect, Packet, ReasonCode, Version};
 use crate::time::Tick;
 
 impl Broker {
@@ -33,11 +33,15 @@ impl Broker {
     /// The first packet is a CONNECT ([MQTT-3.1.0-1]).
     pub(super) fn first_packet(&mut self, now: Tick, id: ConnectionId, packet: Packet) {
         let Packet::Connect(connect) = packet else {
-            return self.close(now, id, Departure::Violation);
+            let why = "the first packet is no CONNECT [MQTT-3.1.0-1]";
+            return self.close(now, id, Departure::Fault(Objection::violation(why)));
         };
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.terms = Terms::of(&connect);
+        }
         match acceptable(&connect) {
             Ok(()) => self.authenticate(id, connect),
-            Err(reason) => self.refuse(now, id, reason),
+            Err(objection) => self.refuse(now, id, objection),
         }
     }
 
@@ -66,10 +70,10 @@ impl Broker {
         }
     }
 
-    /// Answers a CONNECT with the reason why not ([MQTT-3.2.2-4], [MQTT-3.2.2-5]).
-    pub(super) fn refuse(&mut self, now: Tick, id: ConnectionId, reason: ReasonCode) {
-        self.send(id, acknowledgement(reason, Restored::No));
-        self.close(now, id, Departure::Violation);
+    /// Answers a CONNECT with the reason why not ([MQTT-3.2.2-6], [MQTT-3.2.2-7]).
+    pub(super) fn refuse(&mut self, now: Tick, id: ConnectionId, objection: Objection) {
+        self.send(id, welcome::refusal(objection));
+        self.close(now, id, Departure::Refused(objection));
     }
 
     fn authenticate(&mut self, id: ConnectionId, mut connect: Box<Connect>) {
@@ -88,34 +92,50 @@ impl Broker {
     fn accept(&mut self, now: Tick, id: ConnectionId, connect: Connect, principal: Principal) {
         if let Some(will) = &connect.will {
             let topic = &will.message.topic;
-            if let Err(denied) = self.settings.rights.publish(&principal, topic) {
+            if let Err(objection) = self.permit(&principal, &will.message) {
+                let denied = Denied(objection.why);
                 self.deny(now, id, connect.client_id.to_string(), topic.as_str(), denied);
-                return self.refuse(now, id, ReasonCode::NotAuthorized);
+                return self.refuse(now, id, objection);
             }
         }
-        let key = SessionKey { principal, client_id: self.client_id(&connect) };
+        let key = self.session_key(principal, &connect);
+        let welcome = self.welcome(&connect, &key.client_id, Restored::No);
+        if !Terms::of(&connect).take(&welcome) {
+            let why = "the client takes no packet of the size of our CONNACK [MQTT-3.1.2-24]";
+            return self.refuse(now, id, Objection::new(ReasonCode::PacketTooLarge, why));
+        }
         match self.sessions.find(&key) {
             // Logins are not answered in the order of their connections: the newer one stays.
             Some(index) if self.sessions[index].connection.is_some_and(|newer| newer > id) => {
                 return self.close(now, id, Departure::TakenOver);
             }
-            None if !self.make_room_for(&key) => {
-                return self.refuse(now, id, ReasonCode::ServerUnavailable);
+            None if !self.make_room_for(now, &key) => {
+                let why = "too many sessions: our limit";
+                return self.refuse(now, id, Objection::new(ReasonCode::QuotaExceeded, why));
             }
             Some(_) | None => {}
         }
+        let client_id = Arc::clone(&key.client_id);
         let (session, restored) = self.open_session(now, key, &connect);
+        let welcome = self.welcome(&connect, &client_id, restored);
         self.attach(now, id, session, connect);
-        self.send(id, acknowledgement(ReasonCode::Success, restored));
+        self.send(id, welcome);
         self.replay(now, id, session);
     }
 
-    fn client_id(&mut self, connect: &Connect) -> ClientId {
-        if connect.client_id.is_empty() {
+    /// With the name by which the client calls itself, or one that nobody has ([MQTT-3.1.3-6]).
+    fn session_key(&mut self, principal: Principal, connect: &Connect) -> SessionKey {
+        let mut key = SessionKey { principal, client_id: Arc::from(&*connect.client_id) };
+        while key.client_id.is_empty() || (connect.client_id.is_empty() && self.is_taken(&key)) {
             self.assigned += 1;
-            return ClientId::Assigned(self.assigned);
+            let name = format!("{}-{}", self.settings.assigned_prefix, self.assigned);
+            key.client_id = Arc::from(name);
         }
-        ClientId::Chosen(Arc::from(&*connect.client_id))
+        key
+    }
+
+    fn is_taken(&self, key: &SessionKey) -> bool {
+        self.sessions.find(key).is_some()
     }
 
     /// Ends an older connection of the same client ([MQTT-3.1.4-2]), then finds or makes its
@@ -132,25 +152,27 @@ impl Broker {
         }
         match self.sessions.find(&key) {
             Some(index) if !connect.clean_start => return (index, Restored::Yes),
-            Some(index) => self.discard_session(index),
+            Some(index) => self.discard_session(now, index),
             None => {}
         }
-        (self.sessions.insert(Session::new(key)), Restored::No)
+        (self.sessions.insert(Session::new(key, &self.queued)), Restored::No)
     }
 
     fn attach(&mut self, now: Tick, id: ConnectionId, index: SessionIndex, connect: Connect) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.phase = Phase::Connected(index);
         connection.last_heard = now;
-        connection.silence_max = silence_max(&connect);
+        connection.silence_max = silence_max(welcome::keep_alive(&connect, &self.settings.bounds));
         if let Some(max) = connection.silence_max {
             self.timers.arm(&mut connection.alarm, Timer::Connection(id), now.after(max));
         }
         let session = &mut self.sessions[index];
         self.timers.cancel(&mut session.expires_at, Timer::SessionExpiry(index));
+        self.timers.cancel(&mut session.will_at, Timer::Will(index)); // [MQTT-3.1.3-9]
         session.connection = Some(id);
-        session.expiry =
-            if connect.clean_start { Duration::ZERO } else { self.settings.session_expiry };
+        session.expiry = welcome::session_expiry(&connect, self.settings.session_expiry);
+        let window = self.settings.bounds.inflight_to_client;
+        session.window.resize(window.min(connection.terms.receive_maximum));
         session.will = connect.will.map(super::will::keep);
         self.outputs.event(Event::Connected {
             peer: connection.peer.address,
@@ -160,50 +182,50 @@ impl Broker {
     }
 }
 
-/// Whether a CONNECT found a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Restored {
-    Yes,
-    No,
-}
-
-/// What can be said of a CONNECT before its login is checked. 5.0 is not spoken yet.
-fn acceptable(connect: &Connect) -> Result<(), ReasonCode> {
-    let may_be_empty = connect.clean_start && connect.version > Version::V3_1;
-    if connect.version == Version::V5 {
-        return Err(ReasonCode::UnsupportedProtocolVersion); // [MQTT-3.1.2-2]
-    }
+/// What can be said of a CONNECT before its login is checked.
+fn acceptable(connect: &Connect) -> Result<(), Objection> {
+    let may_be_empty = match connect.version {
+        Version::V3_1 => false,
+        Version::V3_1_1 => connect.clean_start, // [MQTT-3.1.3-8] of 3.1.1
+        Version::V5 => true,
+    };
     if connect.client_id.is_empty() && !may_be_empty {
-        return Err(ReasonCode::ClientIdentifierNotValid); // [MQTT-3.1.3-8]
+        let why = "a client without a name has no session to come back to [MQTT-3.1.3-8]";
+        return Err(Objection::new(ReasonCode::ClientIdentifierNotValid, why));
     }
     if connect.client_id.len() > limits::CLIENT_ID_BYTES_MAX {
-        return Err(ReasonCode::ClientIdentifierNotValid); // [MQTT-3.1.3-9]
+        let why = "client identifier too long: our limit";
+        return Err(Objection::new(ReasonCode::ClientIdentifierNotValid, why));
+    }
+    if connect.properties.authentication_method.is_some() {
+        let why =
+            "no enhanced authentication here: use a user name and a password, or a certificate";
+        return Err(Objection::new(ReasonCode::BadAuthenticationMethod, why)); // [MQTT-4.12.0-1]
     }
     Ok(())
 }
 
-/// One and a half times the keep alive ([MQTT-3.1.2-24]).
-fn silence_max(connect: &Connect) -> Option<Duration> {
-    let keep_alive = connect.keep_alive;
+/// One and a half times the keep alive ([MQTT-3.1.2-22]).
+fn silence_max(keep_alive: Duration) -> Option<Duration> {
     (!keep_alive.is_zero()).then(|| keep_alive.saturating_add(keep_alive / 2))
 }
 
 /// As little as a stranger needs to know.
-const fn refused(refusal: Refusal) -> ReasonCode {
+const fn refused(refusal: Refusal) -> Objection {
     match refusal {
-        Refusal::NoPassword | Refusal::BadPassword => ReasonCode::BadUserNameOrPassword,
-        Refusal::NoCredentials
-        | Refusal::NoCertificate
-        | Refusal::UnknownCertificate
-        | Refusal::CertificateMismatch => ReasonCode::NotAuthorized,
-        Refusal::Busy => ReasonCode::ServerBusy,
+        Refusal::NoPassword | Refusal::BadPassword => {
+            Objection::new(ReasonCode::BadUserNameOrPassword, "bad user name or password")
+        }
+        Refusal::NoCredentials => Objection::new(
+            ReasonCode::NotAuthorized,
+            "a login or a client certificate is asked for",
+        ),
+        Refusal::NoCertificate | Refusal::UnknownCertificate | Refusal::CertificateMismatch => {
+            Objection::new(
+                ReasonCode::NotAuthorized,
+                "a client certificate of this user is asked for",
+            )
+        }
+        Refusal::Busy => Objection::new(ReasonCode::ServerBusy, "too many logins at a time"),
     }
-}
-
-fn acknowledgement(reason: ReasonCode, restored: Restored) -> Packet {
-    Packet::ConnAck(Box::new(ConnectAcknowledgement {
-        session_present: restored == Restored::Yes,
-        reason,
-        properties: ConnectAcknowledgementProperties::default(),
-    }))
 }

@@ -12,7 +12,7 @@ use super::outputs::counted;
 use super::session::SessionIndex;
 use crate::access::{ConnectionId, Peer};
 use crate::limits;
-use crate::mqtt::Connect;
+use crate::mqtt::{AcknowledgementProperties, Connect, Packet, Version, encoded_len};
 use crate::time::Tick;
 
 /// A transport and what may be said on it.
@@ -21,6 +21,7 @@ pub(super) struct Connection {
     pub(super) id: ConnectionId,
     pub(super) peer: Peer,
     pub(super) phase: Phase,
+    pub(super) terms: Terms,
     /// When its last packet arrived.
     pub(super) last_heard: Tick,
     /// Silence after which it is taken for dead; `None`: it may be silent for ever.
@@ -51,12 +52,64 @@ impl Connection {
             id,
             peer,
             phase: Phase::Opened,
+            terms: Terms::default(),
             last_heard: now,
             silence_max: None,
             alarm: None,
             unwritten: Unwritten::default(),
             denials: Denials::default(),
         }
+    }
+}
+
+/// What a CONNECT says of the packets that may be sent to it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms {
+    version: Version,
+    /// Deliveries it takes at a time ([MQTT-3.3.4-9]).
+    pub(super) receive_maximum: usize,
+    /// Bytes of the largest packet it takes ([MQTT-3.1.2-24]).
+    packet_bytes_max: Option<u32>,
+    /// Whether it wants reason strings ([MQTT-3.1.2-29]).
+    problem_information: bool,
+}
+
+impl Default for Terms {
+    /// Of 3.1.1, which says nothing.
+    fn default() -> Self {
+        let (version, receive_maximum) = (Version::V3_1_1, usize::from(u16::MAX));
+        Self { version, receive_maximum, packet_bytes_max: None, problem_information: false }
+    }
+}
+
+impl Terms {
+    /// Those of a CONNECT.
+    pub(super) fn of(connect: &Connect) -> Self {
+        let properties = &connect.properties;
+        Self {
+            version: connect.version,
+            receive_maximum: properties.receive_maximum.get().into(),
+            packet_bytes_max: properties.maximum_packet_size,
+            problem_information: properties.request_problem_information,
+        }
+    }
+
+    /// Whether reason codes and properties can be said.
+    pub(super) fn is_v5(&self) -> bool {
+        self.version == Version::V5
+    }
+
+    /// Whether the peer takes a packet of that size.
+    pub(super) fn take(&self, packet: &Packet) -> bool {
+        let Some(max) = self.packet_bytes_max else { return true };
+        encoded_len(packet, self.version).is_some_and(|bytes| bytes <= max)
+    }
+
+    /// A reason string for an acknowledgement, if one is wanted.
+    pub(super) fn explanation(&self, why: &'static str) -> Option<Box<AcknowledgementProperties>> {
+        let is_wanted = self.is_v5() && self.problem_information;
+        let (reason_string, user_properties) = (Some(why.into()), Vec::new());
+        is_wanted.then(|| Box::new(AcknowledgementProperties { reason_string, user_properties }))
     }
 }
 

@@ -1,11 +1,14 @@
 //! The end of a connection, whoever ends it, and what remains of the client.
 
+use std::time::Duration;
+
 use super::connection::Phase;
+use super::objection::Objection;
 use super::session::SessionIndex;
 use super::timers::Timer;
 use super::{Broker, Event, Life};
 use crate::access::{ConnectionId, Denied, Peer};
-use crate::mqtt::{DecodeError, ReasonCode};
+use crate::mqtt::{DecodeError, Disconnect, DisconnectProperties, Packet, ReasonCode};
 use crate::time::Tick;
 
 /// How a connection ends.
@@ -13,14 +16,16 @@ use crate::time::Tick;
 pub(super) enum Departure {
     /// By a DISCONNECT.
     Disconnect,
+    /// By a DISCONNECT that asks for the will, or tells of trouble (3.14.2.1).
+    DisconnectWithWill,
     /// The transport has gone.
     Lost,
     /// The peer was silent for too long.
     Silent,
-    /// The peer broke the protocol ([MQTT-4.8.0-1]).
-    Violation,
-    /// The peer sent no packet.
-    Malformed(&'static str),
+    /// The peer did what nobody may ([MQTT-4.13.1-1]).
+    Fault(Objection),
+    /// Its CONNECT was refused, which CONNACK has said.
+    Refused(Objection),
     /// The peer asks and does not read the answers.
     Flooded,
     /// The same client came by another connection.
@@ -34,13 +39,25 @@ impl Departure {
     const fn reason(self) -> &'static str {
         match self {
             Self::Disconnect => "disconnected",
+            Self::DisconnectWithWill => "disconnected with its will",
             Self::Lost => "connection lost",
             Self::Silent => "keep alive exceeded",
-            Self::Violation => "protocol violation",
-            Self::Malformed(detail) => detail,
+            Self::Fault(objection) | Self::Refused(objection) => objection.why,
             Self::Flooded => "answers not read",
             Self::TakenOver => "taken over by a newer connection",
             Self::Shutdown => "gateway stopping",
+        }
+    }
+
+    /// What a 5.0 client is told last; nothing where it knows, or cannot hear (3.14.2.1).
+    const fn farewell(self) -> Option<ReasonCode> {
+        match self {
+            Self::Disconnect | Self::DisconnectWithWill | Self::Lost | Self::Refused(_) => None,
+            Self::Silent => Some(ReasonCode::KeepAliveTimeout),
+            Self::Fault(objection) => Some(objection.reason),
+            Self::Flooded => Some(ReasonCode::QuotaExceeded),
+            Self::TakenOver => Some(ReasonCode::SessionTakenOver),
+            Self::Shutdown => Some(ReasonCode::ServerShuttingDown),
         }
     }
 
@@ -48,10 +65,11 @@ impl Departure {
     const fn publishes_will(self) -> bool {
         match self {
             Self::Disconnect | Self::Shutdown => false,
-            Self::Lost
+            Self::DisconnectWithWill
+            | Self::Lost
             | Self::Silent
-            | Self::Violation
-            | Self::Malformed(_)
+            | Self::Fault(_)
+            | Self::Refused(_)
             | Self::Flooded
             | Self::TakenOver => true,
         }
@@ -67,6 +85,12 @@ impl Broker {
             Phase::Opened | Phase::Authenticating(_) => None,
             Phase::Connected(session) => Some(session),
         };
+        if let Some(reason) = departure.farewell()
+            && session.is_some()
+            && connection.terms.is_v5()
+        {
+            self.outputs.send(connection, farewell(reason, departure.reason()));
+        }
         self.timers.cancel(&mut connection.alarm, Timer::Connection(id));
         self.outputs.close(connection);
         let peer = connection.peer.clone();
@@ -84,14 +108,47 @@ impl Broker {
         }
     }
 
-    /// What arrived is no packet. Only a CONNECT of an unknown version is answered.
+    /// What arrived is no packet. In the place of a CONNECT it is answered by a CONNACK, which is
+    /// written if the peer's version has one for that reason.
     pub(super) fn malformed(&mut self, now: Tick, id: ConnectionId, error: &DecodeError) {
-        let phase = self.connections.get(&id).map(|connection| &connection.phase);
-        let is_version = error.reason == ReasonCode::UnsupportedProtocolVersion;
-        if is_version && matches!(phase, Some(Phase::Opened)) {
-            return self.refuse(now, id, error.reason);
+        let Some(connection) = self.connections.get(&id) else { return };
+        let objection = Objection::new(error.reason, error.detail);
+        match connection.phase {
+            Phase::Opened => self.refuse(now, id, objection),
+            Phase::Authenticating(_) | Phase::Connected(_) | Phase::Closing => {
+                // It is a second CONNECT, and no DISCONNECT has that reason ([MQTT-3.14.2-1]).
+                let is_connect = error.reason == ReasonCode::UnsupportedProtocolVersion;
+                let second = Objection::violation(error.detail);
+                let objection = if is_connect { second } else { objection };
+                self.close(now, id, Departure::Fault(objection));
+            }
         }
-        self.close(now, id, Departure::Malformed(error.detail));
+    }
+
+    /// A DISCONNECT. A 5.0 client can say anew how long its session is to live, unless it was to
+    /// end with the connection (3.14.2.2.2).
+    pub(super) fn disconnected(
+        &mut self,
+        now: Tick,
+        id: ConnectionId,
+        index: SessionIndex,
+        disconnect: &Disconnect,
+    ) {
+        let cap = self.settings.session_expiry;
+        if let Some(seconds) = disconnect.properties.session_expiry_seconds {
+            let session = &mut self.sessions[index];
+            if seconds > 0 && session.expiry.is_zero() && !cap.is_zero() {
+                let why = "a session that ends with its connection is not prolonged \
+                           (MQTT 5.0 section 3.14.2.2.2)";
+                return self.close(now, id, Departure::Fault(Objection::violation(why)));
+            }
+            session.expiry = Duration::from_secs(seconds.into()).min(cap);
+        }
+        let departure = match disconnect.reason {
+            ReasonCode::Success => Departure::Disconnect,
+            _ => Departure::DisconnectWithWill,
+        };
+        self.close(now, id, departure);
     }
 
     /// A connection's timer went off. Packets only note when they came, so this may be too early.
@@ -148,19 +205,32 @@ impl Broker {
         self.timers.cancel(&mut session.resume_at, Timer::Resume(index));
         let dropped = super::outputs::counted(session.queue.drop_at_most_once());
         self.outputs.traffic.messages_dropped += dropped;
-        let will = session.will.take().filter(|_| departure.publishes_will());
-        let (client_id, principal) =
-            (session.key.client_id.to_string(), session.key.principal.clone());
+        if !departure.publishes_will() {
+            session.will = None;
+        }
+        let client_id = session.key.client_id.to_string();
         let reason = departure.reason();
         self.outputs.event(Event::Disconnected { peer: peer.address, client_id, reason });
         if session.expiry.is_zero() {
-            self.discard_session(index);
-        } else {
-            let at = now.after(session.expiry);
-            self.timers.arm(&mut session.expires_at, Timer::SessionExpiry(index), at);
+            return self.discard_session(now, index);
         }
-        if let Some(will) = will {
-            self.publish_will(now, &principal, will);
+        let at = now.after(session.expiry);
+        self.timers.arm(&mut session.expires_at, Timer::SessionExpiry(index), at);
+        match &session.will {
+            Some(will) if will.properties.delay.is_zero() => self.will_due(now, index),
+            Some(will) => {
+                let at = now.after(will.properties.delay);
+                self.timers.arm(&mut session.will_at, Timer::Will(index), at);
+            }
+            None => {}
         }
+        self.hand_over(now, index);
     }
+}
+
+/// The last packet to a 5.0 client.
+fn farewell(reason: ReasonCode, why: &'static str) -> Packet {
+    let reason_string = Some(why.into());
+    let properties = DisconnectProperties { reason_string, ..DisconnectProperties::default() };
+    Packet::Disconnect(Box::new(Disconnect { reason, properties }))
 }

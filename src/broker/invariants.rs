@@ -25,7 +25,13 @@ impl Broker {
             subscriptions += session.subscriptions.len();
         }
         assert_eq!(self.timers.len(), timers, "each timer has an owner");
-        assert!(self.sessions.len() <= limits::SESSIONS_MAX, "sessions are bounded");
+        assert!(self.sessions.len() <= self.settings.bounds.sessions, "sessions are bounded");
+        let queued: usize = self.sessions.iter().map(|(_, session)| session.queue.size().1).sum();
+        assert_eq!(self.queued.bytes(), queued, "the queued bytes are counted");
+        let may_wait = self.settings.bounds.queued_bytes.unwrap_or(usize::MAX);
+        assert!(queued <= may_wait, "the queues together are bounded");
+        let connected = super::outputs::counted(self.statistics().clients_connected);
+        assert_eq!(self.outputs.connected, connected, "who is in was told");
         assert_eq!(self.subscriptions.len(), subscriptions, "tree and sessions agree");
         self.subscriptions.check_invariants();
         self.retained.check_invariants();
@@ -70,6 +76,7 @@ impl Broker {
                 let connection = self.connections.get(&id).expect("a session's connection exists");
                 assert!(matches!(connection.phase, Phase::Connected(other) if other == index));
                 assert_eq!(session.expires_at, None, "a session in use does not expire");
+                assert_eq!(session.will_at, None, "a present client's will is not due");
                 check_waiting(session, connection);
             }
             None => check_absent(session),
@@ -81,10 +88,12 @@ impl Broker {
         self.check_timer(session.expires_at, Timer::SessionExpiry(index))
             + self.check_timer(session.report_at, Timer::DropReport(index))
             + self.check_timer(session.resume_at, Timer::Resume(index))
+            + self.check_timer(session.will_at, Timer::Will(index))
     }
 
     fn check_subscriptions(&self, index: SessionIndex, session: &Session) {
-        assert!(session.subscriptions.len() <= limits::SUBSCRIPTIONS_PER_SESSION_MAX);
+        let most = self.settings.bounds.subscriptions_per_session;
+        assert!(session.subscriptions.len() <= most);
         let mut bytes = 0;
         for (filter, &subscription) in &session.subscriptions {
             assert_eq!(self.subscriptions.find(filter, index), Some(subscription), "{filter}");
@@ -100,7 +109,8 @@ impl Broker {
 
     fn check_queue(&self, session: &Session) {
         let (messages, bytes) = session.queue.size();
-        assert!(self.queue_bounds().hold(messages, bytes), "a queue keeps its bounds");
+        let is_bounded = self.queue_bounds().hold(messages, bytes);
+        assert!(is_bounded || messages == 1, "a queue keeps its bounds");
         let counted: usize = session.queue.iter().map(super::queue::Queued::weight).sum();
         assert_eq!(bytes, counted, "a queue's bytes are counted");
     }
@@ -114,8 +124,8 @@ impl Broker {
 
 /// Nobody waits without a reason.
 fn check_waiting(session: &Session, connection: &Connection) {
-    let has_next = !session.queue.is_empty() && session.window.has_room();
-    let can_go = session.window.has_resends() || has_next;
+    let has_room = session.window.has_room() && !session.window.has_resends();
+    let can_go = session.window.can_resend() || (!session.queue.is_empty() && has_room);
     let is_woken = session.resume_at.is_some();
     let waits = can_go && connection.unwritten.has_room() && !is_woken;
     assert!(!waits, "what can be sent is sent: {session:?}");
@@ -125,13 +135,13 @@ fn check_absent(session: &Session) {
     assert!(session.expires_at.is_some(), "an absent client's session expires");
     assert!(!session.expiry.is_zero(), "a clean session ends with its connection");
     assert_eq!(session.resume_at, None, "nothing is sent to an absent client");
-    assert!(session.will.is_none(), "an absent client's will was spoken or withdrawn");
+    assert_eq!(session.will.is_some(), session.will_at.is_some(), "a will has its time");
     let mut queued = session.queue.iter();
     assert!(queued.all(|message| message.qos > QoS::AtMostOnce), "QoS 0 is for the present");
 }
 
 fn check_window(session: &Session) {
-    assert!(session.window.len() <= limits::INFLIGHT_TO_CLIENT_DEFAULT, "the window is bounded");
+    assert!(session.window.len() <= limits::INFLIGHT_TO_CLIENT_MAX, "the window is bounded");
     assert!(session.received.len() <= limits::INFLIGHT_FROM_CLIENT_MAX);
     let ids: HashSet<_> = session.window.ids().collect();
     assert_eq!(ids.len(), session.window.len(), "identifiers in use are different");

@@ -9,23 +9,29 @@
 //! `handle` cannot fail: a bad peer is an output, our own fault an assertion. The broker does not
 //! know that sensors exist: a reading is a publication by [`Principal::Gateway`].
 
+mod acknowledge;
+mod announce;
 mod connect;
 mod connection;
 mod delivery;
 mod disconnect;
 mod invariants;
+mod objection;
 mod outputs;
 mod publish;
 mod queue;
 mod retained;
 mod session;
 mod settings;
+mod shared;
 mod statistics;
 mod subscribe;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod tree;
+mod welcome;
 mod will;
 mod window;
 
@@ -38,9 +44,12 @@ use crate::access::{ConnectionId, Denied, Login, Peer, Principal, Refusal, Verdi
 use crate::mqtt::{DecodeError, Message, Packet, QoS};
 use crate::time::Tick;
 
+use announce::Losses;
 use connection::{Connection, Phase};
 use disconnect::Departure;
+use objection::Objection;
 use outputs::Outputs;
+use queue::Gauge;
 use retained::Retained;
 use session::{SessionIndex, Sessions};
 use subscriptions::{Match, Subscriptions};
@@ -101,6 +110,12 @@ pub enum Input {
         qos: QoS,
         /// Whether it is retained, and how long.
         retention: Retention,
+    },
+    /// The gateway tells what happened in the broker: QoS 1, not retained. What this costs a full
+    /// queue is counted and not told again.
+    Announce {
+        /// Topic and payload.
+        message: Message,
     },
     /// Nothing but the passing of time.
     Wake,
@@ -220,11 +235,14 @@ pub struct Broker {
     retained: Retained,
     timers: Timers,
     outputs: Outputs,
+    /// Bytes that wait for all sessions.
+    queued: Gauge,
     /// Scratch of [`Subscriptions::matches`], kept so that routing does not allocate.
     matches: Vec<Match>,
     /// Client identifiers assigned so far.
     assigned: u64,
     life: Life,
+    losses: Losses,
 }
 
 /// Whether connections are let in.
@@ -238,16 +256,18 @@ impl Broker {
     /// A broker without sessions.
     pub fn new(settings: Settings) -> Self {
         Self {
+            retained: Retained::new(settings.bounds.retained_bytes),
             settings,
             connections: HashMap::new(),
             sessions: Sessions::default(),
             subscriptions: Subscriptions::default(),
-            retained: Retained::default(),
             timers: Timers::default(),
             outputs: Outputs::default(),
+            queued: Gauge::default(),
             matches: Vec::new(),
             assigned: 0,
             life: Life::Serving,
+            losses: Losses::Told,
         }
     }
 
@@ -264,6 +284,7 @@ impl Broker {
             Input::Publish { message, qos, retention } => {
                 self.own_publish(now, message, qos, retention);
             }
+            Input::Announce { message } => self.announce(now, message),
             Input::Wake => self.wake(now),
             Input::Shutdown => self.shut_down(now),
         }
@@ -279,20 +300,6 @@ impl Broker {
         self.timers.deadline().into_iter().chain(self.retained.deadline()).min()
     }
 
-    /// Counters since the start, and what is there now.
-    pub fn statistics(&self) -> Statistics {
-        let connected = self.sessions.iter().filter(|(_, session)| session.connection.is_some());
-        Statistics {
-            connections: self.connections.len(),
-            clients_connected: connected.count(),
-            sessions: self.sessions.len(),
-            subscriptions: self.subscriptions.len(),
-            retained: self.retained.len(),
-            retained_bytes: self.retained.bytes(),
-            traffic: self.outputs.traffic,
-        }
-    }
-
     /// Whether every client that is there has acknowledged all that is for it.
     pub fn all_delivered(&self) -> bool {
         self.sessions
@@ -305,9 +312,13 @@ impl Broker {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.last_heard = now;
         self.outputs.traffic.packets_received += 1;
+        self.outputs.traffic.connects += u64::from(matches!(packet, Packet::Connect(_)));
         match connection.phase {
             Phase::Opened => self.first_packet(now, id, packet),
-            Phase::Authenticating(_) => self.close(now, id, Departure::Violation),
+            Phase::Authenticating(_) => {
+                let why = "a packet before the answer to CONNECT";
+                self.close(now, id, Departure::Fault(Objection::violation(why)));
+            }
             Phase::Connected(session) => self.next_packet(now, id, session, packet),
             Phase::Closing => {}
         }
@@ -316,20 +327,26 @@ impl Broker {
     fn next_packet(&mut self, now: Tick, id: ConnectionId, session: SessionIndex, packet: Packet) {
         match packet {
             Packet::Publish(publish) => self.publish(now, id, session, publish),
-            Packet::PubAck(answer) => self.acknowledged(now, session, answer.packet_id),
-            Packet::PubRec(answer) => self.received(id, session, answer.packet_id),
+            Packet::PubAck(answer) => self.acknowledged(now, session, &answer),
+            Packet::PubRec(answer) => self.received(now, id, session, &answer),
             Packet::PubRel(answer) => self.released(id, session, answer.packet_id),
-            Packet::PubComp(answer) => self.completed(now, session, answer.packet_id),
+            Packet::PubComp(answer) => self.completed(now, session, &answer),
             Packet::Subscribe(subscribe) => self.subscribe(now, id, session, &subscribe),
-            Packet::Unsubscribe(unsubscribe) => self.unsubscribe(id, session, &unsubscribe),
+            Packet::Unsubscribe(unsubscribe) => self.unsubscribe(now, id, session, &unsubscribe),
             Packet::PingReq => self.send(id, Packet::PingResp),
-            Packet::Disconnect(_) => self.close(now, id, Departure::Disconnect),
-            Packet::Connect(_)
-            | Packet::ConnAck(_)
-            | Packet::SubAck(_)
-            | Packet::UnsubAck(_)
-            | Packet::PingResp
-            | Packet::Auth(_) => self.close(now, id, Departure::Violation),
+            Packet::Disconnect(disconnect) => self.disconnected(now, id, session, &disconnect),
+            Packet::Connect(_) => {
+                let why = "a second CONNECT [MQTT-3.1.0-2]";
+                self.close(now, id, Departure::Fault(Objection::violation(why)));
+            }
+            Packet::Auth(_) => {
+                let why = "AUTH without an authentication method in CONNECT [MQTT-4.12.0-6]";
+                self.close(now, id, Departure::Fault(Objection::violation(why)));
+            }
+            Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {
+                let why = "a packet that only servers send";
+                self.close(now, id, Departure::Fault(Objection::violation(why)));
+            }
         }
         self.close_if_flooded(now, id);
     }
@@ -339,11 +356,17 @@ impl Broker {
         while let Some(timer) = self.timers.next_due(now) {
             match timer {
                 Timer::Connection(id) => self.connection_due(now, id),
-                Timer::SessionExpiry(session) => self.session_expired(session),
+                Timer::SessionExpiry(session) => self.session_expired(now, session),
                 Timer::DropReport(session) => self.report_drops(session),
+                Timer::Will(session) => self.will_due(now, session),
                 Timer::Resume(session) => self.resume(now, session),
             }
         }
+    }
+
+    /// Whether the peer can be told reasons and properties.
+    fn is_v5(&self, id: ConnectionId) -> bool {
+        self.connections.get(&id).is_some_and(|connection| connection.terms.is_v5())
     }
 
     /// Sends to a connection that is known to be there; nothing once it is closing.

@@ -12,6 +12,8 @@ use crate::mqtt::Packet;
 pub(super) struct Outputs {
     queue: VecDeque<Output>,
     pub(super) traffic: Traffic,
+    /// Clients that are in, by the events that told of them.
+    pub(super) connected: u64,
 }
 
 impl Outputs {
@@ -48,6 +50,15 @@ impl Outputs {
     }
 
     pub(super) fn event(&mut self, event: Event) {
+        match &event {
+            Event::Connected { .. } => {
+                self.connected += 1;
+                self.traffic.clients_maximum = self.traffic.clients_maximum.max(self.connected);
+            }
+            Event::Disconnected { .. } => self.connected = self.connected.saturating_sub(1),
+            Event::SessionDiscarded { .. } => self.traffic.sessions_discarded += 1,
+            Event::Refused { .. } | Event::Denied { .. } | Event::QueueDropped { .. } => {}
+        }
         self.queue.push_back(Output::Event(event));
     }
 }

@@ -1,12 +1,20 @@
 //! Publications: what clients and the gateway say, under the rules, to whom it concerns.
 
+use super::connection::Terms;
 use super::delivery::Recipient;
+use super::disconnect::Departure;
+use super::objection::Objection;
 use super::outputs::counted;
+use super::queue::Queued;
 use super::retained::Origin;
 use super::session::SessionIndex;
-use super::{Broker, Match, Retention};
+use super::subscriptions::Match;
+use super::{Broker, Retention};
 use crate::access::{ConnectionId, Denied, Principal};
-use crate::mqtt::{Acknowledgement, Delivery, Message, Packet, PacketId, Publish, QoS};
+use crate::limits;
+use crate::mqtt::{
+    Acknowledgement, Delivery, Message, Packet, PacketId, Publish, QoS, ReasonCode, TopicName,
+};
 use crate::time::Tick;
 
 /// A message on its way to its subscribers.
@@ -15,6 +23,10 @@ pub(super) struct Publication {
     message: Message,
     storage: Storage,
     pub(super) qos: QoS,
+    /// Whether it was published to be retained.
+    pub(super) retain: bool,
+    /// Whose it is, if a client's: not sent to those who do not want their own.
+    publisher: Option<SessionIndex>,
     /// From when on nobody gets it any more.
     pub(super) expires: Option<Tick>,
 }
@@ -28,11 +40,26 @@ enum Storage {
 
 impl Publication {
     /// A message that is published now.
-    pub(super) fn new(now: Tick, message: Message, qos: QoS) -> Self {
+    pub(super) fn new(now: Tick, message: Message, qos: QoS, retain: bool) -> Self {
         let properties = message.properties.as_deref();
         let lifetime = properties.and_then(|properties| properties.message_expiry);
         let expires = lifetime.map(|lifetime| now.after(lifetime));
-        Self { message, storage: Storage::Borrowed, qos, expires }
+        Self { message, storage: Storage::Borrowed, qos, retain, publisher: None, expires }
+    }
+
+    /// A message that was for another member of a group.
+    pub(super) fn again(message: Queued) -> Self {
+        let Queued { message, qos, retain, expires, .. } = message;
+        Self { message, storage: Storage::Kept, qos, retain, publisher: None, expires }
+    }
+
+    /// The same of that client, if it has a session.
+    pub(super) fn by(self, publisher: Option<SessionIndex>) -> Self {
+        Self { publisher, ..self }
+    }
+
+    pub(super) fn topic(&self) -> &TopicName {
+        &self.message.topic
     }
 
     /// The message, to be sent and forgotten.
@@ -69,18 +96,67 @@ impl Broker {
         traffic.messages_received += 1;
         traffic.payload_bytes_received += counted(publish.message.payload.len());
         match publish.delivery {
-            Delivery::AtMostOnce => self.accept_publication(now, id, index, publish),
+            Delivery::AtMostOnce => self.publish_unanswered(now, id, index, publish),
             Delivery::AtLeastOnce(packet_id) => {
-                self.accept_publication(now, id, index, publish);
-                self.send(id, Packet::PubAck(Acknowledgement::success(packet_id)));
+                let outcome = self.accept_publication(now, id, index, publish);
+                let answer = self.answer(id, packet_id, outcome);
+                self.send(id, Packet::PubAck(answer));
             }
             Delivery::ExactlyOnce(packet_id) => {
-                if self.sessions[index].received.insert(packet_id) {
-                    self.accept_publication(now, id, index, publish);
-                }
-                self.send(id, Packet::PubRec(Acknowledgement::success(packet_id)));
+                self.publish_once(now, id, index, packet_id, publish);
             }
         }
+    }
+
+    /// At QoS 0 a payload that is not what it says cannot be refused but by DISCONNECT
+    /// (3.3.2.3.2); all else is dropped, and people are told.
+    fn publish_unanswered(
+        &mut self,
+        now: Tick,
+        id: ConnectionId,
+        index: SessionIndex,
+        publish: Publish,
+    ) {
+        match self.accept_publication(now, id, index, publish) {
+            Err(objection) if objection.reason == ReasonCode::PayloadFormatInvalid => {
+                self.close(now, id, Departure::Fault(objection));
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+
+    /// A resend is acknowledged again ([MQTT-4.3.3-10]); one too many ends the connection
+    /// ([MQTT-3.3.4-7] says that a client does not send it). A refused one is done with
+    /// ([MQTT-4.3.3-9]), where the client can be told that it is refused.
+    fn publish_once(
+        &mut self,
+        now: Tick,
+        id: ConnectionId,
+        index: SessionIndex,
+        packet_id: PacketId,
+        publish: Publish,
+    ) {
+        let received = &self.sessions[index].received;
+        if received.contains(&packet_id) {
+            return self.send(id, Packet::PubRec(Acknowledgement::success(packet_id)));
+        }
+        let is_v5 = self.is_v5(id);
+        let maximum = if is_v5 {
+            self.settings.bounds.receive_maximum.get().into()
+        } else {
+            limits::INFLIGHT_FROM_CLIENT_MAX
+        };
+        if received.len() >= maximum {
+            let why = "more QoS 2 messages under way than our Receive Maximum [MQTT-3.3.4-7]";
+            let objection = Objection::new(ReasonCode::ReceiveMaximumExceeded, why);
+            return self.close(now, id, Departure::Fault(objection));
+        }
+        let outcome = self.accept_publication(now, id, index, publish);
+        let answer = self.answer(id, packet_id, outcome);
+        if !answer.reason.is_failure() {
+            self.sessions[index].received.insert(packet_id);
+        }
+        self.send(id, Packet::PubRec(answer));
     }
 
     /// A client has discarded a QoS 2 message; its identifier may name another now. Also answered
@@ -89,11 +165,16 @@ impl Broker {
         /// Places kept when all is released, so that a burst's memory is given back.
         const PLACES_KEPT: usize = 64;
         let received = &mut self.sessions[index].received;
-        received.remove(&packet_id);
+        let is_known = received.remove(&packet_id);
         if received.is_empty() {
             received.shrink_to(PLACES_KEPT);
         }
-        self.send(id, Packet::PubComp(Acknowledgement::success(packet_id)));
+        let reason = if !is_known && self.is_v5(id) {
+            ReasonCode::PacketIdentifierNotFound
+        } else {
+            ReasonCode::Success
+        };
+        self.send(id, Packet::PubComp(Acknowledgement { packet_id, reason, properties: None }));
     }
 
     /// The gateway publishes.
@@ -106,13 +187,15 @@ impl Broker {
     ) {
         self.outputs.traffic.messages_own += 1;
         let denied = self.settings.rights.publish(&Principal::Gateway, &message.topic);
-        let mut publication = Publication::new(now, message, qos);
+        let retain = retention != Retention::None;
+        let mut publication = Publication::new(now, message, qos, retain);
         let stored = match retention {
             Retention::None => Ok(()),
             Retention::Replaced => self.retain(Origin::Gateway, &mut publication, Tick::MAX),
             Retention::For(time) => self.retain(Origin::Gateway, &mut publication, now.after(time)),
         };
-        debug_assert_eq!(denied.and(stored), Ok(()), "the gateway may publish anything");
+        let outcome = denied.map_err(Objection::from).and(stored);
+        debug_assert_eq!(outcome, Ok(()), "the gateway may publish anything");
         self.route(now, publication);
     }
 
@@ -123,7 +206,7 @@ impl Broker {
         origin: Origin,
         publication: &mut Publication,
         until: Tick,
-    ) -> Result<(), Denied> {
+    ) -> Result<(), Objection> {
         if publication.message.payload.is_empty() {
             self.retained.clear(&publication.message.topic);
             return Ok(());
@@ -135,48 +218,95 @@ impl Broker {
     }
 
     /// Gives each session with a matching subscription one copy, at the highest quality that one
-    /// of them allows ([MQTT-3.3.5-1]).
-    pub(super) fn route(&mut self, now: Tick, mut publication: Publication) {
+    /// of them allows ([MQTT-3.3.4-2]), and one to each group. Returns whether anybody wanted it.
+    pub(super) fn route(&mut self, now: Tick, mut publication: Publication) -> bool {
         let mut matches = std::mem::take(&mut self.matches);
         self.subscriptions.matches(publication.message.topic.as_str(), &mut matches);
-        for of_session in matches.chunk_by(|a, b| a.session == b.session) {
-            let Some(to) = recipient(of_session, publication.qos) else { continue };
+        let mut is_wanted = false;
+        for of_session in matches.chunk_by(|a, b| a.subscriber == b.subscriber) {
+            let Some(to) = recipient(of_session, &publication) else { continue };
+            is_wanted = true;
             self.deliver(now, to, &mut publication);
         }
         matches.clear();
         self.matches = matches;
+        self.route_shared(now, &mut publication) || is_wanted
     }
 
-    /// Routes what the client may publish. A 3.1.1 client cannot be told that it may not: it is
-    /// acknowledged and goes nowhere ([MQTT-3.3.5-2]), and people are told.
+    /// Routes what the client may publish; returns whether anybody wanted it. A 3.1.1 client cannot
+    /// be told that it may not: it is acknowledged and goes nowhere ([MQTT-3.3.5-2]), and people
+    /// are told.
     fn accept_publication(
         &mut self,
         now: Tick,
         id: ConnectionId,
         index: SessionIndex,
         publish: Publish,
-    ) {
+    ) -> Result<bool, Objection> {
         let Publish { delivery, retain, message, .. } = publish;
         let topic = message.topic.clone();
-        let principal = &self.sessions[index].key.principal;
-        let mut outcome = self.settings.rights.publish(principal, &topic);
+        let mut outcome = self.permit(&self.sessions[index].key.principal, &message);
+        let mut is_wanted = false;
         if outcome.is_ok() {
-            let mut publication = Publication::new(now, message, delivery.qos());
+            let publication = Publication::new(now, message, delivery.qos(), retain);
+            let mut publication = publication.by(Some(index));
             if retain {
                 outcome = self.retain(Origin::Client, &mut publication, Tick::MAX);
             }
-            self.route(now, publication);
+            if outcome.is_ok() || !self.is_v5(id) {
+                is_wanted = self.route(now, publication);
+            }
         }
-        if let Err(denied) = outcome {
+        if let Err(objection) = outcome {
             let client_id = self.sessions[index].key.client_id.to_string();
-            self.deny(now, id, client_id, topic.as_str(), denied);
+            self.deny(now, id, client_id, topic.as_str(), Denied(objection.why));
         }
+        outcome.map(|()| is_wanted)
+    }
+
+    /// Whether somebody may publish that.
+    pub(super) fn permit(&self, principal: &Principal, message: &Message) -> Result<(), Objection> {
+        if message.topic.levels().count() > self.settings.bounds.topic_levels {
+            let why = "topic name has too many levels: our limit";
+            return Err(Objection::new(ReasonCode::TopicNameInvalid, why));
+        }
+        self.settings.rights.publish(principal, &message.topic)?;
+        let says_utf8 = message.properties.as_ref().is_some_and(|it| it.payload_is_utf8);
+        if says_utf8 && std::str::from_utf8(&message.payload).is_err() {
+            let why =
+                "the payload is not the UTF-8 text it says it is (MQTT 5.0 section 3.3.2.3.2)";
+            return Err(Objection::new(ReasonCode::PayloadFormatInvalid, why));
+        }
+        Ok(())
+    }
+
+    fn answer(
+        &self,
+        id: ConnectionId,
+        packet_id: PacketId,
+        outcome: Result<bool, Objection>,
+    ) -> Acknowledgement {
+        let terms = self.connections.get(&id).map(|connection| connection.terms);
+        let Some(terms) = terms.filter(Terms::is_v5) else {
+            return Acknowledgement::success(packet_id);
+        };
+        let (reason, properties) = match outcome {
+            Ok(true) => (ReasonCode::Success, None),
+            Ok(false) => (ReasonCode::NoMatchingSubscribers, None),
+            Err(objection) => (objection.reason, terms.explanation(objection.why)),
+        };
+        Acknowledgement { packet_id, reason, properties }
     }
 }
 
-/// What the matching subscriptions of one session come to.
-fn recipient(matches: &[Match], published: QoS) -> Option<Recipient> {
-    let session = matches.first()?.session;
-    let qos = matches.iter().map(|one| one.subscription.qos).max()?;
-    Some(Recipient { session, qos: qos.min(published) })
+/// What the matching subscriptions of one session come to; nothing where all of them leave out what
+/// the session published itself ([MQTT-3.8.3-3]).
+fn recipient(matches: &[Match], publication: &Publication) -> Option<Recipient> {
+    let session = matches.first()?.subscriber;
+    let is_own = publication.publisher == Some(session);
+    let wanted = || matches.iter().map(|one| one.terms).filter(|one| !(is_own && one.no_local));
+    let qos = wanted().map(|one| one.qos).max()?.min(publication.qos);
+    let retain = publication.retain && wanted().any(|one| one.retain_as_published);
+    let subscription_ids = wanted().filter_map(|one| one.id).map(Into::into).collect();
+    Some(Recipient { session, qos, retain, subscription_ids, group: None })
 }

@@ -2,10 +2,13 @@
 //! in the retained messages, each in its place among them.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::retained::{Retained, Search, Step};
-use crate::mqtt::{Delivery, Message, Publish, QoS};
+use crate::mqtt::{Delivery, Message, MessageProperties, Publish, QoS};
 use crate::time::Tick;
 
 /// A message for one client.
@@ -14,8 +17,13 @@ pub(super) struct Queued {
     pub(super) message: Message,
     /// At which it is delivered.
     pub(super) qos: QoS,
-    /// Whether it comes from the retained messages ([MQTT-3.3.1-8], [MQTT-3.3.1-9]).
+    /// Whether it comes from the retained messages, or was published so and is wanted so
+    /// ([MQTT-3.3.1-8], [MQTT-3.3.1-12], [MQTT-3.3.1-13]).
     pub(super) retain: bool,
+    /// Identifiers of the subscriptions that it matched ([MQTT-3.3.4-3]).
+    pub(super) subscription_ids: Vec<u32>,
+    /// The shared subscription as one of whose members the client gets it.
+    pub(super) group: Option<Arc<str>>,
     /// From when on it is not sent any more.
     pub(super) expires: Option<Tick>,
 }
@@ -23,17 +31,23 @@ pub(super) struct Queued {
 impl Queued {
     /// Bytes it takes while it waits.
     pub(super) fn weight(&self) -> usize {
-        let Message { topic, payload, .. } = &self.message;
-        size_of::<Self>().saturating_add(topic.as_str().len()).saturating_add(payload.len())
+        size_of::<Self>().saturating_add(self.message.weight())
     }
 
-    /// The packet of its first transmission ([MQTT-3.3.1-3]).
-    pub(super) fn into_publish(self, delivery: Delivery) -> Publish {
-        let Self { message, retain, .. } = self;
-        Publish { dup: false, delivery, retain, message, subscription_ids: Vec::new() }
+    /// The packet of its first transmission ([MQTT-3.3.1-3]); what it has left to live is told
+    /// ([MQTT-3.3.2-6]).
+    pub(super) fn into_publish(self, now: Tick, delivery: Delivery) -> Publish {
+        let Self { mut message, retain, subscription_ids, expires, .. } = self;
+        if let (Some(expires), Some(properties)) = (expires, &mut message.properties)
+            && properties.message_expiry.is_some()
+        {
+            let message_expiry = Some(rounded_up(expires.since(now)));
+            *properties = Arc::new(MessageProperties { message_expiry, ..(**properties).clone() });
+        }
+        Publish { dup: false, delivery, retain, message, subscription_ids }
     }
 
-    fn is_expired(&self, now: Tick) -> bool {
+    pub(super) fn is_expired(&self, now: Tick) -> bool {
         self.expires.is_some_and(|expires| expires <= now)
     }
 }
@@ -52,11 +66,23 @@ impl Bounds {
     }
 }
 
+/// Bytes in all queues together.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gauge(Arc<AtomicUsize>);
+
+impl Gauge {
+    pub(super) fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// See the module. A search holds no messages, so many matches take no memory while they wait.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Queue {
     messages: VecDeque<Queued>,
     bytes: usize,
+    /// Where its bytes are counted with those of the others.
+    gauge: Gauge,
     /// Messages that have left its front.
     taken: u64,
     searches: VecDeque<Waiting>,
@@ -67,6 +93,7 @@ pub(super) struct Queue {
 struct Waiting {
     search: Search,
     qos: QoS,
+    subscription_id: Option<NonZeroU32>,
     after: u64,
 }
 
@@ -82,6 +109,13 @@ pub(super) enum Next {
 }
 
 impl Queue {
+    /// An empty queue, whose bytes `gauge` counts.
+    pub(super) fn counted_by(gauge: &Gauge) -> Self {
+        let gauge = gauge.clone();
+        let (messages, searches) = (VecDeque::new(), VecDeque::new());
+        Self { messages, bytes: 0, gauge, taken: 0, searches }
+    }
+
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.messages.is_empty() && self.searches.is_empty()
@@ -92,17 +126,24 @@ impl Queue {
         (self.messages.len(), self.bytes)
     }
 
-    /// Puts a message at the end, and gives up the oldest ones until the rest is within bounds. A
-    /// message that is too large by itself is given up alone. Returns how many were given up.
+    /// Puts a message at the end, and gives up the oldest ones until the rest is within bounds. The
+    /// newest stays whatever its size: a client that is away gets a large message nevertheless.
+    /// Returns how many were given up.
     pub(super) fn push(&mut self, message: Queued, bounds: Bounds) -> u64 {
-        let weight = message.weight();
-        if !bounds.hold(1, weight) {
-            return 1;
-        }
-        self.bytes = self.bytes.saturating_add(weight);
+        self.weigh(message.weight());
         self.messages.push_back(message);
         let mut dropped = 0;
-        while !bounds.hold(self.messages.len(), self.bytes) && self.pop().is_some() {
+        while self.messages.len() > 1 && !bounds.hold(self.messages.len(), self.bytes) {
+            self.pop();
+            dropped += 1;
+        }
+        dropped
+    }
+
+    /// Gives up the oldest messages until no more than so many bytes are left; returns how many.
+    pub(super) fn shrink_to(&mut self, bytes: usize) -> u64 {
+        let mut dropped = 0;
+        while self.bytes > bytes && self.pop().is_some() {
             dropped += 1;
         }
         dropped
@@ -121,7 +162,9 @@ impl Queue {
                 return Next::Nothing;
             }
             match retained.step(&mut waiting.search, now, seeks) {
-                Step::Found(kept) => return Next::Message(kept.to_queued(waiting.qos)),
+                Step::Found(kept) => {
+                    return Next::Message(kept.to_queued(waiting.qos, waiting.subscription_id));
+                }
                 Step::Pause => return Next::Pause,
                 Step::End => self.searches.pop_front(),
             };
@@ -146,16 +189,34 @@ impl Queue {
 
     /// Gives up what has no place in the session of an absent client; returns how many messages.
     pub(super) fn drop_at_most_once(&mut self) -> usize {
-        let before = self.messages.len();
-        self.messages.retain(|message| message.qos > QoS::AtMostOnce);
-        self.bytes = self.messages.iter().map(Queued::weight).sum();
         self.searches.retain(|waiting| waiting.qos > QoS::AtMostOnce);
-        before - self.messages.len()
+        self.take_if(|message| message.qos == QoS::AtMostOnce).len()
+    }
+
+    /// Takes out the messages that a shared subscription brought and another member can have.
+    pub(super) fn take_shared(&mut self, passes_on: impl Fn(&Arc<str>) -> bool) -> Vec<Queued> {
+        self.take_if(|message| message.group.as_ref().is_some_and(&passes_on))
+    }
+
+    fn take_if(&mut self, wanted: impl Fn(&Queued) -> bool) -> Vec<Queued> {
+        if !self.messages.iter().any(&wanted) {
+            return Vec::new();
+        }
+        let all = std::mem::take(&mut self.messages);
+        let (taken, kept): (VecDeque<_>, VecDeque<_>) = all.into_iter().partition(wanted);
+        self.messages = kept;
+        self.weigh_off(taken.iter().map(Queued::weight).sum());
+        let end = self.end();
+        for waiting in &mut self.searches {
+            waiting.after = waiting.after.min(end);
+        }
+        taken.into()
     }
 
     /// Searches the retained messages for a new subscription, after all that waits now.
-    pub(super) fn search(&mut self, search: Search, qos: QoS) {
-        self.searches.push_back(Waiting { search, qos, after: self.end() });
+    pub(super) fn search(&mut self, search: Search, qos: QoS, subscription_id: Option<NonZeroU32>) {
+        let after = self.end();
+        self.searches.push_back(Waiting { search, qos, subscription_id, after });
     }
 
     /// Ends the search of a filter that is replaced or given up.
@@ -183,6 +244,16 @@ impl Queue {
         self.messages.iter()
     }
 
+    fn weigh(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.gauge.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn weigh_off(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+        self.gauge.0.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     fn end(&self) -> u64 {
         self.taken.saturating_add(super::outputs::counted(self.messages.len()))
     }
@@ -191,11 +262,23 @@ impl Queue {
         /// Places kept when it runs empty, so that a burst's memory is given back.
         const PLACES_KEPT: usize = 64;
         let message = self.messages.pop_front()?;
-        self.bytes = self.bytes.saturating_sub(message.weight());
+        self.weigh_off(message.weight());
         self.taken += 1;
         if self.messages.is_empty() {
             self.messages.shrink_to(PLACES_KEPT);
         }
         Some(message)
+    }
+}
+
+/// To whole seconds: what lives does not claim to be dead.
+fn rounded_up(time: Duration) -> Duration {
+    let seconds = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
+    Duration::from_secs(seconds)
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.weigh_off(self.bytes);
     }
 }

@@ -7,13 +7,13 @@
 //! added or removed in between.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::ops::Bound::{Included, Unbounded};
 use std::sync::Arc;
 
+use super::objection::Objection;
 use super::queue::Queued;
-use crate::access::Denied;
-use crate::limits;
-use crate::mqtt::{Message, QoS, TopicName};
+use crate::mqtt::{Message, QoS, ReasonCode, TopicName};
 use crate::time::Tick;
 
 const SEPARATOR: char = '\0';
@@ -23,12 +23,14 @@ const AFTER_SEPARATOR: char = '\u{1}';
 const AFTER_DOLLAR: &str = "%";
 
 /// All retained messages.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Retained {
     by_topic: BTreeMap<Box<str>, Kept>,
     /// Keys of those that expire, by when and stamp.
     expiries: BTreeMap<(Tick, u64), Box<str>>,
     bytes: usize,
+    /// Most that clients may fill.
+    bytes_max: usize,
     /// Of the message retained last.
     stamp: u64,
 }
@@ -44,17 +46,22 @@ pub(super) struct Kept {
 
 impl Kept {
     /// For a new subscription of that quality ([MQTT-3.3.1-8]).
-    pub(super) fn to_queued(&self, qos: QoS) -> Queued {
-        let (message, expires) = (self.message.clone(), self.expires);
-        Queued { message, qos: qos.min(self.qos), retain: true, expires }
+    pub(super) fn to_queued(&self, qos: QoS, id: Option<NonZeroU32>) -> Queued {
+        Queued {
+            message: self.message.clone(),
+            qos: qos.min(self.qos),
+            retain: true,
+            subscription_ids: id.map(NonZeroU32::get).into_iter().collect(),
+            group: None,
+            expires: self.expires,
+        }
     }
 
     fn weight(&self) -> usize {
         /// What the maps take around a message.
         const OVERHEAD: usize = 128;
-        let topic = self.message.topic.as_str().len();
-        let text = topic.saturating_mul(2).saturating_add(self.message.payload.len());
-        text.saturating_add(size_of::<Self>() + OVERHEAD)
+        let key = self.message.topic.as_str().len();
+        key.saturating_add(self.message.weight()).saturating_add(size_of::<Self>() + OVERHEAD)
     }
 }
 
@@ -63,7 +70,7 @@ impl Kept {
 pub(super) enum Origin {
     /// Always: their number is configured.
     Gateway,
-    /// Within [`limits::RETAINED_BYTES_MAX`].
+    /// Within the bound.
     Client,
 }
 
@@ -105,6 +112,12 @@ pub(super) enum Step<'a> {
 }
 
 impl Retained {
+    /// An empty store, of which clients may fill `bytes_max`.
+    pub(super) fn new(bytes_max: usize) -> Self {
+        let (by_topic, expiries) = (BTreeMap::new(), BTreeMap::new());
+        Self { by_topic, expiries, bytes: 0, bytes_max, stamp: 0 }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.by_topic.len()
     }
@@ -126,14 +139,17 @@ impl Retained {
         message: Message,
         qos: QoS,
         expires: Option<Tick>,
-    ) -> Result<(), Denied> {
+    ) -> Result<(), Objection> {
         self.clear(&message.topic);
         let key = key(&message.topic);
         self.stamp += 1;
         let kept = Kept { message, qos, expires, stamp: self.stamp };
         let bytes = self.bytes.saturating_add(kept.weight());
-        if origin == Origin::Client && bytes > limits::RETAINED_BYTES_MAX {
-            return Err(Denied("the store of retained messages is full"));
+        if origin == Origin::Client && bytes > self.bytes_max {
+            return Err(Objection::new(
+                ReasonCode::QuotaExceeded,
+                "the store of retained messages is full",
+            ));
         }
         self.bytes = bytes;
         if let Some(expires) = expires {

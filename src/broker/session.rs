@@ -1,18 +1,16 @@
 //! Sessions: what the broker keeps for a client, with or without a connection.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::queue::Queue;
+use super::queue::{Gauge, Queue};
 use super::subscriptions::Subscription;
 use super::timers::Timer;
 use super::window::Window;
 use super::{Broker, Event};
 use crate::access::{ConnectionId, Principal};
-use crate::limits;
 use crate::mqtt::{PacketId, QoS, Will};
 use crate::time::Tick;
 
@@ -20,23 +18,8 @@ use crate::time::Tick;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct SessionKey {
     pub(super) principal: Principal,
-    pub(super) client_id: ClientId,
-}
-
-/// A client's name among those of its user. An assigned one equals none that a client can choose.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum ClientId {
-    Chosen(Arc<str>),
-    Assigned(u64),
-}
-
-impl fmt::Display for ClientId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Chosen(text) => formatter.write_str(text),
-            Self::Assigned(number) => write!(formatter, "assigned-{number}"),
-        }
-    }
+    /// Its name among those of its user, chosen or assigned.
+    pub(super) client_id: Arc<str>,
 }
 
 /// The state of section 3.1.2.4, and how it is reached.
@@ -54,17 +37,19 @@ pub(super) struct Session {
     pub(super) received: HashSet<PacketId>,
     pub(super) window: Window,
     pub(super) queue: Queue,
+    /// Spoken when the connection breaks, after its delay, or when the session ends.
     pub(super) will: Option<Will>,
     /// Messages its queue lost since that was last told.
     pub(super) dropped: u64,
     pub(super) expires_at: Option<Tick>,
     pub(super) report_at: Option<Tick>,
     pub(super) resume_at: Option<Tick>,
+    pub(super) will_at: Option<Tick>,
 }
 
 impl Session {
-    /// A session without state.
-    pub(super) fn new(key: SessionKey) -> Self {
+    /// A session without state; `queued` counts what waits for all sessions.
+    pub(super) fn new(key: SessionKey, queued: &Gauge) -> Self {
         Self {
             key,
             connection: None,
@@ -72,14 +57,20 @@ impl Session {
             subscriptions: HashMap::new(),
             subscription_bytes: 0,
             received: HashSet::new(),
-            window: Window::default(),
-            queue: Queue::default(),
+            window: Window::new(0),
+            queue: Queue::counted_by(queued),
             will: None,
             dropped: 0,
             expires_at: None,
             report_at: None,
             resume_at: None,
+            will_at: None,
         }
+    }
+
+    /// Filters of the groups it is in.
+    pub(super) fn shared_filters(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.subscriptions.keys().filter(|filter| filter.starts_with("$share/"))
     }
 
     /// Whether a message of that quality can be sent without overtaking another.
@@ -154,8 +145,9 @@ impl IndexMut<SessionIndex> for Sessions {
 }
 
 impl Broker {
-    /// Forgets a session that has no connection, and all that refers to it.
-    pub(super) fn discard_session(&mut self, index: SessionIndex) {
+    /// Forgets a session that has no connection, and all that refers to it. Its will, if it was not
+    /// spoken, is now ([MQTT-3.1.2-8]); what a group's other members can have is theirs.
+    pub(super) fn discard_session(&mut self, now: Tick, index: SessionIndex) {
         self.report_drops(index);
         let mut session = self.sessions.remove(index);
         debug_assert_eq!(session.connection, None, "a session in use is not discarded");
@@ -164,17 +156,22 @@ impl Broker {
         }
         self.timers.cancel(&mut session.expires_at, Timer::SessionExpiry(index));
         self.timers.cancel(&mut session.resume_at, Timer::Resume(index));
+        self.timers.cancel(&mut session.will_at, Timer::Will(index));
+        self.bequeath(now, &mut session);
+        if let Some(will) = session.will.take() {
+            self.publish_will(now, None, &session.key.principal, will);
+        }
     }
 
     /// Whether one more session can be had. Where there are too many, of one user or in all, that
     /// of the client that has been away longest goes: one that comes each time under another name
     /// must not lock everybody out, and costs its own user first.
-    pub(super) fn make_room_for(&mut self, key: &SessionKey) -> bool {
+    pub(super) fn make_room_for(&mut self, now: Tick, key: &SessionKey) -> bool {
         let mine = |session: &Session| session.key.principal == key.principal;
         let of_user = self.sessions.iter().filter(|(_, session)| mine(session)).count();
-        let goes = if of_user >= limits::SESSIONS_PER_USER_MAX {
+        let goes = if of_user >= self.settings.bounds.sessions_per_user {
             self.longest_absent(mine)
-        } else if self.sessions.len() >= limits::SESSIONS_MAX {
+        } else if self.sessions.len() >= self.settings.bounds.sessions {
             self.longest_absent(|_| true)
         } else {
             return true;
@@ -183,7 +180,7 @@ impl Broker {
         let client_id = self.sessions[index].key.client_id.to_string();
         let user = self.sessions[index].key.principal.name().to_owned();
         self.outputs.event(Event::SessionDiscarded { client_id, user });
-        self.discard_session(index);
+        self.discard_session(now, index);
         true
     }
 
@@ -194,9 +191,10 @@ impl Broker {
     }
 
     /// The client did not come back in time (section 4.1 leaves it to us).
-    pub(super) fn session_expired(&mut self, index: SessionIndex) {
+    pub(super) fn session_expired(&mut self, now: Tick, index: SessionIndex) {
         self.sessions[index].expires_at = None;
-        self.discard_session(index);
+        self.outputs.traffic.sessions_expired += 1;
+        self.discard_session(now, index);
     }
 
     /// Tells how many messages a queue has lost, if any.

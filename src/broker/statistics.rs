@@ -1,5 +1,7 @@
 //! Plain counters, for `$SYS`, health and tests.
 
+use super::Broker;
+
 /// What there is now, and what went through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
@@ -11,6 +13,14 @@ pub struct Statistics {
     pub sessions: usize,
     /// Subscriptions of all sessions.
     pub subscriptions: usize,
+    /// Shared subscriptions of all sessions, which are counted among the former too.
+    pub shared_subscriptions: usize,
+    /// Messages of QoS 1 and 2 to all clients, sent and not yet acknowledged to the end.
+    pub inflight: usize,
+    /// Messages that wait in the queues of all sessions.
+    pub queued: usize,
+    /// Bytes that those take.
+    pub queued_bytes: usize,
     /// Retained messages.
     pub retained: usize,
     /// Bytes that the retained messages take.
@@ -22,6 +32,14 @@ pub struct Statistics {
 /// Counters that only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
+    /// Most clients that were connected at a time.
+    pub clients_maximum: u64,
+    /// Sessions whose client did not come back in time.
+    pub sessions_expired: u64,
+    /// Sessions given up because there were too many.
+    pub sessions_discarded: u64,
+    /// CONNECT packets.
+    pub connects: u64,
     /// Packets of any kind from clients.
     pub packets_received: u64,
     /// Packets of any kind to clients.
@@ -40,6 +58,33 @@ pub struct Traffic {
     pub messages_dropped: u64,
     /// Copies that expired in a queue.
     pub messages_expired: u64,
+    /// Copies that a client did not get because it takes no packet of that size.
+    pub messages_too_large: u64,
     /// Publications and subscriptions that the rights denied.
     pub denied: u64,
+}
+
+impl Broker {
+    /// Counters since the start, and what is there now. Goes through all sessions: for the
+    /// intervals of `$SYS`, not for each packet.
+    pub fn statistics(&self) -> Statistics {
+        let mut statistics = Statistics {
+            connections: self.connections.len(),
+            sessions: self.sessions.len(),
+            subscriptions: self.subscriptions.len(),
+            shared_subscriptions: self.subscriptions.shared_len(),
+            retained: self.retained.len(),
+            retained_bytes: self.retained.bytes(),
+            traffic: self.outputs.traffic,
+            ..Statistics::default()
+        };
+        for (_, session) in self.sessions.iter() {
+            let (messages, bytes) = session.queue.size();
+            statistics.clients_connected += usize::from(session.connection.is_some());
+            statistics.inflight += session.window.len();
+            statistics.queued += messages;
+            statistics.queued_bytes += bytes;
+        }
+        statistics
+    }
 }

@@ -1,22 +1,25 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::Broker;
+use super::disconnect::Departure;
+use super::objection::Objection;
 use super::retained::Search;
 use super::session::{Session, SessionIndex};
 use super::subscriptions::{Subscription, Subscriptions};
-use crate::access::ConnectionId;
+use crate::access::{ConnectionId, Denied, Principal};
 use crate::limits;
 use crate::mqtt::{
-    Packet, QoS, ReasonCode, Subscribe, SubscribeAcknowledgement, SubscribeFilter, Unsubscribe,
-    UnsubscribeAcknowledgement,
+    Packet, QoS, ReasonCode, RetainHandling, Subscribe, SubscribeAcknowledgement, SubscribeFilter,
+    TopicFilter, Unsubscribe, UnsubscribeAcknowledgement,
 };
 use crate::time::Tick;
 
 impl Broker {
-    /// Answers one reason per filter, in order ([MQTT-3.8.4-4], [MQTT-3.8.4-5]); the retained
-    /// messages follow.
+    /// Answers one reason per filter, in order ([MQTT-3.8.4-6]), and says why the first that was
+    /// refused was; the retained messages follow.
     pub(super) fn subscribe(
         &mut self,
         now: Tick,
@@ -24,55 +27,120 @@ impl Broker {
         index: SessionIndex,
         subscribe: &Subscribe,
     ) {
+        let subscription_id = subscribe.subscription_id.and_then(NonZeroU32::new);
         let filters = subscribe.filters.iter();
-        let reasons = filters.map(|wanted| self.subscribe_one(now, id, index, wanted)).collect();
-        let packet_id = subscribe.packet_id;
-        let answer = SubscribeAcknowledgement { packet_id, reasons, properties: None };
-        self.send(id, Packet::SubAck(answer));
-        self.pull(now, index);
+        let outcomes: Vec<_> = filters
+            .map(|wanted| {
+                let outcome = self.subscribe_one(index, wanted, subscription_id);
+                if let Err(objection) = outcome {
+                    let client_id = self.sessions[index].key.client_id.to_string();
+                    self.deny(now, id, client_id, wanted.filter.as_str(), Denied(objection.why));
+                }
+                outcome
+            })
+            .collect();
+        let refused = outcomes.iter().find_map(|outcome| outcome.err());
+        let terms = self.connections.get(&id).map(|connection| connection.terms);
+        let mut answer = SubscribeAcknowledgement {
+            packet_id: subscribe.packet_id,
+            reasons: outcomes.iter().map(|outcome| reason(*outcome)).collect(),
+            properties: None,
+        };
+        if self.has_room_for(now, id, &Packet::SubAck(answer.clone())) {
+            let words = terms.zip(refused).and_then(|(terms, it)| terms.explanation(it.why));
+            answer.properties = words;
+            self.send(id, Packet::SubAck(answer));
+            self.pull(now, index);
+        }
     }
 
     /// Removes exactly the named filters and answers in any case ([MQTT-3.10.4-1],
-    /// [MQTT-3.10.4-5]). Messages that wait are still delivered.
+    /// [MQTT-3.10.4-4]). Messages that wait are still delivered, but for those that the other
+    /// members of a group can have.
     pub(super) fn unsubscribe(
         &mut self,
+        now: Tick,
         id: ConnectionId,
         index: SessionIndex,
         unsubscribe: &Unsubscribe,
     ) {
         let filters = unsubscribe.filters.iter();
-        let reasons = filters.map(|filter| self.unsubscribe_one(index, filter.as_str())).collect();
+        let reasons =
+            filters.map(|filter| self.unsubscribe_one(now, index, filter.as_str())).collect();
         let packet_id = unsubscribe.packet_id;
         let answer = UnsubscribeAcknowledgement { packet_id, reasons, properties: None };
-        self.send(id, Packet::UnsubAck(answer));
+        let answer = Packet::UnsubAck(answer);
+        if self.has_room_for(now, id, &answer) {
+            self.send(id, answer);
+            self.pull(now, index);
+        }
+    }
+
+    /// Whether a client takes so large an answer. One that does not could only wait for it, so its
+    /// connection ends ([MQTT-3.1.2-24], [MQTT-3.8.4-1]).
+    fn has_room_for(&mut self, now: Tick, id: ConnectionId, answer: &Packet) -> bool {
+        let connection = self.connections.get(&id);
+        let has_room = connection.is_none_or(|connection| connection.terms.take(answer));
+        if !has_room {
+            let why = "asked for more filters than the client takes an answer for [MQTT-3.1.2-24]";
+            let objection = Objection::new(ReasonCode::PacketTooLarge, why);
+            self.close(now, id, Departure::Fault(objection));
+        }
+        has_room
     }
 
     /// A subscription with an identical filter is replaced, and the retained messages are sent
-    /// again ([MQTT-3.8.4-3]).
+    /// again if that is wanted ([MQTT-3.8.4-3], [MQTT-3.3.1-9] to [MQTT-3.3.1-11]), but not to a
+    /// group (4.8.2).
     fn subscribe_one(
         &mut self,
-        now: Tick,
-        id: ConnectionId,
         index: SessionIndex,
         wanted: &SubscribeFilter,
-    ) -> ReasonCode {
+        id: Option<NonZeroU32>,
+    ) -> Result<QoS, Objection> {
+        self.may_subscribe(&self.sessions[index].key.principal, &wanted.filter)?;
         let session = &mut self.sessions[index];
         let text = wanted.filter.as_str();
-        let allowed = self.settings.rights.subscribe(&session.key.principal, &wanted.filter);
-        if let Err(denied) = allowed {
-            let client_id = session.key.client_id.to_string();
-            self.deny(now, id, client_id, text, denied);
-            return ReasonCode::NotAuthorized;
-        }
-        let Some(filter) = place(session, text) else { return ReasonCode::QuotaExceeded };
-        let subscription = Subscription { qos: wanted.qos };
+        let is_new = !session.subscriptions.contains_key(text);
+        let filter = place(session, text, self.settings.bounds.subscriptions_per_session)?;
+        let subscription = Subscription {
+            qos: wanted.qos,
+            id,
+            no_local: wanted.no_local,
+            retain_as_published: wanted.retain_as_published,
+        };
         session.subscriptions.insert(Arc::clone(&filter), subscription);
-        self.subscriptions.insert(text, index, subscription);
-        session.queue.search(Search::new(filter, self.retained.stamp()), wanted.qos);
-        granted(wanted.qos)
+        self.subscriptions.insert(&wanted.filter, index, subscription);
+        let wants_retained = match wanted.retain_handling {
+            RetainHandling::Send => true,
+            RetainHandling::SendIfNew => is_new,
+            RetainHandling::Never => false,
+        };
+        if wants_retained && wanted.filter.shared().is_none() {
+            session.queue.end_search(&filter);
+            session.queue.search(Search::new(filter, self.retained.stamp()), wanted.qos, id);
+        }
+        Ok(wanted.qos)
     }
 
-    fn unsubscribe_one(&mut self, index: SessionIndex, text: &str) -> ReasonCode {
+    /// Whether somebody may subscribe to that; to a group, if to what it shares.
+    fn may_subscribe(&self, principal: &Principal, filter: &TopicFilter) -> Result<(), Objection> {
+        if filter.levels().count() > self.settings.bounds.topic_levels {
+            let why = "topic filter has too many levels: our limit";
+            return Err(Objection::new(ReasonCode::TopicFilterInvalid, why));
+        }
+        let rights = &self.settings.rights;
+        let Some((_, topics)) = filter.shared() else {
+            return Ok(rights.subscribe(principal, filter)?);
+        };
+        let topics = TopicFilter::new(topics.to_owned()).map_err(|_| {
+            let why = "no topic filter in the shared subscription [MQTT-4.8.2-2]";
+            Objection::new(ReasonCode::TopicFilterInvalid, why)
+        })?;
+        Ok(rights.subscribe(principal, &topics)?)
+    }
+
+    fn unsubscribe_one(&mut self, now: Tick, index: SessionIndex, text: &str) -> ReasonCode {
         let session = &mut self.sessions[index];
         let Some((filter, _)) = session.subscriptions.remove_entry(text) else {
             return ReasonCode::NoSubscriptionExisted;
@@ -80,23 +148,32 @@ impl Broker {
         session.subscription_bytes -= Subscriptions::weight(text);
         session.queue.end_search(&filter);
         self.subscriptions.remove(text, index);
+        self.leave_group(now, index, text);
         ReasonCode::Success
     }
 }
 
-/// The filter as the session holds it, now or from now on; `None` if it may not hold more.
-fn place(session: &mut Session, text: &str) -> Option<Arc<str>> {
+/// The filter as the session holds it, now or from now on, if it may hold so many.
+fn place(session: &mut Session, text: &str, most: usize) -> Result<Arc<str>, Objection> {
     if let Some((filter, _)) = session.subscriptions.get_key_value(text) {
-        session.queue.end_search(filter);
-        return Some(Arc::clone(filter));
+        return Ok(Arc::clone(filter));
     }
     let bytes = session.subscription_bytes.saturating_add(Subscriptions::weight(text));
-    let is_full = session.subscriptions.len() >= limits::SUBSCRIPTIONS_PER_SESSION_MAX;
+    let is_full = session.subscriptions.len() >= most;
     if is_full || bytes > limits::SUBSCRIPTION_BYTES_PER_SESSION_MAX {
-        return None;
+        let why = "the client has too many topic filters: our limit";
+        return Err(Objection::new(ReasonCode::QuotaExceeded, why));
     }
     session.subscription_bytes = bytes;
-    Some(Arc::from(text))
+    Ok(Arc::from(text))
+}
+
+/// As SUBACK says it.
+fn reason(outcome: Result<QoS, Objection>) -> ReasonCode {
+    match outcome {
+        Ok(qos) => granted(qos),
+        Err(objection) => objection.reason,
+    }
 }
 
 const fn granted(qos: QoS) -> ReasonCode {

@@ -1,209 +1,213 @@
-//! The filters of all sessions as a tree of levels: a topic finds its subscribers by walking down
-//! its own levels, whatever the number of filters.
+//! The subscriptions of all sessions, alone or as members of a group that shares one.
+//!
+//! A shared subscription (MQTT 5.0 section 4.8.2), `$share/{group}/{filter}`, stands in a tree of
+//! its own with the group as the one subscriber; who of its members gets a message is decided when
+//! there is one. 3.1.1 knows no groups, but its clients ask for them all the same.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use super::session::SessionIndex;
-use crate::mqtt::QoS;
+use super::tree::{self, Tree};
+use crate::mqtt::{QoS, TopicFilter};
 
-/// What a session wants of the messages that match a filter.
+/// What a session wants of the messages that match a filter (3.8.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Subscription {
     /// Most that is used to deliver them.
     pub(super) qos: QoS,
+    /// Its identifier goes with each.
+    pub(super) id: Option<NonZeroU32>,
+    /// Not those that the session published itself.
+    pub(super) no_local: bool,
+    /// They keep the retain flag with which they were published.
+    pub(super) retain_as_published: bool,
 }
 
 /// A subscription that matched.
+pub(super) type Match = tree::Match<SessionIndex, Subscription>;
+
+/// A place in [`Subscriptions::groups`]; valid until its last member has gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct GroupIndex(usize);
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Subscriptions {
+    own: Tree<SessionIndex, Subscription>,
+    shared: Tree<GroupIndex, ()>,
+    groups: Vec<Option<Group>>,
+    free: Vec<GroupIndex>,
+    by_filter: HashMap<Arc<str>, GroupIndex>,
+    /// Subscriptions of members.
+    shared_count: usize,
+}
+
+/// Sessions that share one subscription. Has a member at least.
+#[derive(Debug)]
+pub(super) struct Group {
+    /// As its members wrote it: `$share/{group}/{filter}`.
+    pub(super) filter: Arc<str>,
+    pub(super) members: Vec<Member>,
+    /// Whose turn it is.
+    turn: usize,
+}
+
+/// A session in a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Match {
+pub(super) struct Member {
     pub(super) session: SessionIndex,
     pub(super) subscription: Subscription,
 }
 
-/// See the module. Topics that begin with `$` have a tree of their own, where a filter gets only by
-/// naming that level ([MQTT-4.7.2-1]).
-#[derive(Debug, Default)]
-pub(super) struct Subscriptions {
-    topics: Node,
-    system: Node,
-    count: usize,
-}
-
-/// A level below those above it. Subscriptions are sorted by session.
-#[derive(Debug, Default)]
-struct Node {
-    children: HashMap<Box<str>, Node>,
-    /// The child `+`.
-    any: Option<Box<Node>>,
-    /// Filters that end at this level.
-    here: Vec<Match>,
-    /// Filters that end in `#` after this level.
-    below: Vec<Match>,
-}
-
 impl Subscriptions {
+    /// Subscriptions of all kinds.
     pub(super) fn len(&self) -> usize {
-        self.count
+        self.own.len() + self.shared_count
+    }
+
+    /// Those that are shared.
+    pub(super) fn shared_len(&self) -> usize {
+        self.shared_count
     }
 
     /// Bytes that a filter can take in here and in its session, when it shares no level.
     pub(super) fn weight(filter: &str) -> usize {
-        /// A node and the four places that its parent's first child makes room for.
-        const LEVEL: usize = 5 * size_of::<Node>();
-        let levels = filter.split('/').count();
-        filter.len().saturating_mul(2).saturating_add(levels.saturating_mul(LEVEL))
+        tree::weight(filter)
     }
 
     /// Adds a subscription or replaces that of the same session and filter ([MQTT-3.8.4-3]).
     pub(super) fn insert(
         &mut self,
-        filter: &str,
+        filter: &TopicFilter,
         session: SessionIndex,
         subscription: Subscription,
     ) {
-        let place = self.root(filter).place(Some(filter));
-        let found = Match { session, subscription };
-        let index = place.partition_point(|one| one.session < session);
-        match place.get_mut(index) {
-            Some(one) if one.session == session => *one = found,
-            Some(_) | None => {
-                place.insert(index, found);
-                self.count += 1;
+        match filter.shared() {
+            None => self.own.insert(filter.as_str(), session, subscription),
+            Some((_, topics)) => {
+                let group = self.group_for(filter.as_str(), topics);
+                let Some(group) = self.group_mut(group) else { return };
+                let mut members = group.members.iter_mut();
+                if let Some(member) = members.find(|member| member.session == session) {
+                    member.subscription = subscription;
+                } else {
+                    group.members.push(Member { session, subscription });
+                    self.shared_count += 1;
+                }
             }
         }
     }
 
     /// Removes a subscription if it is there.
     pub(super) fn remove(&mut self, filter: &str, session: SessionIndex) {
-        if self.root(filter).remove(Some(filter), session) {
-            self.count -= 1;
+        let Some(&index) = self.by_filter.get(filter) else {
+            return self.own.remove(filter, session);
+        };
+        let Some(group) = self.group_mut(index) else { return };
+        let before = group.members.len();
+        group.members.retain(|member| member.session != session);
+        let (after, is_over) = (group.members.len(), group.members.is_empty());
+        self.shared_count -= before - after;
+        if is_over {
+            self.forget(index, filter);
         }
     }
 
     /// Puts all subscriptions that match into `matches`, those of one session side by side.
     pub(super) fn matches(&self, topic: &str, matches: &mut Vec<Match>) {
-        let root = if topic.starts_with('$') { &self.system } else { &self.topics };
-        root.collect(Some(topic), matches);
-        matches.sort_unstable_by_key(|one| one.session);
+        self.own.matches(topic, matches);
+    }
+
+    /// The groups whose subscription matches.
+    pub(super) fn groups_matching(&self, topic: &str) -> Vec<GroupIndex> {
+        let mut found = Vec::new();
+        if self.shared_count > 0 {
+            self.shared.matches(topic, &mut found);
+        }
+        found.into_iter().map(|group| group.subscriber).collect()
+    }
+
+    /// The group of exactly this filter.
+    pub(super) fn group_of(&self, filter: &str) -> Option<GroupIndex> {
+        self.by_filter.get(filter).copied()
+    }
+
+    /// A group that is there.
+    pub(super) fn group(&self, index: GroupIndex) -> Option<&Group> {
+        self.groups.get(index.0)?.as_ref()
+    }
+
+    /// The member that comes first by `rank` (`None`: never), those of equal rank in turn; after it
+    /// is the next one's turn.
+    pub(super) fn choose<R: Ord>(
+        &mut self,
+        index: GroupIndex,
+        rank: impl Fn(&Member) -> Option<R>,
+    ) -> Option<Member> {
+        let group = self.group_mut(index)?;
+        let count = group.members.len();
+        let places = (0..count).map(|step| (group.turn + step) % count);
+        let ranked = places.filter_map(|place| {
+            let member = group.members.get(place)?;
+            Some((rank(member)?, place, *member))
+        });
+        // `min_by` keeps the first of equals, which is the one whose turn it is.
+        let (_, place, member) = ranked.min_by(|one, other| one.0.cmp(&other.0))?;
+        group.turn = (place + 1) % count;
+        Some(member)
     }
 
     /// What a session has under exactly this filter.
     pub(super) fn find(&self, filter: &str, session: SessionIndex) -> Option<Subscription> {
-        let root = if filter.starts_with('$') { &self.system } else { &self.topics };
-        let place = root.find(Some(filter))?;
-        place.iter().find(|one| one.session == session).map(|one| one.subscription)
+        let Some(group) = self.group_of(filter) else { return self.own.find(filter, session) };
+        let mut members = self.group(group)?.members.iter();
+        members.find(|member| member.session == session).map(|member| member.subscription)
     }
 
-    /// Asserts that its count is right and that it has no empty node.
+    /// Asserts that its counts are right and that it has no empty node or group.
     pub(super) fn check_invariants(&self) {
-        let count = self.topics.check_invariants() + self.system.check_invariants();
-        assert_eq!(self.count, count, "the subscriptions are counted");
+        self.own.check_invariants();
+        self.shared.check_invariants();
+        let groups: Vec<_> = self.groups.iter().flatten().collect();
+        assert!(groups.iter().all(|group| !group.members.is_empty()), "no group is empty");
+        let members: usize = groups.iter().map(|group| group.members.len()).sum();
+        assert_eq!(self.shared_count, members, "the members are counted");
+        assert_eq!(self.shared.len(), groups.len(), "a group stands in the tree once");
+        assert_eq!(self.by_filter.len(), groups.len(), "a group is found by its filter");
+        assert_eq!(self.free.len() + groups.len(), self.groups.len(), "free places are known");
     }
 
-    fn root(&mut self, filter: &str) -> &mut Node {
-        if filter.starts_with('$') { &mut self.system } else { &mut self.topics }
+    fn group_for(&mut self, filter: &str, topics: &str) -> GroupIndex {
+        if let Some(&index) = self.by_filter.get(filter) {
+            return index;
+        }
+        let index = self.free.pop().unwrap_or(GroupIndex(self.groups.len()));
+        let filter: Arc<str> = Arc::from(filter);
+        self.by_filter.insert(Arc::clone(&filter), index);
+        let group = Some(Group { filter, members: Vec::new(), turn: 0 });
+        match self.groups.get_mut(index.0) {
+            Some(place) => *place = group,
+            None => self.groups.push(group),
+        }
+        self.shared.insert(topics, index, ());
+        index
     }
-}
 
-/// `rest` is what comes below a node; `None`: nothing.
-impl Node {
-    fn place(&mut self, rest: Option<&str>) -> &mut Vec<Match> {
-        match rest {
-            None => &mut self.here,
-            Some("#") => &mut self.below,
-            Some(rest) => {
-                let (level, deeper) = first_level(rest);
-                let child = match level {
-                    "+" => self.any.get_or_insert_default(),
-                    _ => self.children.entry(level.into()).or_default(),
-                };
-                child.place(deeper)
-            }
+    fn forget(&mut self, index: GroupIndex, filter: &str) {
+        self.by_filter.remove(filter);
+        if let Some(place) = self.groups.get_mut(index.0) {
+            *place = None;
+            self.free.push(index);
+        }
+        if let Some((_, topics)) = TopicFilter::new(filter).ok().as_ref().and_then(|it| it.shared())
+        {
+            self.shared.remove(topics, index);
         }
     }
 
-    fn find(&self, rest: Option<&str>) -> Option<&Vec<Match>> {
-        match rest {
-            None => Some(&self.here),
-            Some("#") => Some(&self.below),
-            Some(rest) => {
-                let (level, deeper) = first_level(rest);
-                let child = match level {
-                    "+" => self.any.as_deref(),
-                    _ => self.children.get(level),
-                };
-                child?.find(deeper)
-            }
-        }
-    }
-
-    /// Returns whether it was there. Nodes that nobody needs any more go with it.
-    fn remove(&mut self, rest: Option<&str>, session: SessionIndex) -> bool {
-        let Some(rest) = rest else { return take(&mut self.here, session) };
-        if rest == "#" {
-            return take(&mut self.below, session);
-        }
-        let (level, deeper) = first_level(rest);
-        let child = match level {
-            "+" => self.any.as_deref_mut(),
-            _ => self.children.get_mut(level),
-        };
-        let Some(child) = child else { return false };
-        let removed = child.remove(deeper, session);
-        match (child.is_empty(), level) {
-            (true, "+") => self.any = None,
-            (true, _) => self.prune(level),
-            (false, _) => {}
-        }
-        removed
-    }
-
-    /// Removes a child, and gives memory back when most of its siblings have gone before it.
-    fn prune(&mut self, level: &str) {
-        self.children.remove(level);
-        if self.children.len() < self.children.capacity() / 4 {
-            self.children.shrink_to_fit();
-        }
-    }
-
-    fn collect(&self, rest: Option<&str>, matches: &mut Vec<Match>) {
-        matches.extend_from_slice(&self.below); // also for this level itself ([MQTT-4.7.1-2])
-        let Some(rest) = rest else { return matches.extend_from_slice(&self.here) };
-        let (level, deeper) = first_level(rest);
-        if let Some(child) = self.children.get(level) {
-            child.collect(deeper, matches);
-        }
-        if let Some(child) = &self.any {
-            child.collect(deeper, matches);
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        let has_subscription = !self.here.is_empty() || !self.below.is_empty();
-        !has_subscription && self.children.is_empty() && self.any.is_none()
-    }
-
-    fn check_invariants(&self) -> usize {
-        for place in [&self.here, &self.below] {
-            assert!(place.is_sorted_by(|a, b| a.session < b.session), "sorted by session");
-        }
-        let children = self.children.values().chain(self.any.as_deref());
-        let below = children.map(|child| {
-            assert!(!child.is_empty(), "a node has subscriptions or children");
-            child.check_invariants()
-        });
-        self.here.len() + self.below.len() + below.sum::<usize>()
-    }
-}
-
-fn take(place: &mut Vec<Match>, session: SessionIndex) -> bool {
-    let found = place.binary_search_by_key(&session, |one| one.session);
-    found.map(|index| place.remove(index)).is_ok()
-}
-
-fn first_level(rest: &str) -> (&str, Option<&str>) {
-    match rest.split_once('/') {
-        Some((level, deeper)) => (level, Some(deeper)),
-        None => (rest, None),
+    fn group_mut(&mut self, index: GroupIndex) -> Option<&mut Group> {
+        self.groups.get_mut(index.0)?.as_mut()
     }
 }

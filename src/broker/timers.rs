@@ -16,6 +16,8 @@ pub(super) enum Timer {
     SessionExpiry(SessionIndex),
     /// Messages were dropped from a queue.
     DropReport(SessionIndex),
+    /// An absent client's will is due.
+    Will(SessionIndex),
     /// A search in the retained messages goes on.
     Resume(SessionIndex),
 }

@@ -3,19 +3,37 @@
 use super::Broker;
 use super::publish::{self, Publication};
 use super::retained::Origin;
+use super::session::SessionIndex;
 use crate::access::Principal;
 use crate::mqtt::Will;
 use crate::time::Tick;
 
 impl Broker {
-    /// Publishes a will on behalf of the client that is gone, under the rules of this moment.
-    pub(super) fn publish_will(&mut self, now: Tick, principal: &Principal, will: Will) {
+    /// The delay of an absent client's will is over ([MQTT-3.1.3-9]).
+    pub(super) fn will_due(&mut self, now: Tick, index: SessionIndex) {
+        let session = &mut self.sessions[index];
+        session.will_at = None;
+        let principal = session.key.principal.clone();
+        if let Some(will) = session.will.take() {
+            self.publish_will(now, Some(index), &principal, will);
+        }
+    }
+
+    /// Publishes a will on behalf of the client that is gone, under the rules of this moment. Its
+    /// session, if it lives on, may not want its own messages ([MQTT-3.8.3-3]).
+    pub(super) fn publish_will(
+        &mut self,
+        now: Tick,
+        session: Option<SessionIndex>,
+        principal: &Principal,
+        will: Will,
+    ) {
         let Will { message, qos, retain, .. } = will;
-        if self.settings.rights.publish(principal, &message.topic).is_err() {
+        if self.permit(principal, &message).is_err() {
             self.outputs.traffic.denied += 1;
             return;
         }
-        let mut publication = Publication::new(now, message, qos);
+        let mut publication = Publication::new(now, message, qos, retain).by(session);
         if retain && self.retain(Origin::Client, &mut publication, Tick::MAX).is_err() {
             self.outputs.traffic.denied += 1;
         }

@@ -6,10 +6,11 @@
 //! ```
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::queue::Queued;
-use crate::limits;
 use crate::mqtt::{Delivery, PacketId, Publish, QoS};
+use crate::time::Tick;
 
 /// The state of section 4.3 as a sender. Small, so that a search is a walk.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(super) struct Window {
     /// In the order their PUBRECs arrived, which is that of the PUBRELs ([MQTT-4.6.0-4]).
     released: VecDeque<PacketId>,
     last_id: PacketId,
+    /// Deliveries that may be under way at a time: our bound, or the client's Receive Maximum.
+    size: usize,
 }
 
 #[derive(Debug)]
@@ -38,22 +41,29 @@ enum Transmission {
 /// What a PUBREC asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Received {
-    /// A PUBREL, also for an identifier of which nothing is known: the peer can then finish.
+    /// A PUBREL.
     Release,
+    /// Likewise, though nothing is known of that identifier: the peer can then finish.
+    ReleaseUnknown,
     /// Nothing: that identifier is of a QoS 1 message.
     Ignore,
 }
 
-impl Default for Window {
-    fn default() -> Self {
-        Self { unacknowledged: VecDeque::new(), released: VecDeque::new(), last_id: PacketId::MAX }
-    }
-}
-
 impl Window {
+    /// An empty one.
+    pub(super) fn new(size: usize) -> Self {
+        let (unacknowledged, released) = (VecDeque::new(), VecDeque::new());
+        Self { unacknowledged, released, last_id: PacketId::MAX, size }
+    }
+
+    /// Sets how many deliveries may be under way ([MQTT-3.3.4-9]); those that are stay.
+    pub(super) fn resize(&mut self, size: usize) {
+        self.size = size;
+    }
+
     /// Whether one more may be sent.
     pub(super) fn has_room(&self) -> bool {
-        self.len() < limits::INFLIGHT_TO_CLIENT_DEFAULT
+        self.len() < self.size
     }
 
     /// Deliveries under way.
@@ -62,13 +72,13 @@ impl Window {
     }
 
     /// Makes the PUBLISH of a message, which is remembered unless its quality is 0.
-    pub(super) fn send(&mut self, message: Queued) -> Publish {
+    pub(super) fn send(&mut self, now: Tick, message: Queued) -> Publish {
         let delivery = match message.qos {
-            QoS::AtMostOnce => return message.into_publish(Delivery::AtMostOnce),
+            QoS::AtMostOnce => return message.into_publish(now, Delivery::AtMostOnce),
             QoS::AtLeastOnce => Delivery::AtLeastOnce(self.free_id()),
             QoS::ExactlyOnce => Delivery::ExactlyOnce(self.free_id()),
         };
-        let publish = message.clone().into_publish(delivery);
+        let publish = message.clone().into_publish(now, delivery);
         let transmission = Transmission::Done;
         self.unacknowledged.push_back(Unacknowledged { delivery, message, transmission });
         publish
@@ -83,18 +93,29 @@ impl Window {
         self.released.iter().copied()
     }
 
-    /// Whether [`Window::resend`] has something.
+    /// Whether something is to be sent again, now or when there is room.
     pub(super) fn has_resends(&self) -> bool {
         self.unacknowledged.iter().any(|sent| sent.transmission == Transmission::Due)
     }
 
+    /// Whether [`Window::resend`] has something: a client that came back with a smaller Receive
+    /// Maximum gets no more at a time again.
+    pub(super) fn can_resend(&self) -> bool {
+        let done = |sent: &&Unacknowledged| sent.transmission == Transmission::Done;
+        let under_way = self.unacknowledged.iter().filter(done).count() + self.released.len();
+        self.has_resends() && under_way < self.size
+    }
+
     /// The next message to send again, in the first order ([MQTT-4.6.0-1]), with DUP
     /// ([MQTT-3.3.1-1]).
-    pub(super) fn resend(&mut self) -> Option<Publish> {
+    pub(super) fn resend(&mut self, now: Tick) -> Option<Publish> {
+        if !self.can_resend() {
+            return None;
+        }
         let due = |sent: &&mut Unacknowledged| sent.transmission == Transmission::Due;
         let sent = self.unacknowledged.iter_mut().find(due)?;
         sent.transmission = Transmission::Done;
-        Some(Publish { dup: true, ..sent.message.clone().into_publish(sent.delivery) })
+        Some(Publish { dup: true, ..sent.message.clone().into_publish(now, sent.delivery) })
     }
 
     /// A PUBACK: ends a QoS 1 delivery; anything else it says is ignored.
@@ -110,7 +131,30 @@ impl Window {
         }
         let of_other = |sent: &Unacknowledged| sent.delivery == Delivery::AtLeastOnce(id);
         let is_other = self.unacknowledged.iter().any(of_other);
-        if is_other { Received::Ignore } else { Received::Release }
+        let is_released = self.released.contains(&id);
+        match (is_other, is_released) {
+            (true, _) => Received::Ignore,
+            (false, true) => Received::Release,
+            (false, false) => Received::ReleaseUnknown,
+        }
+    }
+
+    /// The client refuses a message, or takes no packet of its size: its delivery is over.
+    pub(super) fn refused(&mut self, delivery: Delivery) {
+        self.take(delivery);
+    }
+
+    /// Takes out the QoS 1 messages that a shared subscription brought and another member can have.
+    /// Those of QoS 2 stay: they are for this client or nobody ([MQTT-4.8.2-4], [MQTT-4.8.2-5]).
+    pub(super) fn take_shared(&mut self, passes_on: impl Fn(&Arc<str>) -> bool) -> Vec<Queued> {
+        let (taken, kept) =
+            std::mem::take(&mut self.unacknowledged).into_iter().partition(|sent| {
+                let of_group = sent.message.group.as_ref().is_some_and(&passes_on);
+                of_group && matches!(sent.delivery, Delivery::AtLeastOnce(_))
+            });
+        self.unacknowledged = kept;
+        let taken: VecDeque<Unacknowledged> = taken;
+        taken.into_iter().map(|sent| sent.message).collect()
     }
 
     /// A PUBCOMP: ends a QoS 2 delivery that was released.
@@ -162,6 +206,8 @@ mod tests {
             message: Message { topic, payload, properties: None },
             qos,
             retain: false,
+            subscription_ids: Vec::new(),
+            group: None,
             expires: None,
         }
     }
@@ -176,21 +222,25 @@ mod tests {
     /// [MQTT-2.3.1-2], [MQTT-2.3.1-4]
     #[test]
     fn an_identifier_in_use_is_passed_over_when_they_start_again() {
-        let mut window = Window::default();
-        assert_eq!(id(&window.send(message(QoS::AtLeastOnce))), 1, "never acknowledged");
+        let mut window = Window::new(20);
+        assert_eq!(
+            id(&window.send(Tick::ZERO, message(QoS::AtLeastOnce))),
+            1,
+            "never acknowledged"
+        );
         for expected in 2..=u16::MAX {
-            let sent = id(&window.send(message(QoS::AtLeastOnce)));
+            let sent = id(&window.send(Tick::ZERO, message(QoS::AtLeastOnce)));
             assert_eq!(sent, expected);
             window.acknowledged(PacketId::new(sent).unwrap());
         }
-        assert_eq!(id(&window.send(message(QoS::AtLeastOnce))), 2);
+        assert_eq!(id(&window.send(Tick::ZERO, message(QoS::AtLeastOnce))), 2);
     }
 
     /// [MQTT-2.3.1-4]: an identifier is free after PUBCOMP, not after PUBREC.
     #[test]
     fn a_released_identifier_is_still_in_use() {
-        let mut window = Window::default();
-        let first = PacketId::new(id(&window.send(message(QoS::ExactlyOnce)))).unwrap();
+        let mut window = Window::new(20);
+        let first = PacketId::new(id(&window.send(Tick::ZERO, message(QoS::ExactlyOnce)))).unwrap();
         assert_eq!(window.received(first), Received::Release);
         assert_eq!(window.ids().collect::<Vec<_>>(), [first]);
         assert_eq!(window.len(), 1);
@@ -201,9 +251,9 @@ mod tests {
     /// Section 4.3.3: a PUBACK says nothing of a QoS 2 message.
     #[test]
     fn an_acknowledgement_of_the_wrong_kind_ends_nothing() {
-        let mut window = Window::default();
-        let one = PacketId::new(id(&window.send(message(QoS::AtLeastOnce)))).unwrap();
-        let two = PacketId::new(id(&window.send(message(QoS::ExactlyOnce)))).unwrap();
+        let mut window = Window::new(20);
+        let one = PacketId::new(id(&window.send(Tick::ZERO, message(QoS::AtLeastOnce)))).unwrap();
+        let two = PacketId::new(id(&window.send(Tick::ZERO, message(QoS::ExactlyOnce)))).unwrap();
         window.acknowledged(two);
         window.completed(two);
         window.completed(one);
@@ -214,9 +264,11 @@ mod tests {
     /// [MQTT-4.6.0-4]
     #[test]
     fn identifiers_are_released_again_in_the_order_of_their_pubrecs() {
-        let mut window = Window::default();
+        let mut window = Window::new(20);
         let ids: Vec<_> = (0..3)
-            .map(|_| PacketId::new(id(&window.send(message(QoS::ExactlyOnce)))).unwrap())
+            .map(|_| {
+                PacketId::new(id(&window.send(Tick::ZERO, message(QoS::ExactlyOnce)))).unwrap()
+            })
             .collect();
         for index in [2, 0, 1] {
             window.received(ids[index]);

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Broker, Durability, Gateway, Hardware, Listener, Settings, Tls};
+use super::{Broker, Durability, Gateway, Hardware, Listener, Settings, Tls, Transport};
 use crate::access::Policy;
 use crate::limits;
 use crate::sampling::{Calibration, SensorSettings};
@@ -39,6 +39,8 @@ impl Default for Broker {
             session_expiry: limits::SESSION_EXPIRY_DEFAULT,
             queue_messages: Some(limits::QUEUE_MESSAGES_DEFAULT),
             queue_bytes: Some(limits::QUEUE_BYTES_DEFAULT),
+            sys_interval: Some(limits::SYS_INTERVAL_DEFAULT),
+            private: Vec::new(),
         }
     }
 }
@@ -53,9 +55,10 @@ impl Default for Hardware {
 fn listeners() -> Vec<Listener> {
     let local = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1883);
     let house = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 8883);
+    let transport = Transport::Tcp;
     vec![
-        Listener { bind: local, tls: None, auth: Policy::Anonymous },
-        Listener { bind: house, tls: Some(Tls::Own), auth: Policy::Password },
+        Listener { bind: local, tls: None, transport, auth: Policy::Anonymous },
+        Listener { bind: house, tls: Some(Tls::Own), transport, auth: Policy::Password },
     ]
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::check::needs_open;
 use super::quantity::{Quantity, Size};
 use super::words::{DURABILITIES, POLICIES, word};
-use super::{Broker, Gateway, Listener, Room, Sensor, Settings, Tls};
+use super::{Broker, Gateway, Listener, Room, Sensor, Settings, Tls, Transport};
 use crate::sampling::{Calibration, SensorSettings};
 use crate::sensors::Address;
 use crate::units::MilliCelsius;
@@ -41,7 +41,11 @@ fn broker(out: &mut String, broker: &Broker) -> fmt::Result {
     writeln!(out, "max_packet_size = {}", size(broker.max_packet_size.into()))?;
     writeln!(out, "session_expiry = {}", quoted(&broker.session_expiry.written()))?;
     let messages = broker.queue_messages.unwrap_or(0);
-    writeln!(out, "queue = {{ messages = {messages}, bytes = {} }}", size(bytes))
+    writeln!(out, "queue = {{ messages = {messages}, bytes = {} }}", size(bytes))?;
+    let sys_interval = broker.sys_interval.unwrap_or_default();
+    writeln!(out, "sys_interval = {}", quoted(&sys_interval.written()))?;
+    let private: Vec<_> = broker.private.iter().map(|it| quoted(it.as_str())).collect();
+    writeln!(out, "private = [{}]", private.join(", "))
 }
 
 fn listener(out: &mut String, listener: &Listener) -> fmt::Result {
@@ -58,6 +62,7 @@ fn listener(out: &mut String, listener: &Listener) -> fmt::Result {
             writeln!(out, " }}")?;
         }
     }
+    writeln!(out, "websocket = {}", listener.transport == Transport::WebSocket)?;
     writeln!(out, "auth = {}", quoted(word(&POLICIES, &listener.auth)))?;
     writeln!(out, "open = {}", needs_open(listener))
 }

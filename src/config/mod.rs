@@ -22,6 +22,7 @@ pub use report::{Mistake, Position, Report};
 use written::Written;
 
 use crate::access::Policy;
+use crate::mqtt::TopicFilter;
 use crate::sampling::SensorSettings;
 use crate::sensors::Address;
 use crate::sensors::catalog::Driver;
@@ -86,6 +87,10 @@ pub struct Broker {
     pub queue_messages: Option<usize>,
     /// Bytes queued for one absent client; `None`: no bound.
     pub queue_bytes: Option<usize>,
+    /// How often `$SYS` tells what has changed; `None`: never.
+    pub sys_interval: Option<Duration>,
+    /// What a client without a login may not read.
+    pub private: Vec<TopicFilter>,
 }
 
 /// What an acknowledgement promises.
@@ -113,8 +118,19 @@ pub struct Listener {
     pub bind: SocketAddr,
     /// `None`: plain TCP.
     pub tls: Option<Tls>,
+    /// What carries the packets.
+    pub transport: Transport,
     /// Who is let in.
     pub auth: Policy,
+}
+
+/// `websocket` of a listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// TCP, or TLS over it.
+    Tcp,
+    /// WebSocket over either.
+    WebSocket,
 }
 
 /// `tls` of a listener.

@@ -95,6 +95,12 @@ tables! {
         session_expiry: Duration,
         /// What waits for one absent client. The oldest message is dropped when it is full.
         queue: Queue,
+        /// How often `$SYS/broker/…` tells what has changed, 100 ms to 1 h; `"0s"`: never, and
+        /// there are no such topics. Default: `"10s"`.
+        sys_interval: Duration,
+        /// Topic filters of what a client without a login may not read: it cannot subscribe to
+        /// them, and a wider filter does not bring it their messages. Default: none.
+        private: Vec<At<String>>,
     }
 
     /// `queue` of `[broker]`.
@@ -119,6 +125,9 @@ tables! {
         /// Whether TLS is spoken: `false`, `true` with a certificate of our own CA, or a table
         /// with an administrator's. Default: `false`.
         tls: Tls,
+        /// Whether clients speak MQTT inside WebSocket, as pages in a browser must: `true` for
+        /// `ws://`, and with `tls` for `wss://`. Any path is taken. Default: `false`.
+        websocket: bool,
         /// Who is let in: `"password"`, `"certificate"`, `"certificate-or-password"`,
         /// `"certificate-and-password"`, or `"anonymous"` for everyone. Default: `"password"`.
         auth: String,

@@ -2,7 +2,7 @@
 //! the certificate that is renewed while they listen.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tracing::warn;
@@ -22,13 +22,34 @@ pub(crate) struct Certificates {
     folder: PathBuf,
     clock: Arc<dyn Clock>,
     shown: Vec<Arc<Tls>>,
+    expiry: Expiry,
+}
+
+/// When the certificate of our own authority ends, if a listener shows it. Clones know the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Expiry(Arc<Mutex<Option<u64>>>);
+
+impl Expiry {
+    /// In seconds since 1970.
+    pub(crate) fn unix_s(&self) -> Option<u64> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_of(&self, own: &Identity) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = own.expires_unix_s();
+    }
 }
 
 impl Certificates {
     /// Of the gateway with that state folder.
     pub(crate) fn new(settings: &Settings, clock: &Arc<dyn Clock>) -> Self {
         let folder = settings.gateway.state_dir.clone();
-        Self { folder, clock: Arc::clone(clock), shown: Vec::new() }
+        Self { folder, clock: Arc::clone(clock), shown: Vec::new(), expiry: Expiry::default() }
+    }
+
+    /// When the certificate ends, from now on.
+    pub(crate) fn expiry(&self) -> Expiry {
+        self.expiry.clone()
     }
 
     /// TLS for a listener; `None` where it is plain.
@@ -40,6 +61,9 @@ impl Certificates {
         let Some(tls) = &listener.tls else { return Ok(None) };
         let (authority, own) = self.open(state)?;
         let tls = Arc::new(Tls::new(source(tls), listener.auth, &authority, &own)?);
+        if listener.tls == Some(config::Tls::Own) {
+            self.expiry.is_of(&own);
+        }
         self.shown.push(Arc::clone(&tls));
         Ok(Some(tls))
     }
@@ -59,6 +83,9 @@ impl Certificates {
         let (authority, own) = self.open(&state)?;
         for tls in &self.shown {
             tls.reload(&authority, &own)?;
+        }
+        if self.expiry.unix_s().is_some() {
+            self.expiry.is_of(&own);
         }
         Ok(())
     }

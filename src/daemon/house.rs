@@ -145,7 +145,7 @@ mod tests {
     use crate::access::Rights;
     use crate::broker::{Bounds, Settings};
     use crate::bus::clock::ManualClock;
-    use crate::telemetry::Room;
+    use crate::telemetry::{EventTopic, Room};
 
     const A: SensorId = SensorId(0);
 
@@ -162,7 +162,8 @@ mod tests {
             assigned_prefix: "assigned".into(),
             rights: Rights::new("maison"),
         };
-        let (hub, _logins) = Hub::new(settings, Arc::clone(&its_clock));
+        let events = EventTopic::new("maison");
+        let (hub, _logins) = Hub::new(settings, Arc::clone(&its_clock), events);
         let (room, address): (Arc<str>, Arc<str>) = ("salon".into(), "28-1".into());
         let sensors = vec![(A, Arc::clone(&address))];
         let house = House::new("maison", vec![Room { slug: Arc::clone(&room), sensors }]);

@@ -9,18 +9,19 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 
 use crate::access::{ConnectionId, Login, Peer, Verdict};
-use crate::broker::{Broker, Input, Output, Retention, Settings};
+use crate::broker::{Broker, Event, Input, Output, Retention, Settings, Statistics};
 use crate::bus::Clock;
 use crate::daemon::journal;
-use crate::mqtt::{DecodeError, Packet};
+use crate::mqtt::{DecodeError, Message, Packet};
 use crate::net::{Outbox, Service};
-use crate::telemetry::Publication;
+use crate::telemetry::{EventTopic, Publication};
 use crate::time::Tick;
 
 /// The broker behind its lock, with the way to each of its connections.
 pub(super) struct Hub {
     brain: Mutex<Brain>,
     clock: Arc<dyn Clock>,
+    events: EventTopic,
     next_connection: AtomicU64,
     logins: mpsc::UnboundedSender<(ConnectionId, Login)>,
     rearmed: Notify,
@@ -40,6 +41,7 @@ impl Hub {
     pub(super) fn new(
         settings: Settings,
         clock: Arc<dyn Clock>,
+        events: EventTopic,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<(ConnectionId, Login)>) {
         let (logins, wanted) = mpsc::unbounded_channel();
         let brain =
@@ -47,6 +49,7 @@ impl Hub {
         let hub = Self {
             brain: Mutex::new(brain),
             clock,
+            events,
             next_connection: AtomicU64::new(1),
             logins,
             rearmed: Notify::new(),
@@ -81,6 +84,11 @@ impl Hub {
     /// Says good-bye to every connection and lets nobody in any more.
     pub(super) fn shut_down(&self) {
         self.enter([Input::Shutdown]);
+    }
+
+    /// What the broker has counted, and what is there now.
+    pub(super) fn statistics(&self) -> Statistics {
+        self.lock().broker.statistics()
     }
 
     /// Returns when the brain can be entered: proof for the watchdog.
@@ -120,14 +128,22 @@ impl Hub {
         }
     }
 
-    /// Hands `inputs` to the brain and does at once what it says.
+    /// Hands `inputs` to the brain and does at once what it says; then tells the subscribers of
+    /// events what happened. What that causes goes to the log only, so that it comes to an end.
     fn enter(&self, inputs: impl IntoIterator<Item = Input>) {
         let now = self.clock.now();
         let mut brain = self.lock();
+        let mut events = Vec::new();
         for input in inputs {
             brain.broker.handle(now, input);
             while let Some(output) = brain.broker.poll() {
-                self.act(&brain, output);
+                self.act(&brain, output, &mut events);
+            }
+        }
+        for message in events {
+            brain.broker.handle(now, Input::Announce { message });
+            while let Some(output) = brain.broker.poll() {
+                self.act(&brain, output, &mut Vec::new());
             }
         }
         if brain.broker.deadline().is_some_and(|deadline| deadline < brain.armed) {
@@ -135,7 +151,7 @@ impl Hub {
         }
     }
 
-    fn act(&self, brain: &Brain, output: Output) {
+    fn act(&self, brain: &Brain, output: Output, events: &mut Vec<Message>) {
         match output {
             Output::Send { connection, packet } => {
                 if let Some(outbox) = brain.outboxes.get(&connection) {
@@ -151,7 +167,26 @@ impl Hub {
                 // The receiver goes only with the runtime; then nobody waits for an answer.
                 let _ = self.logins.send((connection, login));
             }
-            Output::Event(event) => journal::record(&event),
+            Output::Event(event) => {
+                journal::record(&event);
+                events.extend(self.announcement(&event));
+            }
+        }
+    }
+
+    /// What subscribers are told of an event: losses. The rest is for those who read the log.
+    fn announcement(&self, event: &Event) -> Option<Message> {
+        match event {
+            Event::QueueDropped { client_id, messages } => {
+                Some(self.events.queue_dropped(client_id, *messages, self.clock.wall()))
+            }
+            Event::SessionDiscarded { client_id, user } => {
+                Some(self.events.session_discarded(client_id, user, self.clock.wall()))
+            }
+            Event::Connected { .. }
+            | Event::Disconnected { .. }
+            | Event::Refused { .. }
+            | Event::Denied { .. } => None,
         }
     }
 
@@ -189,3 +224,6 @@ impl Service for Hub {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@ mod house;
 mod hub;
 mod journal;
 mod logins;
+mod machine;
+mod observer;
 pub mod service;
 pub mod settings;
 pub mod signals;
@@ -31,15 +33,17 @@ use crate::bus::thread::BusThread;
 use crate::config::{Durability, Settings};
 use crate::limits::{BUS_STOP_TIMEOUT, LAST_WORDS_TIMEOUT, STOP_TIMEOUT};
 use crate::net::tls::TlsError;
-use crate::net::{Admission, BindError, Bound, Listener, Service, Stop};
+use crate::net::{Admission, BindError, Bound, Listener, Service, Stop, Transport};
 use crate::sampling::SensorId;
-use crate::telemetry::{House, Room};
+use crate::telemetry::{EventTopic, House, Room};
 
 use certificates::Certificates;
 use clock::SystemClock;
 use house::{Health, Label, Steward};
 use hub::Hub;
 use logins::Checks;
+use machine::Machine;
+use observer::{Counter, Physician};
 use state::{StateDir, StateError, UsersFile};
 
 /// Why a gateway did not start. Its text says what, why, and a hint.
@@ -114,17 +118,22 @@ impl Gateway {
         let addresses = listeners.iter().filter_map(|bound| bound.local_addr().ok()).collect();
         warn_of_promises(settings);
 
-        let (hub, logins) = Hub::new(broker_settings(settings), Arc::clone(&clock));
+        let events = EventTopic::new(&settings.gateway.root);
+        let (hub, logins) = Hub::new(broker_settings(settings), Arc::clone(&clock), events);
         let house = House::new(&settings.gateway.root, rooms(settings));
         let house = Arc::new(Mutex::new(house));
         hub.publish(lock(&house).start(clock.wall()));
 
-        let mut tasks = JoinSet::new();
-        let accepting = Stop::new();
+        let (mut tasks, accepting, meter) = (JoinSet::new(), Stop::new(), Arc::default());
+        if let Some(every) = settings.broker.sys_interval {
+            let counter = Counter::start(hub.clone(), Arc::clone(&meter), Arc::clone(&clock));
+            tasks.spawn(counter.keep_telling(every));
+        }
         for listener in listeners {
             let service: Arc<dyn Service> = hub.clone();
-            tasks.spawn(listener.serve(service, accepting.clone()));
+            tasks.spawn(listener.metered(&meter).serve(service, accepting.clone()));
         }
+        let certificate = certificates.expiry();
         tasks.spawn(certificates.keep_fresh());
         let checks = Checks::start(&hub, users).map_err(StartError::Thread)?;
         tasks.spawn(checks.answer(logins));
@@ -141,6 +150,16 @@ impl Gateway {
         tasks.spawn(steward.serve(Arc::clone(&reports)));
         let buses = buses::start(settings, &clock, &reports).map_err(StartError::Thread)?;
         let sensors = settings.rooms.iter().map(|room| room.sensors.len()).sum();
+        let physician = Physician {
+            hub: Arc::clone(&hub),
+            clock: Arc::clone(&clock),
+            root: settings.gateway.root.clone(),
+            machine: Machine::new(&settings.hardware.sysfs, &settings.gateway.state_dir),
+            certificate,
+            sensors: health.clone(),
+            sensors_total: sensors,
+        };
+        tasks.spawn(physician.keep_telling());
         info!(rooms = settings.rooms.len(), sensors, buses = buses.len(), "started");
         Ok(Self {
             rooms: settings.rooms.len(),
@@ -215,15 +234,24 @@ fn bind(
             bind: listener.bind,
             policy: listener.auth,
             tls,
+            transport: transport(listener),
             packet_bytes_max: settings.broker.max_packet_size,
         };
         let listening = Bound::bind(listening, &admission)?;
         if let Ok(address) = listening.local_addr() {
-            info!(%address, tls = is_encrypted, auth = ?listener.auth, "listening");
+            let websocket = listener.transport == crate::config::Transport::WebSocket;
+            info!(%address, tls = is_encrypted, websocket, auth = ?listener.auth, "listening");
         }
         bound.push(listening);
     }
     Ok(bound)
+}
+
+fn transport(listener: &crate::config::Listener) -> Transport {
+    match listener.transport {
+        crate::config::Transport::Tcp => Transport::Tcp,
+        crate::config::Transport::WebSocket => Transport::WebSocket,
+    }
 }
 
 fn warn_of_promises(settings: &Settings) {
@@ -245,7 +273,8 @@ fn broker_settings(settings: &Settings) -> broker::Settings {
             ..broker::Bounds::default()
         },
         assigned_prefix: assigned_prefix(),
-        rights: Rights::new(&settings.gateway.root),
+        rights: Rights::new(&settings.gateway.root)
+            .keeping_private(settings.broker.private.clone()),
     }
 }
 

@@ -93,7 +93,7 @@ impl PacketKind {
     }
 
     /// Which of the first byte's flag bits may vary: all of a PUBLISH, none of others
-    /// ([MQTT-2.2.2-1]), but in 3.1 the DUP flag of what is acknowledged (its section 2.1).
+    /// ([MQTT-2.1.3-1]), but in 3.1 the DUP flag of what is acknowledged (its section 2.1).
     pub(super) fn variable_flags(self, version: Option<Version>) -> u8 {
         const DUP: u8 = 0b1000;
         match self {

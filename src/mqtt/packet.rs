@@ -101,10 +101,9 @@ impl Packet {
     pub fn weight(&self) -> usize {
         const OVERHEAD: usize = 64;
         match self {
-            Self::Publish(publish) => {
-                let Message { topic, payload, .. } = &publish.message;
-                OVERHEAD.saturating_add(topic.as_str().len()).saturating_add(payload.len())
-            }
+            Self::Publish(publish) => OVERHEAD.saturating_add(publish.message.weight()),
+            Self::SubAck(answer) => OVERHEAD.saturating_add(answer.reasons.len()),
+            Self::UnsubAck(answer) => OVERHEAD.saturating_add(answer.reasons.len()),
             _ => OVERHEAD,
         }
     }
@@ -184,6 +183,15 @@ pub struct Message {
     pub payload: Bytes,
     /// 5.0 properties that travel with it to subscribers; `None` when there are none.
     pub properties: Option<Arc<MessageProperties>>,
+}
+
+impl Message {
+    /// Bytes of its parts, for whoever bounds what is held.
+    pub fn weight(&self) -> usize {
+        let Self { topic, payload, properties } = self;
+        let properties = properties.as_ref().map_or(0, |properties| properties.weight());
+        topic.as_str().len().saturating_add(payload.len()).saturating_add(properties)
+    }
 }
 
 /// How a PUBLISH is to be delivered: only QoS 1 and 2 have a packet identifier ([MQTT-2.2.1-2]).

@@ -119,6 +119,20 @@ impl MessageProperties {
     pub fn shared(self) -> Option<Arc<Self>> {
         (self != Self::default()).then(|| Arc::new(self))
     }
+
+    /// Bytes they take in memory.
+    pub(super) fn weight(&self) -> usize {
+        let text = |text: &Option<ByteString>| text.as_ref().map_or(0, |text| text.len());
+        let pair = |pair: &UserProperty| {
+            size_of::<UserProperty>()
+                .saturating_add(pair.name.len())
+                .saturating_add(pair.value.len())
+        };
+        let pairs = self.user_properties.iter().map(pair).fold(0, usize::saturating_add);
+        let data = self.correlation_data.as_ref().map_or(0, Bytes::len);
+        let parts = [text(&self.content_type), text(&self.response_topic), data, pairs];
+        parts.into_iter().fold(size_of::<Self>(), usize::saturating_add)
+    }
 }
 
 /// 3.1.3.2, but for what the will's message carries.

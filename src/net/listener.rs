@@ -7,15 +7,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use super::admission::{Admission, Full, Permit};
 use super::bind::{BindError, bind};
+use super::meter::{Counted, Meter};
+use super::websocket::{self, Origins, WebSocket};
 use super::{Service, Tls, connection, tls};
 use crate::access::{Peer, Policy};
-use crate::limits::{ACCEPT_PAUSE, LOG_INTERVAL, TCP_KEEPALIVE, TLS_HANDSHAKE_TIMEOUT};
+use crate::limits::{
+    ACCEPT_PAUSE, LOG_INTERVAL, TCP_KEEPALIVE, TLS_HANDSHAKE_TIMEOUT, WEBSOCKET_HANDSHAKE_TIMEOUT,
+};
 
 /// Where to listen, and to whom.
 #[derive(Clone, Debug)]
@@ -28,8 +34,19 @@ pub struct Listener {
     pub policy: Policy,
     /// `None`: plain TCP.
     pub tls: Option<Arc<Tls>>,
+    /// What carries the packets.
+    pub transport: Transport,
     /// Largest packet of a peer that has logged in, in bytes.
     pub packet_bytes_max: u32,
+}
+
+/// What carries the packets of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// TCP, or TLS over it.
+    Tcp,
+    /// WebSocket over either.
+    WebSocket,
 }
 
 /// A listener with its socket. Peers wait in the kernel until [`Bound::serve`] is called.
@@ -38,6 +55,7 @@ pub struct Bound {
     socket: TcpListener,
     context: Arc<Context>,
     admission: Arc<Admission>,
+    meter: Arc<Meter>,
 }
 
 /// Tells a listener to stop. Clones speak of the same listener.
@@ -91,7 +109,14 @@ impl Bound {
         let socket = bind(listener.bind)?;
         let (crowds, handshakes) = (Complaint::new(), Complaint::new());
         let context = Arc::new(Context { listener, crowds, handshakes });
-        Ok(Self { socket, context, admission: Arc::clone(admission) })
+        let (admission, meter) = (Arc::clone(admission), Arc::default());
+        Ok(Self { socket, context, admission, meter })
+    }
+
+    /// Counts what goes over its wires on that meter.
+    #[must_use]
+    pub fn metered(self, meter: &Arc<Meter>) -> Self {
+        Self { meter: Arc::clone(meter), ..self }
     }
 
     /// Where it listens, with the port that the kernel chose.
@@ -129,9 +154,10 @@ impl Bound {
     ) {
         match self.admission.admit(address.ip()) {
             Ok(permit) => {
-                let context = Arc::clone(&self.context);
+                let (context, meter) = (Arc::clone(&self.context), Arc::clone(&self.meter));
                 let (service, stop) = (Arc::clone(service), stop.clone());
                 tokio::spawn(async move {
+                    let stream = meter.attach(stream);
                     context.attend(stream, address, permit, service, stop).await;
                 });
             }
@@ -149,44 +175,82 @@ impl Bound {
 impl Context {
     async fn attend(
         &self,
-        stream: TcpStream,
+        stream: Counted<TcpStream>,
         address: SocketAddr,
         permit: Permit,
         service: Arc<dyn Service>,
         stop: Stop,
     ) {
-        if let Err(error) = prepare(&stream) {
+        if let Err(error) = prepare(stream.inner()) {
             debug!(peer = %address, %error, "peer left at once");
             return;
         }
         let Some(tls) = &self.listener.tls else {
-            let peer = self.peer(address, None);
-            connection::serve(stream, service, peer, self.listener.packet_bytes_max).await;
+            self.welcome(stream, self.peer(address, None), service, stop).await;
             return drop(permit);
         };
         let handshake = tls.acceptor().accept(stream);
         let greeted = tokio::select! {
             () = stop.stopped() => return,
-            greeted = tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, handshake) => greeted,
+            greeted = timeout(TLS_HANDSHAKE_TIMEOUT, handshake) => greeted,
         };
         match greeted {
             Ok(Ok(stream)) => {
                 let certificates = stream.get_ref().1.peer_certificates();
                 let own = certificates.and_then(|chain| chain.first());
                 let peer = self.peer(address, own.and_then(|own| tls::name_in(own)));
-                connection::serve(stream, service, peer, self.listener.packet_bytes_max).await;
+                self.welcome(stream, peer, service, stop).await;
             }
-            Ok(Err(error)) => self.complain(address, &error.to_string()),
-            Err(_) => self.complain(address, "timeout"),
+            Ok(Err(error)) => self.complain(address, "TLS", &error.to_string()),
+            Err(_) => self.complain(address, "TLS", "timeout"),
         }
         drop(permit);
     }
 
-    fn complain(&self, address: SocketAddr, error: &str) {
-        debug!(peer = %address, error, "no TLS handshake");
+    /// Serves a peer whose bytes can be understood.
+    async fn welcome(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        peer: Peer,
+        service: Arc<dyn Service>,
+        stop: Stop,
+    ) {
+        let packet_bytes_max = self.listener.packet_bytes_max;
+        match self.listener.transport {
+            Transport::Tcp => connection::serve(stream, service, peer, packet_bytes_max).await,
+            Transport::WebSocket => {
+                if let Some(stream) = self.upgrade(stream, peer.address, stop).await {
+                    connection::serve(stream, service, peer, packet_bytes_max).await;
+                }
+            }
+        }
+    }
+
+    async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+        address: SocketAddr,
+        stop: Stop,
+    ) -> Option<WebSocket<S>> {
+        let origins = Origins::new(self.listener.policy, self.listener.bind);
+        let handshake = websocket::accept(stream, origins);
+        let upgraded = tokio::select! {
+            () = stop.stopped() => return None,
+            upgraded = timeout(WEBSOCKET_HANDSHAKE_TIMEOUT, handshake) => upgraded,
+        };
+        match upgraded {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(refusal)) => self.complain(address, "WebSocket", &refusal.to_string()),
+            Err(_) => self.complain(address, "WebSocket", "timeout"),
+        }
+        None
+    }
+
+    fn complain(&self, address: SocketAddr, layer: &str, error: &str) {
+        debug!(peer = %address, layer, error, "no handshake");
         self.handshakes.log(|left_out| {
             let listener = &*self.listener.name;
-            info!(peer = %address, listener, error, left_out, "TLS handshake failed");
+            info!(peer = %address, listener, layer, error, left_out, "handshake failed");
         });
     }
 

@@ -1,4 +1,4 @@
-//! Listeners, TLS and connections: bytes in, packets to the brain; packets from the brain, bytes
+//! Listeners, TLS, WebSocket and connections: bytes in, packets to the brain; packets from the brain, bytes
 //! out. This shell does not know the broker: it talks to a [`Service`].
 
 mod admission;
@@ -6,8 +6,10 @@ mod authority;
 mod bind;
 mod connection;
 mod listener;
+mod meter;
 mod names;
 pub mod tls;
+mod websocket;
 mod writer;
 
 use std::collections::VecDeque;
@@ -23,7 +25,8 @@ use crate::mqtt::{DecodeError, Packet};
 pub use admission::Admission;
 pub use authority::Authority;
 pub use bind::BindError;
-pub use listener::{Bound, Listener, Stop};
+pub use listener::{Bound, Listener, Stop, Transport};
+pub use meter::{Meter, Metered};
 pub use names::Names;
 pub use tls::Tls;
 

@@ -152,6 +152,12 @@ impl Identity {
         Ok(Self { chain, key, certificate_place, key_place })
     }
 
+    /// When its certificate ends, in seconds since 1970.
+    pub fn expires_unix_s(&self) -> Option<u64> {
+        let (_, own) = X509Certificate::from_der(self.chain.first()?).ok()?;
+        own.validity().not_after.timestamp().try_into().ok()
+    }
+
     fn from_files(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         Self::from_pem(&read(certificate)?, certificate, &read(key)?, key)
     }

@@ -1,6 +1,6 @@
 //! A reading or a fault → topic, payload, retain flag.
 //!
-//! Below the root, which may have several levels; all are retained:
+//! Below the root, which may have several levels; all but events are retained:
 //!
 //! | topic | payload | QoS |
 //! |---|---|---|
@@ -12,14 +12,21 @@
 //! | `<room>/sensor/<id>/status` | likewise | 1 |
 //! | `_gateway/state` | `online`, `offline` | 1 |
 //! | `_gateway/info` | version, rooms | 1 |
+//! | `_gateway/health` | memory, temperature, disk, queue drops, sensors, certificate | 0 |
+//! | `_gateway/event` | what full queues and too many sessions cost whom | 1 |
 //!
 //! `<id>` is the printed address, as `28-01131e858aef` or `0x44`; a second sensor with it in the
-//! same room, on another bus, has `-2` appended. Numbers are retained for `stale_after`.
+//! same room, on another bus, has `-2` appended. Numbers are retained for `stale_after`. What the
+//! broker counts is told below `$SYS/broker`: see [`System`].
 
+mod average;
+mod event;
+mod health;
 mod payload;
 mod probe;
 mod retained;
 mod room;
+mod system;
 #[cfg(test)]
 mod tests;
 
@@ -32,6 +39,10 @@ use crate::time::Timestamp;
 
 use retained::{named, retained};
 use room::RoomView;
+
+pub use event::EventTopic;
+pub use health::Health;
+pub use system::{Counts, Memory, System};
 
 /// A message of the gateway's own.
 #[derive(Clone, Debug, PartialEq)]

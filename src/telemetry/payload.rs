@@ -93,19 +93,26 @@ fn property((name, value): (&str, &str)) -> UserProperty {
     UserProperty { name: ByteString::from(name), value: ByteString::from(value) }
 }
 
+/// `"t":"2026-11-22T13:00:05Z"`, with the mark of an unset clock.
+pub(super) fn time(at: Timestamp) -> impl Iterator<Item = (&'static str, String)> {
+    let mark = mark(at).map(|(name, value)| (name, text(value)));
+    [("t", text(&at.to_string()))].into_iter().chain(mark)
+}
+
 fn mark(at: Timestamp) -> Option<(&'static str, &'static str)> {
     (!at.is_synchronised()).then_some(("clock", "unsynchronised"))
 }
 
 /// JSON with its fields in this order; the values are JSON already, so that a number keeps its
 /// decimals.
-fn object(fields: &[(&str, String)]) -> String {
+pub(super) fn object(fields: &[(&str, String)]) -> String {
     let fields: Vec<_> =
         fields.iter().map(|(name, value)| format!("{}:{value}", text(name))).collect();
     format!("{{{}}}", fields.join(","))
 }
 
-fn text(text: &str) -> String {
+/// A JSON string.
+pub(super) fn text(text: &str) -> String {
     Value::from(text).to_string()
 }
 

@@ -1,12 +1,13 @@
 // Prints `topic payload` of each message that MQTT.js is sent, over TLS with a login.
-// Arguments: port, certificate authority, user, password, filter, quality of service.
+// Arguments: port, certificate authority, user, password, filter, quality of service, and, unless
+// it is `mqtts`, the scheme: `ws` or `wss`.
 // Ends with 5 if the broker refuses the login. MQTT.js is found by NODE_PATH.
 const fs = require("node:fs");
 const mqtt = require("mqtt");
 
-const [port, authority, username, password, filter, qos] = process.argv.slice(2);
+const [port, authority, username, password, filter, qos, scheme = "mqtts"] = process.argv.slice(2);
 
-const client = mqtt.connect(`mqtts://localhost:${port}`, {
+const client = mqtt.connect(`${scheme}://localhost:${port}`, {
   ca: fs.readFileSync(authority),
   username,
   password,

@@ -93,8 +93,16 @@ impl Gateway {
     }
 
     pub(crate) fn port(&self, tls: bool) -> u16 {
-        let wanted = format!("tls={tls}");
-        let is_it = |line: &str| line.contains("listening") && line.contains(&wanted);
+        self.port_of(&format!("tls={tls} websocket=false"))
+    }
+
+    /// Where MQTT is spoken inside WebSocket, if the configuration says so.
+    pub(crate) fn websocket_port(&self, tls: bool) -> u16 {
+        self.port_of(&format!("tls={tls} websocket=true"))
+    }
+
+    fn port_of(&self, wanted: &str) -> u16 {
+        let is_it = |line: &str| line.contains("listening") && line.contains(wanted);
         let line = self.log.wait("listening", is_it);
         let address = line.split("address=").nth(1).unwrap().split(' ').next().unwrap();
         address.parse::<std::net::SocketAddr>().unwrap().port()

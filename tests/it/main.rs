@@ -10,6 +10,7 @@
 
 mod chips;
 mod config;
+mod conformance;
 mod day;
 mod fuzz;
 mod gateway;
@@ -17,4 +18,6 @@ mod onewire_scratchpad;
 mod onewire_tree;
 mod operating;
 mod subscribers;
+mod system;
 mod tidy;
+mod websocket;

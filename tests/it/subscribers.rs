@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::gateway::{Client, Gateway, PASSWORD, recorded_tree};
 
 /// Three probes: one that dies and comes back, one that says 85 °C at power-on, one in the cold.
-const ROOMS: &str = r#"
+pub(crate) const ROOMS: &str = r#"
 [rooms.salon]
 [[rooms.salon.sensors]]
 driver = "ds18b20"
@@ -45,9 +45,13 @@ fn gateway() -> Gateway {
     Gateway::with_bob(ROOMS, recorded_tree)
 }
 
-/// A client's whole evening: what it is shown at once, a death, a return, the last words.
 fn check(client: impl FnOnce(&Gateway) -> Command) {
-    let mut gateway = gateway();
+    check_evening(gateway(), client);
+}
+
+/// A client's whole evening in the house of [`ROOMS`]: what it is shown at once, a death, a
+/// return, the last words.
+pub(crate) fn check_evening(mut gateway: Gateway, client: impl FnOnce(&Gateway) -> Command) {
     let client = Client::start(&mut client(&gateway));
     client.expect("maison/salon/temperature 21.4");
     client.expect("maison/salon/availability online");
@@ -186,7 +190,7 @@ fn maison_sub(gateway: &Gateway, password: &str) -> Command {
     command
 }
 
-fn script(name: &str) -> String {
+pub(crate) fn script(name: &str) -> String {
     format!("{}/tests/clients/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 

@@ -65,6 +65,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("argon2", &["access/password.rs"]),
     ("rcgen", &["net/"]),
     ("rustls::", &["net/", "cli/remote.rs"]),
+    ("tungstenite", &["net/websocket"]),
     ("rumqttc", &["cli/"]),
     ("sd_notify", &["daemon/service.rs"]),
     ("toml::", &["config/"]),
@@ -76,10 +77,10 @@ const LIBRARIES: &[(&str, &[&str])] = &[
 const FILE_LINES_MAX: usize = 500;
 const LINE_CHARS_MAX: usize = 100;
 
-struct Source {
+pub(crate) struct Source {
     /// Below `src/` or `tests/`, with `/`.
-    name: String,
-    text: String,
+    pub(crate) name: String,
+    pub(crate) text: String,
 }
 
 impl Source {
@@ -103,7 +104,7 @@ impl Source {
     }
 }
 
-fn sources(folder: &str) -> Vec<Source> {
+pub(crate) fn sources(folder: &str) -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut files = Vec::new();
     walk(&root, &mut files);

@@ -158,6 +158,22 @@ fn a_wrong_password_is_refused_and_told() {
     house.is_at_rest();
 }
 
+/// [MQTT-3.1.4-5]
+#[test]
+fn nothing_is_heard_after_a_refusal() {
+    let mut house = House::new();
+    let listener = house.connect("listener");
+    house.subscribe(listener, "t", QoS::AtMostOnce);
+    let (client, answer) = house.try_connect(login("a", "bob", "wrong"));
+    assert_eq!(answer.reason, ReasonCode::BadUserNameOrPassword);
+    house.send(client, Packet::Publish(publish("t", "1", QoS::AtMostOnce)));
+    house.send(client, Packet::Connect(Box::new(login("a", "bob", "secret"))));
+    house.reads_nothing(listener);
+    house.reads_nothing(client);
+    assert_eq!(house.broker.statistics().sessions, 1);
+    house.is_at_rest();
+}
+
 #[test]
 fn each_refusal_has_its_reason() {
     for (refusal, reason) in [
@@ -206,23 +222,30 @@ fn a_client_id_over_the_limit_is_refused() {
     refused(clean(&long), ReasonCode::ClientIdentifierNotValid);
 }
 
+/// [MQTT-3.1.3-5]
+#[test]
+fn client_ids_of_up_to_23_letters_and_digits_are_let_in() {
+    const ALL: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    for length in 1..=23 {
+        for start in 0..=ALL.len() - length {
+            let mut house = House::new();
+            house.connect(&ALL[start..start + length]);
+            house.is_at_rest();
+        }
+    }
+}
+
 /// [MQTT-3.1.3-6]: nobody can take over a client by guessing its assigned name.
 #[test]
 fn clients_without_an_id_are_each_their_own() {
     let mut house = House::new();
     let first = house.connect("");
     let second = house.connect("");
-    let guess = house.connect("assigned-1");
-    assert!([first, second, guess].into_iter().all(|client| !house.is_closed(client)));
-    assert_eq!(house.broker.statistics().sessions, 3);
+    let guess = house.connect("assigned-3");
+    let third = house.connect("");
+    assert!([first, second, guess, third].into_iter().all(|client| !house.is_closed(client)));
+    assert_eq!(house.broker.statistics().sessions, 4);
     house.is_at_rest();
-}
-
-/// [MQTT-3.1.2-2]
-#[test]
-fn version_5_is_refused_for_now() {
-    let connect = Connect { version: Version::V5, ..clean("a") };
-    refused(connect, ReasonCode::UnsupportedProtocolVersion);
 }
 
 /// [MQTT-3.1.2-2]
@@ -242,15 +265,27 @@ fn an_unknown_version_is_answered() {
 /// [MQTT-4.8.0-1]
 #[test]
 fn bytes_that_are_no_packet_end_the_connection_unanswered() {
-    for connected in [false, true] {
-        let mut house = House::new();
-        let client = if connected { house.connect("a") } else { house.open() };
-        let error = DecodeError { reason: ReasonCode::MalformedPacket, detail: "bad flags" };
-        house.tell(Input::Malformed { connection: client, error });
-        house.reads_nothing(client);
-        assert!(house.is_closed(client));
-        house.is_at_rest();
-    }
+    let mut house = House::new();
+    let client = house.connect("a");
+    let error = DecodeError { reason: ReasonCode::MalformedPacket, detail: "bad flags" };
+    house.tell(Input::Malformed { connection: client, error });
+    house.reads_nothing(client);
+    assert!(house.is_closed(client));
+    house.is_at_rest();
+}
+
+/// Section 4.13.1: nothing is written to a peer of 3.1.1, which has no code for it.
+#[test]
+fn bytes_that_are_no_connect_are_answered_by_a_reason() {
+    let mut house = House::new();
+    let client = house.open();
+    let error = DecodeError { reason: ReasonCode::MalformedPacket, detail: "bad flags" };
+    house.tell(Input::Malformed { connection: client, error });
+    let Packet::ConnAck(answer) = house.read(client) else { panic!("no CONNACK") };
+    assert_eq!(answer.reason.return_code(), None);
+    assert_eq!(answer.properties.reason_string.as_deref(), Some("bad flags"));
+    assert!(house.is_closed(client));
+    house.is_at_rest();
 }
 
 #[test]
@@ -286,6 +321,7 @@ fn too_many_sessions_cost_the_longest_absent_of_the_same_user() {
         _ => None,
     };
     assert_eq!(house.events.iter().filter_map(given_up).collect::<Vec<_>>(), ["client-0"]);
+    assert_eq!(house.broker.statistics().traffic.sessions_discarded, 1);
     let (_, present) = house.connect_as(lasting("client-5"));
     assert_eq!(present, SessionPresent(true));
     assert_eq!(

@@ -1,24 +1,28 @@
 //! Clients that say anything at any time. The broker stays consistent and ends empty; a failure
 //! prints its seed.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::{Bounds, Broker, Input, Output, Settings};
-use super::house::{Dice, publish, success};
+use super::house::{Dice, Reader, publish, success};
 use super::*;
 use crate::access::{ConnectionId, Peer, Policy, Principal, Refusal, Rights};
 use crate::limits;
 use crate::mqtt::{
-    Connect, Credentials, DecodeError, Delivery, Disconnect, DisconnectProperties, Message,
-    MessageProperties, Packet, Publish, QoS, ReasonCode, RetainHandling, Subscribe,
-    SubscribeFilter, TopicFilter, Unsubscribe,
+    Acknowledgement, Connect, Credentials, DecodeError, Delivery, Disconnect, DisconnectProperties,
+    Message, MessageProperties, Packet, Publish, QoS, ReasonCode, RetainHandling, Subscribe,
+    SubscribeFilter, TopicFilter, Unsubscribe, Version,
 };
 use crate::time::Tick;
 
 const SEEDS: u64 = 12;
 const STEPS: usize = 2500;
+
+const HANDLINGS: [RetainHandling; 3] =
+    [RetainHandling::Send, RetainHandling::SendIfNew, RetainHandling::Never];
 
 #[test]
 fn no_conversation_confuses_the_broker() {
@@ -44,6 +48,7 @@ struct Babel {
     /// Connections that the broker was told of and not told that they are gone.
     open: Vec<ConnectionId>,
     asked: Vec<ConnectionId>,
+    readers: HashMap<ConnectionId, Reader>,
 }
 
 impl Babel {
@@ -57,8 +62,8 @@ impl Babel {
             rights: Rights::new("maison"),
         };
         let (broker, dice) = (Broker::new(settings), Dice::new(seed));
-        let (open, asked) = (Vec::new(), Vec::new());
-        Self { broker, dice, now: Tick::ZERO, opened: 0, open, asked }
+        let (open, asked, readers) = (Vec::new(), Vec::new(), HashMap::new());
+        Self { broker, dice, now: Tick::ZERO, opened: 0, open, asked, readers }
     }
 
     fn step(&mut self) {
@@ -71,13 +76,22 @@ impl Babel {
     }
 
     fn tell(&mut self, input: Input) {
-        if let Input::Closed { connection } = &input {
-            self.open.retain(|open| open != connection);
+        match &input {
+            Input::Closed { connection } => self.open.retain(|open| open != connection),
+            // Whoever speaks before its answer, or says CONNECT again, is not answered anew.
+            Input::Packet { connection, packet: Packet::Connect(connect) } => {
+                self.readers.entry(*connection).or_insert_with(|| Reader::of(connect));
+            }
+            _ => {}
         }
         self.broker.handle(self.now, input);
         while let Some(output) = self.broker.poll() {
-            if let Output::Authenticate { connection, .. } = output {
-                self.asked.push(connection);
+            match output {
+                Output::Authenticate { connection, .. } => self.asked.push(connection),
+                Output::Send { connection, packet } => {
+                    self.readers.entry(connection).or_default().check(&packet);
+                }
+                Output::Close { .. } | Output::Event(_) => {}
             }
         }
         self.broker.check_invariants();
@@ -146,7 +160,7 @@ impl Babel {
     }
 
     fn packet(&mut self) -> Packet {
-        let answer = success(self.id());
+        let answer = self.answer();
         match self.dice.below(100) {
             0..10 => Packet::Connect(Box::new(self.connect())),
             10..50 => Packet::Publish(self.publish()),
@@ -177,7 +191,27 @@ impl Babel {
         let credentials = Credentials { user: Some("bob".into()), password: None };
         let will = wills.then(|| will(topic, "gone", qos));
         let clean_start = self.dice.below(3) == 0;
-        Connect { clean_start, keep_alive, will, credentials, ..clean(client_id) }
+        let connect = Connect { clean_start, keep_alive, will, credentials, ..clean(client_id) };
+        if self.dice.below(2) == 0 { connect } else { self.in_5_0(connect) }
+    }
+
+    fn in_5_0(&mut self, mut connect: Connect) -> Connect {
+        connect.version = Version::V5;
+        let session_expiry = self.dice.choose(&[Some(0), Some(10), Some(1000), None]);
+        connect.properties.session_expiry = session_expiry.map(Duration::from_secs);
+        connect.properties.receive_maximum = self.dice.choose(&[1, 3, 65_535]).try_into().unwrap();
+        connect.properties.maximum_packet_size = self.dice.choose(&[None, Some(30), Some(2000)]);
+        connect.properties.request_problem_information = self.dice.below(2) == 0;
+        if let Some(will) = &mut connect.will {
+            will.properties.delay = Duration::from_secs(self.dice.choose(&[0, 5, 100]));
+        }
+        connect
+    }
+
+    fn answer(&mut self) -> Acknowledgement {
+        let refuses = self.dice.below(8) == 0;
+        let reason = if refuses { ReasonCode::QuotaExceeded } else { ReasonCode::Success };
+        Acknowledgement { reason, ..success(self.id()) }
     }
 
     fn publish(&mut self) -> Publish {
@@ -195,13 +229,14 @@ impl Babel {
         let one = |babel: &mut Self| SubscribeFilter {
             filter: TopicFilter::new(babel.filter()).unwrap(),
             qos: babel.qos(),
-            no_local: false,
-            retain_as_published: false,
-            retain_handling: RetainHandling::Send,
+            no_local: babel.dice.below(4) == 0,
+            retain_as_published: babel.dice.below(2) == 0,
+            retain_handling: babel.dice.choose(&HANDLINGS),
         };
         let filters = (0..count).map(|_| one(self)).collect();
         let (packet_id, user_properties) = (self.id(), Vec::new());
-        Subscribe { packet_id, filters, subscription_id: None, user_properties }
+        let subscription_id = self.dice.choose(&[None, None, Some(1), Some(268_435_455)]);
+        Subscribe { packet_id, filters, subscription_id, user_properties }
     }
 
     fn message(&mut self) -> Message {
@@ -218,7 +253,20 @@ impl Babel {
     }
 
     fn filter(&mut self) -> &'static str {
-        self.dice.choose(&["#", "a/#", "+", "a/+", "+/b", "a/b", "a/+/c", "$SYS/#", "maison/#"])
+        self.dice.choose(&[
+            "#",
+            "a/#",
+            "+",
+            "a/+",
+            "+/b",
+            "a/b",
+            "a/+/c",
+            "$SYS/#",
+            "maison/#",
+            "$share/g/#",
+            "$share/g/a/+",
+            "$share/h/a/+",
+        ])
     }
 
     fn qos(&mut self) -> QoS {

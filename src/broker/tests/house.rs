@@ -4,17 +4,20 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::super::{Bounds, Broker, Event, Input, Output, Retention, Settings};
 use crate::access::{ConnectionId, Login, Peer, Policy, Principal, Refusal, Rights, Verdict};
 use crate::mqtt::{
-    Acknowledgement, Connect, ConnectAcknowledgement, ConnectProperties, Credentials, Delivery,
-    Disconnect, DisconnectProperties, Message, Packet, PacketId, Publish, QoS, ReasonCode,
-    RetainHandling, Subscribe, SubscribeFilter, TopicFilter, TopicName, Unsubscribe, Version, Will,
-    WillProperties,
+    Connect, ConnectAcknowledgement, Delivery, Disconnect, DisconnectProperties, Message, Packet,
+    PacketId, Publish, QoS, ReasonCode, Subscribe, SubscribeAcknowledgement, SubscribeFilter,
+    TopicFilter, Unsubscribe,
 };
 use crate::time::Tick;
+
+mod packets;
+mod reader;
+
+pub(super) use packets::*;
+pub(super) use reader::Reader;
 
 /// A connection, from the client's end.
 pub(super) type Client = ConnectionId;
@@ -39,6 +42,7 @@ pub(super) enum Gate {
 
 #[derive(Default)]
 struct Wire {
+    reader: Reader,
     arrived: VecDeque<Packet>,
     stuck: Option<usize>,
     closed: bool,
@@ -91,6 +95,7 @@ impl House {
             Output::Send { connection, packet } => {
                 let wire = self.wires.get_mut(&connection).expect("sent to a wire that is there");
                 assert!(!wire.closed, "nothing is sent after the close");
+                wire.reader.check(&packet);
                 let bytes = packet.weight();
                 wire.arrived.push_back(packet);
                 if let Some(stuck) = &mut wire.stuck {
@@ -167,6 +172,9 @@ impl House {
     }
 
     pub(super) fn send(&mut self, client: Client, packet: Packet) {
+        if let Packet::Connect(connect) = &packet {
+            self.wire(client).reader = Reader::of(connect);
+        }
         self.tell(Input::Packet { connection: client, packet });
     }
 
@@ -270,35 +278,46 @@ impl House {
         client: Client,
         filters: &[(&str, QoS)],
     ) -> Vec<ReasonCode> {
-        let filters = filters.iter().map(|&(filter, qos)| SubscribeFilter {
-            filter: TopicFilter::new(filter).unwrap(),
-            qos,
-            no_local: false,
-            retain_as_published: false,
-            retain_handling: RetainHandling::Send,
-        });
-        let subscribe = Subscribe {
-            packet_id: id(77),
-            filters: filters.collect(),
-            subscription_id: None,
-            user_properties: Vec::new(),
-        };
+        let filters = filters.iter().map(|&(filter, qos)| wanted(filter, qos));
+        self.subscribe_packet(client, filters.collect(), None).reasons
+    }
+
+    #[track_caller]
+    pub(super) fn subscribe_packet(
+        &mut self,
+        client: Client,
+        filters: Vec<SubscribeFilter>,
+        subscription_id: Option<u32>,
+    ) -> SubscribeAcknowledgement {
+        let (packet_id, user_properties) = (id(77), Vec::new());
+        let subscribe = Subscribe { packet_id, filters, subscription_id, user_properties };
         self.send(client, Packet::Subscribe(subscribe));
         match self.read(client) {
-            Packet::SubAck(answer) if answer.packet_id == id(77) => answer.reasons,
+            Packet::SubAck(answer) if answer.packet_id == id(77) => answer,
             other => panic!("no SUBACK: {other:?}"),
         }
     }
 
     #[track_caller]
     pub(super) fn unsubscribe(&mut self, client: Client, filter: &str) {
-        let filters = vec![TopicFilter::new(filter).unwrap()];
-        let unsubscribe = Unsubscribe { packet_id: id(78), filters, user_properties: Vec::new() };
-        self.send(client, Packet::Unsubscribe(unsubscribe));
+        self.send_unsubscribe(client, filter);
         match self.read(client) {
             Packet::UnsubAck(answer) => assert_eq!(answer.packet_id, id(78)),
             other => panic!("no UNSUBACK: {other:?}"),
         }
+    }
+
+    pub(super) fn unsubscribe_all(&mut self, client: Client, filters: &[&str]) {
+        self.wire(client).arrived.clear();
+        for filter in filters {
+            self.unsubscribe(client, filter);
+        }
+    }
+
+    pub(super) fn send_unsubscribe(&mut self, client: Client, filter: &str) {
+        let filters = vec![TopicFilter::new(filter.to_owned()).unwrap()];
+        let unsubscribe = Unsubscribe { packet_id: id(78), filters, user_properties: Vec::new() };
+        self.send(client, Packet::Unsubscribe(unsubscribe));
     }
 
     /// Publishes and completes the exchange.
@@ -383,92 +402,4 @@ fn verdict(login: &Login) -> Verdict {
     }
     let user = login.user.as_deref().or(login.certificate.as_deref());
     Ok(user.map_or(Principal::Anonymous, |user| Principal::User(Arc::from(user))))
-}
-
-/// Chance from a seed (xorshift64*).
-pub(super) struct Dice(u64);
-
-impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    pub(super) fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 11) % end
-    }
-
-    pub(super) fn choose<T: Copy>(&mut self, from: &[T]) -> T {
-        let end = u64::try_from(from.len()).unwrap();
-        from[usize::try_from(self.below(end)).unwrap()]
-    }
-}
-
-pub(super) fn id(number: u16) -> PacketId {
-    PacketId::new(number).unwrap()
-}
-
-pub(super) fn success(id: PacketId) -> Acknowledgement {
-    Acknowledgement::success(id)
-}
-
-pub(super) fn message(topic: &str, payload: &str) -> Message {
-    let topic = TopicName::new(topic).unwrap();
-    Message { topic, payload: Bytes::copy_from_slice(payload.as_bytes()), properties: None }
-}
-
-/// A PUBLISH with packet identifier 7.
-pub(super) fn publish(topic: &str, payload: &str, qos: QoS) -> Publish {
-    let delivery = match qos {
-        QoS::AtMostOnce => Delivery::AtMostOnce,
-        QoS::AtLeastOnce => Delivery::AtLeastOnce(id(7)),
-        QoS::ExactlyOnce => Delivery::ExactlyOnce(id(7)),
-    };
-    let (message, subscription_ids) = (message(topic, payload), Vec::new());
-    Publish { dup: false, delivery, retain: false, message, subscription_ids }
-}
-
-pub(super) fn packet_id(publish: &Publish) -> Option<PacketId> {
-    match publish.delivery {
-        Delivery::AtMostOnce => None,
-        Delivery::AtLeastOnce(id) | Delivery::ExactlyOnce(id) => Some(id),
-    }
-}
-
-/// A message in short: `a/b=21 q1`, followed by `retained` and `dup` when it is.
-pub(super) fn heard(publish: &Publish) -> String {
-    let Message { topic, payload, .. } = &publish.message;
-    let qos = match publish.delivery {
-        Delivery::AtMostOnce => "q0",
-        Delivery::AtLeastOnce(_) => "q1",
-        Delivery::ExactlyOnce(_) => "q2",
-    };
-    let retained = if publish.retain { " retained" } else { "" };
-    let dup = if publish.dup { " dup" } else { "" };
-    format!("{}={} {qos}{retained}{dup}", topic.as_str(), String::from_utf8_lossy(payload))
-}
-
-/// A 3.1.1 CONNECT with a clean session.
-pub(super) fn clean(client_id: &str) -> Connect {
-    Connect {
-        version: Version::V3_1_1,
-        client_id: client_id.into(),
-        clean_start: true,
-        keep_alive: Duration::ZERO,
-        will: None,
-        credentials: Credentials::default(),
-        properties: ConnectProperties::default(),
-    }
-}
-
-/// A 3.1.1 CONNECT with a session that outlives the connection.
-pub(super) fn lasting(client_id: &str) -> Connect {
-    Connect { clean_start: false, ..clean(client_id) }
-}
-
-pub(super) fn will(topic: &str, payload: &str, qos: QoS) -> Will {
-    let (message, properties) = (message(topic, payload), WillProperties::default());
-    Will { message, qos, retain: false, properties }
 }

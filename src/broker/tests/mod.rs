@@ -2,6 +2,7 @@
 
 mod connecting;
 mod conversation;
+mod counting;
 mod cut_links;
 mod delivering;
 mod house;
@@ -14,6 +15,7 @@ mod slow_readers;
 mod stopping;
 mod subscribing;
 mod trees;
+mod v5;
 mod wills;
 
 use super::Retention;

@@ -5,7 +5,7 @@ use super::house::{publish, success};
 use super::*;
 use crate::access::Denied;
 use crate::limits;
-use crate::mqtt::{Packet, Publish, QoS};
+use crate::mqtt::{Delivery, Packet, Publish, QoS};
 
 /// [MQTT-4.3.1-1], [MQTT-4.3.2-2], [MQTT-4.3.3-2]: each quality has its answers, which
 /// `House::publish` expects.
@@ -20,6 +20,43 @@ fn each_quality_is_answered_and_routed() {
     }
     for expected in ["t=1 q0", "t=1 q1", "t=1 q2"] {
         house.hears(listener, expected);
+    }
+    house.is_at_rest();
+}
+
+/// [MQTT-4.3.2-2]: once acknowledged, an identifier is free, whatever DUP says.
+#[test]
+fn a_qos_1_message_under_a_used_identifier_is_a_new_one() {
+    let mut house = House::new();
+    let listener = house.connect("listener");
+    house.subscribe(listener, "t", QoS::AtMostOnce);
+    let client = house.connect("a");
+    for dup in [false, true, true] {
+        house.publish_packet(client, Publish { dup, ..publish("t", "1", QoS::AtLeastOnce) });
+        house.hears(listener, "t=1 q0");
+    }
+    house.is_at_rest();
+}
+
+/// [MQTT-4.6.0-2], [MQTT-4.6.0-3] bind clients; the broker does no less.
+#[test]
+fn messages_are_answered_in_the_order_of_their_arrival() {
+    let mut house = House::new();
+    let client = house.connect("a");
+    for number in [5, 3, 9, 1] {
+        let (one, two) = (Delivery::AtLeastOnce(id(number)), Delivery::ExactlyOnce(id(number + 1)));
+        for delivery in [one, two] {
+            let publish = Publish { delivery, ..publish("t", "1", QoS::AtLeastOnce) };
+            house.send(client, Packet::Publish(publish));
+        }
+    }
+    for number in [5, 3, 9, 1] {
+        house.reads(client, &Packet::PubAck(success(id(number))));
+        house.reads(client, &Packet::PubRec(success(id(number + 1))));
+    }
+    for number in [4, 10, 2, 6] {
+        house.send(client, Packet::PubRel(success(id(number))));
+        house.reads(client, &Packet::PubComp(success(id(number))));
     }
     house.is_at_rest();
 }
@@ -79,7 +116,7 @@ fn every_identifier_may_be_under_way_from_one_client() {
     house.subscribe(listener, "t", QoS::AtMostOnce);
     let client = house.connect("a");
     for number in 1..=u16::MAX {
-        let delivery = crate::mqtt::Delivery::ExactlyOnce(id(number));
+        let delivery = Delivery::ExactlyOnce(id(number));
         let publish = Publish { delivery, ..publish("t", "1", QoS::ExactlyOnce) };
         house.send(client, Packet::Publish(publish));
     }
@@ -178,6 +215,7 @@ fn topics_of_any_letters_are_routed() {
     let client = house.connect("a");
     house.publish(client, "étage/1/🌡", "20", QoS::AtLeastOnce);
     house.publish(client, "Étage/1", "20", QoS::AtLeastOnce);
+    house.publish(client, "e\u{301}tage/1", "20", QoS::AtLeastOnce);
     house.publish(client, "étage//", "0", QoS::AtLeastOnce);
     house.hears(listener, "étage/1/🌡=20 q0");
     house.hears(listener, "étage//=0 q0");

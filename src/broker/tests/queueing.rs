@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::Event;
+use super::super::{Event, Input};
 use super::*;
 use crate::limits;
 use crate::mqtt::{Message, MessageProperties, QoS};
@@ -61,6 +61,29 @@ fn a_full_queue_gives_up_its_oldest_and_tells_it_in_intervals() {
     house.is_at_rest();
 }
 
+/// What is told of a loss is not told of again, however full the queue of its reader is.
+#[test]
+fn an_announcement_that_costs_a_message_is_counted_and_causes_no_other() {
+    let mut house = House::with(|settings| settings.queue_messages = Some(2));
+    let publisher = absent(&mut house);
+    for number in 0..3 {
+        house.publish(publisher, "t", &number.to_string(), QoS::AtLeastOnce);
+    }
+    house.pass(limits::EVENT_INTERVAL);
+    assert_eq!(losses(&house), [1]);
+    house.tell(Input::Announce { message: message("t/event", "lost 1") });
+    assert_eq!(house.broker.statistics().traffic.messages_dropped, 2);
+    house.pass(limits::EVENT_INTERVAL * 10);
+    assert_eq!(losses(&house), [1]);
+    house.publish(publisher, "t", "3", QoS::AtLeastOnce);
+    house.pass(limits::EVENT_INTERVAL);
+    assert_eq!(losses(&house), [1, 1]);
+    let (client, _) = house.connect_as(lasting("a"));
+    house.hears(client, "t/event=lost 1 q1");
+    house.hears(client, "t=3 q1");
+    house.is_at_rest();
+}
+
 #[test]
 fn losses_are_told_when_the_session_ends_before_the_interval() {
     let mut house = House::with(|settings| settings.queue_messages = Some(1));
@@ -88,13 +111,14 @@ fn a_queue_is_bounded_by_bytes_too() {
 }
 
 #[test]
-fn a_message_larger_than_the_queue_costs_only_itself() {
+fn a_message_larger_than_the_queue_waits_alone() {
     let mut house = House::with(|settings| settings.queue_bytes = Some(5000));
     let publisher = absent(&mut house);
     house.publish(publisher, "t", "1", QoS::AtLeastOnce);
-    house.publish(publisher, "t", &"x".repeat(5000), QoS::AtLeastOnce);
+    let large = "x".repeat(5000);
+    house.publish(publisher, "t", &large, QoS::AtLeastOnce);
     let (client, _) = house.connect_as(lasting("a"));
-    house.hears(client, "t=1 q1");
+    house.hears(client, &format!("t={large} q1"));
     house.pass(limits::EVENT_INTERVAL);
     assert_eq!(losses(&house), [1]);
     house.is_at_rest();

@@ -338,3 +338,18 @@ fn a_message_retained_for_a_time_still_waits_for_those_who_are_away() {
     house.hears(back, "a=21.4 q1");
     house.is_at_rest();
 }
+
+/// [MQTT-3.1.2-7]: retained messages are of no session.
+#[test]
+fn retained_messages_outlive_the_session_of_their_publisher() {
+    let mut house = House::new();
+    let publisher = house.connect("publisher");
+    house.retain(publisher, "t", "1", QoS::AtLeastOnce);
+    house.disconnect(publisher);
+    let publisher = house.connect("publisher");
+    house.cut(publisher);
+    let client = house.connect("a");
+    house.subscribe(client, "t", QoS::AtLeastOnce);
+    house.hears(client, "t=1 q1 retained");
+    house.is_at_rest();
+}

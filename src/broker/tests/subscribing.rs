@@ -2,8 +2,9 @@
 
 use super::super::Input;
 use super::*;
+use crate::access::Rights;
 use crate::limits;
-use crate::mqtt::{QoS, ReasonCode};
+use crate::mqtt::{Connect, Packet, QoS, ReasonCode, TopicFilter, Unsubscribe};
 
 /// [MQTT-3.8.4-1], [MQTT-3.8.4-4], [MQTT-3.8.4-5], [MQTT-3.9.3-1]
 #[test]
@@ -29,6 +30,50 @@ fn an_identical_filter_replaces_the_subscription() {
     house.reading(message("t/x", "1"), QoS::ExactlyOnce, false);
     house.hears(client, "t/x=1 q0");
     assert_eq!(house.broker.statistics().subscriptions, 1);
+    house.is_at_rest();
+}
+
+/// [MQTT-3.8.4-3]: what waits for a subscription stays when it is replaced.
+#[test]
+fn a_replaced_subscription_loses_no_message() {
+    let mut house = House::new();
+    let client = house.connect("a");
+    house.subscribe(client, "t", QoS::AtLeastOnce);
+    let several = limits::INFLIGHT_TO_CLIENT_DEFAULT + 3;
+    for number in 0..several {
+        house.reading(message("t", &number.to_string()), QoS::AtLeastOnce, false);
+    }
+    let sent = (0..limits::INFLIGHT_TO_CLIENT_DEFAULT).map(|_| house.read(client));
+    let sent: Vec<_> = sent.collect();
+    house.subscribe(client, "t", QoS::AtMostOnce);
+    house.reading(message("t", "last"), QoS::AtLeastOnce, false);
+    for packet in sent {
+        let Packet::Publish(publish) = packet else { panic!("no PUBLISH") };
+        let id = house::packet_id(&publish).unwrap();
+        house.send(client, Packet::PubAck(house::success(id)));
+    }
+    for number in limits::INFLIGHT_TO_CLIENT_DEFAULT..several {
+        house.hears(client, &format!("t={number} q1"));
+    }
+    house.hears(client, "t=last q0");
+    house.is_at_rest();
+}
+
+/// [MQTT-3.8.4-4]: also for the same filter twice, and for what is retained.
+#[test]
+fn filters_of_one_subscribe_count_as_if_they_came_one_by_one() {
+    let mut house = House::new();
+    house.reading(message("t", "old"), QoS::ExactlyOnce, true);
+    let client = house.connect("a");
+    let filters = [("t", QoS::ExactlyOnce), ("u", QoS::AtMostOnce), ("t", QoS::AtLeastOnce)];
+    let granted = [ReasonCode::GrantedQoS2, ReasonCode::Success, ReasonCode::GrantedQoS1];
+    assert_eq!(house.subscribe_all(client, &filters), granted);
+    house.hears(client, "t=old q1 retained");
+    house.reading(message("t", "new"), QoS::ExactlyOnce, false);
+    house.hears(client, "t=new q1");
+    house.reading(message("u", "new"), QoS::ExactlyOnce, false);
+    house.hears(client, "u=new q0");
+    assert_eq!(house.broker.statistics().subscriptions, 2);
     house.is_at_rest();
 }
 
@@ -66,6 +111,27 @@ fn unsubscribe_removes_exactly_the_named_filter() {
     house.reading(message("t/x", "1"), QoS::AtMostOnce, false);
     house.hears(client, "t/x=1 q0");
     assert_eq!(house.broker.statistics().subscriptions, 2);
+    house.is_at_rest();
+}
+
+/// [MQTT-3.10.4-6], [MQTT-3.10.4-5]
+#[test]
+fn several_filters_are_unsubscribed_with_one_answer() {
+    let mut house = House::new();
+    let client = house.connect("a");
+    let filters = ["a", "b", "c"].map(|filter| (filter, QoS::AtMostOnce));
+    house.subscribe_all(client, &filters);
+    let filters = ["c", "unknown", "a", "c"].map(|text| TopicFilter::new(text).unwrap()).to_vec();
+    let unsubscribe = Unsubscribe { packet_id: id(9), filters, user_properties: Vec::new() };
+    house.send(client, Packet::Unsubscribe(unsubscribe));
+    let Packet::UnsubAck(answer) = house.read(client) else { panic!("no UNSUBACK") };
+    assert_eq!(answer.packet_id, id(9));
+    let (done, none) = (ReasonCode::Success, ReasonCode::NoSubscriptionExisted);
+    assert_eq!(answer.reasons, [done, none, done, none]);
+    for topic in ["a", "b", "c"] {
+        house.reading(message(topic, "1"), QoS::AtMostOnce, false);
+    }
+    house.hears(client, "b=1 q0");
     house.is_at_rest();
 }
 
@@ -151,5 +217,29 @@ fn a_sessions_filters_have_a_bounded_size() {
         house.unsubscribe(client, name);
     }
     house.subscribe(client, &names[199], QoS::AtMostOnce);
+    house.is_at_rest();
+}
+
+/// [MQTT-3.9.3-2] of 3.1.1: which is a refusal there, is 0x80 on the wire.
+#[test]
+fn what_is_private_is_neither_granted_to_a_guest_nor_brought_by_a_wider_filter() {
+    let mut house = House::with(|settings| {
+        let private = TopicFilter::new("alarm/#").unwrap();
+        settings.rights = Rights::new("maison").keeping_private(vec![private]);
+    });
+    let user = Connect { credentials: house::credentials("bob"), ..clean("user") };
+    let (guest, user) = (house.connect("guest"), house.connect_as(user).0);
+    let publisher = house.connect("publisher");
+    house.retain(publisher, "alarm/code", "1234", QoS::AtLeastOnce);
+    let answer = house.subscribe_all(guest, &[("alarm/code", QoS::AtLeastOnce)]);
+    assert_eq!(answer, [ReasonCode::NotAuthorized]);
+    house.subscribe(user, "$share/crew/#", QoS::AtLeastOnce);
+    house.subscribe(guest, "$share/crew/#", QoS::AtLeastOnce);
+    house.subscribe(guest, "#", QoS::AtLeastOnce);
+    for number in 0..2 {
+        house.publish(publisher, "alarm/code", &number.to_string(), QoS::AtLeastOnce);
+        house.hears(user, &format!("alarm/code={number} q1"));
+    }
+    house.reads_nothing(guest);
     house.is_at_rest();
 }

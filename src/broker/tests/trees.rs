@@ -7,10 +7,8 @@ use proptest::prelude::*;
 
 use super::super::queue::Queued;
 use super::super::retained::{Origin, Retained, Search, Step};
-use super::super::session::{Session, SessionIndex, SessionKey, Sessions};
-use super::super::subscriptions::{Match, Subscription, Subscriptions};
+use super::super::tree::{Match, Tree};
 use super::message;
-use crate::access::Principal;
 use crate::mqtt::QoS;
 use crate::time::Tick;
 
@@ -51,19 +49,13 @@ fn filter() -> impl Strategy<Value = String> {
     })
 }
 
-fn indices(count: u64) -> Vec<SessionIndex> {
-    let mut sessions = Sessions::default();
-    let key = |number| {
-        let client_id = super::super::session::ClientId::Assigned(number);
-        SessionKey { principal: Principal::Anonymous, client_id }
-    };
-    (0..count).map(|number| sessions.insert(Session::new(key(number)))).collect()
-}
-
-fn found(tree: &Subscriptions, topic: &str) -> Vec<Match> {
+fn found(tree: &Tree<usize, QoS>, topic: &str) -> Vec<Match<usize, QoS>> {
     let mut found = Vec::new();
     tree.matches(topic, &mut found);
-    assert!(found.is_sorted_by_key(|one| one.session), "a session's matches are side by side");
+    assert!(
+        found.is_sorted_by_key(|one| one.subscriber),
+        "a subscriber's matches are side by side"
+    );
     found
 }
 
@@ -76,17 +68,16 @@ proptest! {
         topics in prop::collection::vec(topic(), 1..20),
     ) {
         const ALL: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
-        let sessions = indices(4);
-        let mut tree = Subscriptions::default();
+        let mut tree = Tree::default();
         let mut model = BTreeMap::new();
-        for (filter, session, qos, action) in changes {
-            let (session, qos) = (sessions[session], ALL[usize::from(qos)]);
+        for (filter, subscriber, qos, action) in changes {
+            let qos = ALL[usize::from(qos)];
             if action == 0 {
-                tree.remove(&filter, session);
-                model.remove(&(filter, session));
+                tree.remove(&filter, subscriber);
+                model.remove(&(filter, subscriber));
             } else {
-                tree.insert(&filter, session, Subscription { qos });
-                model.insert((filter, session), qos);
+                tree.insert(&filter, subscriber, qos);
+                model.insert((filter, subscriber), qos);
             }
             tree.check_invariants();
             prop_assert_eq!(tree.len(), model.len());
@@ -94,7 +85,7 @@ proptest! {
         for topic in topics {
             let mut actual: Vec<_> = found(&tree, &topic)
                 .into_iter()
-                .map(|one| (one.session, one.subscription.qos))
+                .map(|one| (one.subscriber, one.terms))
                 .collect();
             let mut expected: Vec<_> = model
                 .iter()
@@ -108,7 +99,7 @@ proptest! {
         for (filter, session) in model.keys() {
             tree.remove(filter, *session);
         }
-        prop_assert_eq!(format!("{tree:?}"), format!("{:?}", Subscriptions::default()));
+        prop_assert_eq!(format!("{tree:?}"), format!("{:?}", Tree::<usize, QoS>::default()));
     }
 
     #[test]
@@ -133,7 +124,7 @@ fn filled(
     mut topics: BTreeSet<String>,
     cleared: &[prop::sample::Index],
 ) -> (Retained, BTreeSet<String>) {
-    let mut retained = Retained::default();
+    let mut retained = Retained::new(usize::MAX);
     for topic in &topics {
         let stored = retained.store(Origin::Client, message(topic, "1"), QoS::AtMostOnce, None);
         stored.unwrap();
@@ -157,7 +148,7 @@ fn search(retained: &Retained, filter: &str, turn: usize) -> Vec<String> {
     loop {
         match retained.step(&mut search, Tick::ZERO, &mut seeks) {
             Step::Found(kept) => {
-                let Queued { message, .. } = kept.to_queued(QoS::AtMostOnce);
+                let Queued { message, .. } = kept.to_queued(QoS::AtMostOnce, None);
                 found.push(message.topic.as_str().to_owned());
             }
             Step::Pause => seeks = turn,
@@ -169,7 +160,7 @@ fn search(retained: &Retained, filter: &str, turn: usize) -> Vec<String> {
 /// A search takes about as many seeks as it has matches, whatever lies between them.
 #[test]
 fn a_search_does_not_walk_through_what_cannot_match() {
-    let mut retained = Retained::default();
+    let mut retained = Retained::new(usize::MAX);
     for room in 0..10 {
         for sensor in 0..100 {
             let topic = format!("maison/{room}/sensor/{sensor}/temperature");

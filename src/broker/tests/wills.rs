@@ -143,3 +143,16 @@ fn a_refused_clients_will_is_not_published() {
     house.reads_nothing(listener);
     house.is_at_rest();
 }
+
+/// [MQTT-3.1.2-16]
+#[test]
+fn a_will_is_not_retained_unless_it_says_so() {
+    let mut house = House::new();
+    house.reading(message("gone", "before"), QoS::AtMostOnce, true);
+    let (client, _) = house.connect_as(with_will("a"));
+    house.cut(client);
+    let client = house.connect("b");
+    house.subscribe(client, "gone", QoS::AtMostOnce);
+    house.hears(client, "gone=before q0 retained");
+    house.is_at_rest();
+}

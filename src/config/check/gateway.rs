@@ -9,6 +9,7 @@ use crate::config::words::DURABILITIES;
 use crate::config::written::{At, Field};
 use crate::config::{Broker, Gateway, Hardware, schema};
 use crate::limits;
+use crate::mqtt::TopicFilter;
 
 /// `[gateway]`.
 pub(super) fn gateway(field: &Field<schema::Gateway>, complaints: &mut Complaints) -> Gateway {
@@ -77,6 +78,8 @@ pub(super) fn broker(field: &Field<schema::Broker>, complaints: &mut Complaints)
         ),
         queue_messages: queue_messages(&queue.messages, default.queue_messages, complaints),
         queue_bytes: queue_bytes(&queue.bytes, default.queue_bytes, complaints),
+        sys_interval: sys_interval(&written.sys_interval, default.sys_interval, complaints),
+        private: private(&written.private, complaints),
     }
 }
 
@@ -87,6 +90,20 @@ fn max_packet_size(field: &Field<Size>, complaints: &mut Complaints) -> u32 {
     let default = Size(limits::PACKET_BYTES_DEFAULT.into());
     let size = within(field, "max_packet_size", low..=high, default, complaints);
     u32::try_from(size.0).unwrap_or(limits::PACKET_BYTES_DEFAULT)
+}
+
+fn private(field: &Field<Vec<At<String>>>, complaints: &mut Complaints) -> Vec<TopicFilter> {
+    let mut filters = Vec::new();
+    for At { place, value } in field.value().into_iter().flatten() {
+        match TopicFilter::new(value.clone()) {
+            Ok(filter) => filters.push(filter),
+            Err(error) => {
+                let complaint = Complaint::value(*place, "not a topic filter").found(value);
+                complaints.push(complaint.hint(error.to_string()));
+            }
+        }
+    }
+    filters
 }
 
 /// Zero is no bound.
@@ -111,6 +128,20 @@ fn queue_bytes(
     let most = Size(u64::try_from(isize::MAX).unwrap_or(u64::MAX));
     let bytes = within(field, "bytes", Size(0)..=most, Size(0), complaints);
     usize::try_from(bytes.0).ok().filter(|bytes| *bytes > 0)
+}
+
+/// Zero is never.
+fn sys_interval(
+    field: &Field<Duration>,
+    default: Option<Duration>,
+    complaints: &mut Complaints,
+) -> Option<Duration> {
+    let Some(At { value, .. }) = field.given() else { return default };
+    if value.is_zero() {
+        return None;
+    }
+    let range = limits::INTERVAL_MIN..=limits::SYS_INTERVAL_MAX;
+    Some(within(field, "sys_interval", range, default.unwrap_or_default(), complaints))
 }
 
 /// `[hardware]`.

@@ -8,7 +8,7 @@ use crate::access::Policy;
 use crate::config::complaint::{Complaint, Complaints, Place};
 use crate::config::words::{self, POLICIES};
 use crate::config::written::{At, Field};
-use crate::config::{Listener, Settings, Tls, schema};
+use crate::config::{Listener, Settings, Tls, Transport, schema};
 use crate::limits::LISTENERS_MAX;
 
 /// The listeners, in order; the default ones if none is written.
@@ -59,7 +59,11 @@ fn listener(at: &At<schema::Listener>, complaints: &mut Complaints) -> Option<Li
     if matches!(written.auth, Field::Wrong) || matches!(written.tls, Field::Wrong) {
         return None;
     }
-    let listener = Listener { bind: bind?, tls, auth };
+    let transport = match written.websocket.value() {
+        Some(true) => Transport::WebSocket,
+        Some(false) | None => Transport::Tcp,
+    };
+    let listener = Listener { bind: bind?, tls, transport, auth };
     let open = written.open.value().copied().unwrap_or(false);
     let place = written.auth.given().map_or(at.place, |auth| auth.place);
     if let Some((what, hint)) = danger(&listener).filter(|_| !open) {

@@ -158,7 +158,7 @@ impl Section {
     }
 
     fn response_topic(&mut self) -> Result<ByteString, DecodeError> {
-        let text = self.body.topic()?;
+        let text = self.string()?;
         TopicName::new(text.clone()).map_err(|_| {
             DecodeError::protocol("response topic is not a topic name [MQTT-3.3.2-14]")
         })?;

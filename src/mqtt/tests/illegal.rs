@@ -72,6 +72,24 @@ fn fixed_headers() {
     check(Server, V5, &[0xD0, 1, 0], MalformedPacket, "after the end");
 }
 
+/// [MQTT-2.1.3-1], [MQTT-3.6.1-1], [MQTT-3.8.1-1], [MQTT-3.10.1-1], [MQTT-3.14.1-1],
+/// [MQTT-3.15.1-1]; [MQTT-2.2.2-1], [MQTT-2.2.2-2] of 3.1.1. Only a PUBLISH chooses its flags.
+#[test]
+fn reserved_flags_have_one_value() {
+    let of_client = [0x40, 0x50, 0x62, 0x70, 0x82, 0xA2, 0xC0, 0xE0, 0xF0];
+    let of_server = [0x20, 0x40, 0x50, 0x62, 0x70, 0x90, 0xB0, 0xD0, 0xE0, 0xF0];
+    let of_client = of_client.map(|first| (Client, first));
+    for (sender, right) in of_client.into_iter().chain(of_server.map(|first| (Server, first))) {
+        for first in (right & 0xF0..=right | 0x0F).filter(|&first| first != right) {
+            check(sender, V5, &[first, 0], MalformedPacket, "2.1.3-1");
+            check(sender, V3_1_1, &[first, 0], MalformedPacket, "2.1.3-1");
+        }
+    }
+    for first in 0x11..=0x1F {
+        check(Client, None, &[first, 0], MalformedPacket, "2.1.3-1");
+    }
+}
+
 #[test]
 fn packets_of_the_wrong_end_or_at_the_wrong_time() {
     check(Client, None, &[0xC0, 0], ProtocolError, "3.1.0-1");
@@ -105,6 +123,9 @@ fn connect_flags() {
     check_connect(b"\0\x04MQTT\x05\x03\0\0\0\0\0", MalformedPacket, "3.1.2-3");
     check_connect(b"\0\x04MQTT\x04\x1E\0\0\0\0\0\x01w\0\0", MalformedPacket, "3.1.2-12");
     check_connect(b"\0\x04MQTT\x05\x0A\0\0\0\0\0", MalformedPacket, "3.1.2-11");
+    check_connect(b"\0\x04MQTT\x04\x12\0\0\0\0", MalformedPacket, "3.1.2-11");
+    check_connect(b"\0\x04MQTT\x05\x1E\0\0\0\0\0\0\0\x01w\0\0", MalformedPacket, "3.1.2-12");
+    check_connect(b"\0\x04MQTT\x05\x22\0\0\0\0\0", MalformedPacket, "3.1.2-13");
     check_connect(b"\0\x04MQTT\x04\x22\0\0\0\0", MalformedPacket, "3.1.2-13");
     check_connect(b"\0\x04MQTT\x04\x42\0\0\0\0\0\x01p", MalformedPacket, "3.1.2-22");
     legal_connect(b"\0\x04MQTT\x05\x42\0\0\0\0\0\0\x01p");
@@ -116,6 +137,12 @@ fn connect_flags() {
     check_connect(b"\0\x04MQTT\x04\x02\0\0", MalformedPacket, truncated);
     check_connect(b"\0\x04MQTT\x04\x02\0\0\0\x02a", MalformedPacket, truncated);
     check_connect(b"\0\x04MQTT\x04\x02\0\0\0\x01ab", MalformedPacket, "after the end");
+    check_connect(b"\0\x04MQTT\x04\x02\0\0\0\0\0\x01u", MalformedPacket, "after the end");
+    check_connect(b"\0\x04MQTT\x05\x02\0\0\0\0\0\0\x01u", MalformedPacket, "after the end");
+    let password_too_many = b"\0\x04MQTT\x04\x82\0\0\0\0\0\x01u\0\x01p";
+    check_connect(password_too_many, MalformedPacket, "after the end");
+    let will_too_many = b"\0\x04MQTT\x04\x02\0\0\0\0\0\x01w\0\x01m";
+    check_connect(will_too_many, MalformedPacket, "after the end");
     check_connect(b"\0\x04MQTT\x04\x06\0\0\0\0\0\x02w#\0\0", MalformedPacket, "3.3.2-2");
     check_connect(b"\0\x04MQTT\x04\x06\0\0\0\0\0\0\0\0", MalformedPacket, "4.7.3-1");
 }
@@ -216,6 +243,8 @@ fn subscribes() {
     check(Client, V3_1_1, &frame(0x82, b"\0\0\0\x01a\0"), ProtocolError, "2.2.1-3");
     check(Client, V3_1_1, &frame(0x82, b"\0\x01\0\x01a"), MalformedPacket, "longer than");
     check(Client, V3_1_1, &frame(0x82, b"\0\x01\0\x01a\x04"), MalformedPacket, "3.8.3-5");
+    check(Client, V3_1_1, &frame(0x82, b"\0\x01\0\x01a\x80"), MalformedPacket, "3.8.3-5");
+    check(Client, V3_1_1, &frame(0x82, b"\0\x01\0\x01a\x03"), ProtocolError, "QoS is 3");
     check(Client, V5, &frame(0x82, b"\0\x01\0\0\x01a\x40"), MalformedPacket, "3.8.3-5");
     check(Client, V5, &frame(0x82, b"\0\x01\0\0\x01a\x80"), MalformedPacket, "3.8.3-5");
     check(Client, V5, &frame(0x82, b"\0\x01\0\0\x01a\x03"), ProtocolError, "QoS is 3");

@@ -1,9 +1,6 @@
 //! Sizes, room and sharing: what a peer may make the codec hold.
 
-use std::num::NonZeroU16;
-
 use bytes::{Bytes, BytesMut};
-use bytestring::ByteString;
 
 use super::{decode, decoder, drain, frame};
 use crate::limits::{
@@ -11,8 +8,8 @@ use crate::limits::{
     USER_PROPERTIES_PER_PACKET_MAX,
 };
 use crate::mqtt::{
-    Acknowledgement, AcknowledgementProperties, Decoder, Delivery, Encoder, Message, Packet,
-    Publish, ReasonCode, Role, TopicName, UserProperty, Version, encoded_len,
+    Decoder, Delivery, Encoder, Message, Packet, Publish, ReasonCode, Role, TopicName, Version,
+    encoded_len,
 };
 
 fn publish(topic: &str, payload: impl Into<Bytes>) -> Publish {
@@ -128,42 +125,6 @@ fn user_properties_of_a_packet_are_bounded() {
     assert_eq!(error.reason, ReasonCode::ImplementationSpecificError);
 }
 
-fn refusal() -> Packet {
-    let properties = AcknowledgementProperties {
-        reason_string: Some(ByteString::from_static("not for you")),
-        user_properties: vec![UserProperty {
-            name: ByteString::from_static("name"),
-            value: ByteString::from_static("value"),
-        }],
-    };
-    Packet::PubAck(Acknowledgement {
-        packet_id: NonZeroU16::MIN,
-        reason: ReasonCode::NotAuthorized,
-        properties: Some(Box::new(properties)),
-    })
-}
-
-/// [MQTT-3.4.2-2], [MQTT-3.4.2-3].
-#[test]
-fn answers_too_large_for_the_peer_go_without_words() {
-    let whole = encoded_len(&refusal(), Version::V5).unwrap();
-    let mut encoder = Encoder::new(Version::V5);
-    let mut buffer = BytesMut::new();
-    encoder.set_packet_bytes_max(whole);
-    encoder.encode(&refusal(), &mut buffer);
-    assert_eq!(decode(Role::Server, Version::V5, &buffer), refusal());
-
-    buffer.clear();
-    encoder.set_packet_bytes_max(whole - 1);
-    encoder.encode(&refusal(), &mut buffer);
-    assert_eq!(buffer, [0x40, 3, 0, 1, 0x87][..]);
-
-    buffer.clear();
-    encoder.set_packet_bytes_max(4);
-    encoder.encode(&refusal(), &mut buffer);
-    assert!(buffer.is_empty());
-}
-
 /// [MQTT-3.1.2-24].
 #[test]
 fn publishes_too_large_for_the_peer_are_not_written() {
@@ -260,4 +221,50 @@ fn aliases_of_a_peer_may_change_their_topic() {
         })
         .collect();
     assert_eq!(topics, ["a", "a", "b", "b"]);
+}
+
+/// [MQTT-3.3.2-12]: as many as were offered, at the same time.
+#[test]
+fn every_alias_up_to_the_offer_is_taken() {
+    const OFFER: u16 = 300;
+    let mut decoder = decoder(Role::Client, Version::V5);
+    decoder.set_topic_alias_maximum(OFFER);
+    for round in [&b"\0\x01"[..], b"\0\0"] {
+        for alias in 1..=OFFER {
+            let [high, low] = alias.to_be_bytes();
+            let topic = if round == b"\0\0" { &[][..] } else { &[b'a' + low % 26] };
+            let body = [round, topic, &[3, 0x23, high, low]].concat();
+            let mut buffer = BytesMut::from(&frame(0x30, &body)[..]);
+            let packets = drain(&mut decoder, &mut buffer).unwrap();
+            let [Packet::Publish(publish)] = &packets[..] else { panic!("{packets:?}") };
+            assert_eq!(publish.message.topic.as_str().as_bytes(), [b'a' + low % 26]);
+        }
+    }
+}
+
+/// [MQTT-3.3.2-7]: each connection has a decoder and an encoder of its own.
+#[test]
+fn aliases_are_of_one_connection() {
+    let mut first = decoder(Role::Client, Version::V5);
+    let mut second = decoder(Role::Client, Version::V5);
+    first.set_topic_alias_maximum(1);
+    second.set_topic_alias_maximum(1);
+    let mut buffer = BytesMut::from(&frame(0x30, b"\0\x01a\x03\x23\0\x01")[..]);
+    drain(&mut first, &mut buffer).unwrap();
+    let mut buffer = BytesMut::from(&frame(0x30, b"\0\0\x03\x23\0\x01")[..]);
+    assert_eq!(drain(&mut second, &mut buffer).unwrap_err().reason, ReasonCode::ProtocolError);
+    for _ in 0..2 {
+        let mut encoder = Encoder::new(Version::V5);
+        encoder.set_topic_alias_maximum(1);
+        assert_eq!(alias_lengths(&mut encoder, &topics(1)), [2 + 2 + 7 + 1 + 4 + 3]);
+    }
+}
+
+/// [MQTT-3.2.2-18]: nothing is offered until a CONNACK does.
+#[test]
+fn an_alias_is_invalid_where_none_was_offered() {
+    let mut decoder = decoder(Role::Client, Version::V5);
+    let mut buffer = BytesMut::from(&frame(0x30, b"\0\x01a\x03\x23\0\x01")[..]);
+    let error = drain(&mut decoder, &mut buffer).unwrap_err();
+    assert_eq!(error.reason, ReasonCode::TopicAliasInvalid);
 }

@@ -1,11 +1,14 @@
 //! The codec as a whole, at both ends of a connection.
 
+mod diagnostics;
 mod golden;
 mod illegal;
 mod limits;
+mod reasons;
 mod robust;
 mod round_trip;
 mod strategies;
+mod text;
 mod versions;
 
 use bytes::BytesMut;

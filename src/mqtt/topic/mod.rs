@@ -128,6 +128,23 @@ impl TopicFilter {
         names.next().is_none()
     }
 
+    /// Whether every message that is for `other` is for this filter too.
+    pub fn covers(&self, other: &Self) -> bool {
+        if other.0.starts_with('$') && self.0.starts_with(['+', '#']) {
+            return false;
+        }
+        let mut others = other.levels();
+        for level in self.levels() {
+            match (level, others.next()) {
+                ("#", _) => return true,
+                ("+", Some(of_other)) if of_other != "#" => {}
+                (level, Some(of_other)) if level == of_other => {}
+                (_, Some(_) | None) => return false,
+            }
+        }
+        others.next().is_none()
+    }
+
     /// Group and filter text of a shared subscription, `$share/{group}/{filter}` (5.0, 4.8.2).
     /// `None` for ordinary filters, and where group or filter are missing or the group has
     /// wildcards ([MQTT-4.8.2-1], -2). The filter text is itself a valid topic filter.

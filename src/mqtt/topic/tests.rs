@@ -113,6 +113,32 @@ fn leading_wildcards_do_not_reach_topics_that_begin_with_a_dollar() {
 }
 
 /// [MQTT-4.8.2-1], [MQTT-4.8.2-2].
+#[track_caller]
+fn check_covers(wide: &str, narrow: &str, expected: bool) {
+    let filter = |text: &str| TopicFilter::new(text.to_owned()).unwrap();
+    assert_eq!(filter(wide).covers(&filter(narrow)), expected, "{wide} and {narrow}");
+}
+
+#[test]
+fn a_filter_covers_what_asks_for_no_more() {
+    check_covers("a/#", "a", true);
+    check_covers("a/#", "a/#", true);
+    check_covers("a/#", "a/+/c", true);
+    check_covers("a/+", "a/b", true);
+    check_covers("a/+", "a/+", true);
+    check_covers("a/b", "a/b", true);
+    check_covers("#", "a/b", true);
+    check_covers("a/b", "a/+", false);
+    check_covers("a/+", "a/#", false);
+    check_covers("a/+", "a", false);
+    check_covers("a", "a/b", false);
+    check_covers("a/b", "a/#", false);
+    check_covers("a/b/#", "a/+/c", false);
+    check_covers("#", "$SYS/x", false);
+    check_covers("+/x", "$SYS/x", false);
+    check_covers("$SYS/#", "$SYS/x", true);
+}
+
 #[test]
 fn shared_subscriptions_name_a_group_and_a_filter() {
     let shared = |text: &str| {

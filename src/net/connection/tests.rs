@@ -83,7 +83,7 @@ fn publish_bytes(total: usize) -> Vec<u8> {
     bytes
 }
 
-/// [MQTT-3.1.4-5] lets a client send more before it has its CONNACK; a stranger's bytes wait.
+/// Section 3.1.4 lets a client send more before it has its CONNACK; a stranger's bytes wait.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_decoded_between_a_connect_and_its_answer() {
     let mut line = Line::open(1024).await;
@@ -199,7 +199,29 @@ async fn answers_are_in_the_version_of_the_connect() {
     line.reads_end().await;
 }
 
-/// [MQTT-3.1.2-24]
+/// [MQTT-3.2.2-17], [MQTT-3.2.2-18], [MQTT-3.3.2-12] of 5.0.
+#[tokio::test(start_paused = true)]
+async fn what_a_connack_offers_is_taken_and_no_more() {
+    let mut line = Line::open(1024).await;
+    line.peer.write_all(CONNECT_5_SMALL).await.unwrap();
+    line.received_connect().await;
+    let Packet::ConnAck(mut answer) = welcome() else { unreachable!() };
+    answer.properties.topic_alias_maximum = Some(1);
+    line.record.outbox(0).push(Packet::ConnAck(answer));
+    for topic in [&b"\0\x01t"[..], b"\0\0"] {
+        let length = u8::try_from(topic.len() + 4).unwrap();
+        let bytes = [&[0x30, length], topic, b"\x03\x23\0\x01"].concat();
+        line.peer.write_all(&bytes).await.unwrap();
+        let Seen::Received(packets) = line.record.next_but_written().await else { panic!() };
+        let [Packet::Publish(publish)] = &packets[..] else { panic!("{packets:?}") };
+        assert_eq!(publish.message.topic.as_str(), "t");
+    }
+    line.peer.write_all(b"\x30\x07\0\x01t\x03\x23\0\x02").await.unwrap();
+    let Seen::Malformed(DecodeError { reason, .. }) = line.record.next().await else { panic!() };
+    assert_eq!(reason, ReasonCode::TopicAliasInvalid);
+}
+
+/// [MQTT-3.1.2-24] of 5.0.
 #[tokio::test(start_paused = true)]
 async fn a_client_gets_no_packet_larger_than_it_takes() {
     let mut line = Line::open(1024).await;

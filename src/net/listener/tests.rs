@@ -10,7 +10,7 @@ use tokio_rustls::TlsConnector;
 use super::*;
 use crate::limits::PACKET_BYTES_DEFAULT;
 use crate::mqtt::Packet;
-use crate::net::tests::{Record, Seen};
+use crate::net::tests::{Record, Seen, welcome};
 use crate::net::tls::tests::House;
 
 const CONNECT: &[u8] = b"\x10\x0D\x00\x04MQTT\x04\x02\x00\x3C\x00\x01c";
@@ -28,11 +28,16 @@ struct Door {
 
 impl Door {
     fn open(tls: Option<Tls>, admission: &Arc<Admission>) -> Self {
+        Self::open_for(Transport::Tcp, tls, admission)
+    }
+
+    fn open_for(transport: Transport, tls: Option<Tls>, admission: &Arc<Admission>) -> Self {
         let listener = Listener {
             name: "front".into(),
             bind: "127.0.0.1:0".parse().unwrap(),
             policy: Policy::Anonymous,
             tls: tls.map(Arc::new),
+            transport,
             packet_bytes_max: PACKET_BYTES_DEFAULT,
         };
         let bound = Bound::bind(listener, admission).unwrap();
@@ -129,6 +134,90 @@ async fn a_handshake_that_never_ends_is_ended() {
     assert_eq!(read.expect("still open").unwrap(), 0);
 }
 
+/// What asks for a WebSocket of MQTT.
+const UPGRADE: &[u8] = b"GET /mqtt HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
+    Upgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n";
+
+#[tokio::test]
+async fn a_peer_with_a_websocket_is_announced_after_its_handshake_and_served() {
+    let house = House::new();
+    let admission = Admission::new();
+    for tls in [None, Some(house.tls(Policy::Certificate))] {
+        let is_encrypted = tls.is_some();
+        let certificate = is_encrypted.then(|| "bob".to_owned());
+        let mut door = Door::open_for(Transport::WebSocket, tls, &admission);
+        let stream = door.connect().await;
+        if is_encrypted {
+            let connector = TlsConnector::from(Arc::new(house.named("bob")));
+            let name = ServerName::try_from("localhost").unwrap();
+            let stream = connector.connect(name, stream).await.unwrap();
+            speak_websocket(stream, &mut door, certificate).await;
+        } else {
+            speak_websocket(stream, &mut door, certificate).await;
+        }
+    }
+}
+
+async fn speak_websocket(
+    mut peer: impl AsyncRead + AsyncWrite + Unpin,
+    door: &mut Door,
+    certificate: Option<String>,
+) {
+    peer.write_all(UPGRADE).await.unwrap();
+    let expected = Seen::Opened { listener: "front".to_owned(), certificate };
+    assert_eq!(door.record.next().await, expected);
+    let mut bytes = vec![0; 12];
+    timeout(SOON, peer.read_exact(&mut bytes)).await.unwrap().unwrap();
+    assert_eq!(bytes, b"HTTP/1.1 101");
+    while !bytes.ends_with(b"\r\n\r\n") {
+        bytes.push(timeout(SOON, peer.read_u8()).await.unwrap().unwrap());
+    }
+    // The packet comes in two frames, under a mask of zeros.
+    let (one, two) = CONNECT.split_at(7);
+    peer.write_all(&[b"\x82\x87\0\0\0\0", one, b"\x82\x88\0\0\0\0", two].concat()).await.unwrap();
+    let Seen::Received(packets) = door.record.next().await else { panic!() };
+    assert!(matches!(&packets[..], [Packet::Connect(_)]), "{packets:?}");
+    let outbox = door.record.outbox(0);
+    outbox.push(welcome());
+    outbox.push(Packet::PingResp);
+    outbox.close();
+    let mut bytes = [0; 12];
+    timeout(SOON, peer.read_exact(&mut bytes)).await.unwrap().unwrap();
+    assert_eq!(&bytes, b"\x82\x06\x20\x02\0\0\xD0\0\x88\x02\x03\xE8");
+    peer.write_all(b"\x88\x82\0\0\0\0\x03\xE8").await.unwrap();
+    assert_eq!(timeout(SOON, peer.read(&mut bytes)).await.unwrap().unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_is_no_websocket_reaches_nobody() {
+    let mut door = Door::open_for(Transport::WebSocket, None, &Admission::new());
+    let mut peer = door.connect().await;
+    peer.write_all(CONNECT).await.unwrap();
+    let mut answer = [0; 12];
+    timeout(SOON, peer.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 400");
+    assert_eq!(door.record.next_within(Duration::from_millis(1)).await, None);
+}
+
+#[tokio::test]
+async fn a_websocket_handshake_that_never_ends_is_ended() {
+    let mut door = Door::open_for(Transport::WebSocket, None, &Admission::new());
+    let mut peer = door.connect().await;
+    let (start, end) = UPGRADE.split_at(40);
+    peer.write_all(start).await.unwrap();
+    tokio::time::pause();
+    let slow = async {
+        for byte in end {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            peer.write_all(&[*byte]).await?;
+        }
+        io::Result::Ok(())
+    };
+    timeout(WEBSOCKET_HANDSHAKE_TIMEOUT * 2, slow).await.expect("still open").unwrap_err();
+    assert_eq!(door.record.next_within(Duration::from_millis(1)).await, None);
+}
+
 #[tokio::test]
 async fn who_is_too_many_from_one_address_is_turned_away_until_a_place_is_free() {
     let mut door = Door::open(None, &Admission::with_limits(10, 2));
@@ -173,6 +262,19 @@ async fn a_stopped_listener_frees_its_port_and_keeps_its_connections() {
     let mut bytes = Vec::new();
     timeout(SOON, peer.read_to_end(&mut bytes)).await.unwrap().unwrap();
     assert_eq!(bytes, b"\xD0\x00");
+}
+
+#[tokio::test]
+async fn a_stop_ends_websocket_handshakes_in_progress() {
+    let door = Door::open_for(Transport::WebSocket, None, &Admission::new());
+    let mut peer = door.connect().await;
+    peer.write_all(&UPGRADE[..40]).await.unwrap();
+    // Peers are accepted in order: with this one in, the other is shaking hands.
+    let mut other = door.connect().await;
+    other.write_all(UPGRADE).await.unwrap();
+    timeout(SOON, other.read_u8()).await.unwrap().unwrap();
+    door.stop.stop();
+    assert!(is_turned_away(&mut peer).await);
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use maison::access::Policy;
-use maison::config::{Bus, Durability, Settings, Source, Tls, parse};
+use maison::config::{Bus, Durability, Settings, Source, Tls, Transport, parse};
+use maison::mqtt::TopicFilter;
 use maison::sampling::Calibration;
 use maison::sensors::catalog::Driver;
 use maison::sensors::{Address, OneWireId};
@@ -46,7 +47,7 @@ fn the_main_file_equals_the_defaults() {
 #[test]
 fn the_examples_of_the_main_file_are_right_and_the_optional_keys_are_the_defaults() {
     let all = settings(&with_examples());
-    assert_eq!(all.listeners.len(), 3);
+    assert_eq!(all.listeners.len(), 4);
     let [room_by_points, room_by_offset] = all.rooms.as_slice() else { panic!("two rooms") };
     assert_eq!(room_by_offset.name, "Salon");
     assert_eq!(room_by_points.name, "Chambre d'été");
@@ -104,6 +105,8 @@ durability = "crash"
 max_packet_size = "256 MiB"
 session_expiry = "1h30m"
 queue = { messages = 0, bytes = 0 }
+sys_interval = "0s"
+private = ["alarm/#", "+/secret"]
 [hardware]
 sysfs = "recorded/sys"
 [[listener]]
@@ -113,6 +116,7 @@ open = true
 [[listener]]
 bind = "[::]:8883"
 tls = { certificate = "c", key = "k", client_ca = "a" }
+websocket = true
 auth = "certificate-and-password"
 [rooms.salon]
 name = "Salon"
@@ -147,6 +151,9 @@ fn the_fixed_keys_of_gateway_and_broker_mean_what_they_say() {
     assert_eq!(settings.broker.max_packet_size, 256 * 1024 * 1024);
     assert_eq!(settings.broker.session_expiry, Duration::from_secs(5400));
     assert_eq!((settings.broker.queue_messages, settings.broker.queue_bytes), (None, None));
+    assert_eq!(settings.broker.sys_interval, None);
+    let private: Vec<_> = settings.broker.private.iter().map(TopicFilter::as_str).collect();
+    assert_eq!(private, ["alarm/#", "+/secret"]);
     assert_eq!(settings.hardware.sysfs, Path::new("recorded/sys"));
 }
 
@@ -159,6 +166,7 @@ fn the_fixed_keys_of_listeners_mean_what_they_say() {
     let client_ca = Some("a".into());
     let files = Tls::Files { certificate: "c".into(), key: "k".into(), client_ca };
     assert_eq!(secure.tls, Some(files));
+    assert_eq!((open.transport, secure.transport), (Transport::Tcp, Transport::WebSocket));
 }
 
 #[test]
@@ -226,6 +234,7 @@ fn settings_written_back_are_the_same_settings() {
     texts.push(
         "[gateway]\nroot = \"a\\\"b\\\\\"\nstate_dir = \"\u{e9}\\t\"\n[broker]\n\
          queue = { messages = 0, bytes = \"3 B\" }\nsession_expiry = \"1ms\"\n\
+         sys_interval = \"100ms\"\nprivate = [\"a\\\\b/#\"]\n\
          [[listener]]\nbind = \"0.0.0.0:0\"\nauth = \"anonymous\"\nopen = true"
             .to_owned(),
     );

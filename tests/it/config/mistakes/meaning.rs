@@ -16,6 +16,14 @@ fn values_out_of_range() {
         "[broker]\nsession_expiry = \"49711d\"",
         ":2:18: `session_expiry` out of range: `49711d`\n  hint: from `0s` to `49710d`",
     );
+    check(
+        "[broker]\nprivate = [\"a\", \"a/#/b\"]",
+        ":2:17: not a topic filter: `a/#/b`\n  hint: `#` must be the last level of a topic filter",
+    );
+    check(
+        "[broker]\nsys_interval = \"99ms\"",
+        ":2:16: `sys_interval` out of range: `99ms`\n  hint: from `100ms` to `1h`",
+    );
     check_sensor(
         "interval = \"99ms\"",
         ":5:12: `interval` out of range: `99ms`\n  hint: from `100ms` to `1d`",
@@ -167,12 +175,37 @@ fn listeners() {
 }
 
 #[test]
+fn listeners_for_websocket_keep_the_rules() {
+    let listener = |keys: &str| report(&format!("[[listener]]\nwebsocket = true\n{keys}"));
+    assert_eq!(
+        listener("bind = \"0.0.0.0:1884\"\nauth = \"anonymous\""),
+        ":4:8: everyone on the network is let in: `0.0.0.0:1884`\n  \
+         hint: set `auth = \"password\"`, or `open = true` if that is meant"
+    );
+    assert_eq!(
+        listener("bind = \"192.168.1.2:1884\""),
+        ":1:1: passwords cross the network in clear: `192.168.1.2:1884`\n  \
+         hint: add `tls = true`, or `open = true` if that is meant"
+    );
+    assert_eq!(
+        listener("bind = \"127.0.0.1:1884\"\nauth = \"certificate\""),
+        ":4:8: client certificates need TLS: `certificate`\n  hint: add `tls = true`"
+    );
+    assert_eq!(
+        listener("bind = \"127.0.0.1:1884\"\nwebsockets = true"),
+        ":4:1: unknown key: `websockets`\n  hint: did you mean `websocket`?"
+    );
+}
+
+#[test]
 fn loopback_needs_no_tls_and_what_is_meant_is_let_through() {
     for keys in [
         "bind = \"127.0.0.1:1883\"",
         "bind = \"[::1]:1883\"\nauth = \"anonymous\"",
         "bind = \"[::ffff:127.0.0.1]:1883\"\nauth = \"anonymous\"",
         "bind = \"0.0.0.0:1883\"\nopen = true",
+        "bind = \"127.0.0.1:1884\"\nwebsocket = true\nauth = \"anonymous\"",
+        "bind = \"[::]:8884\"\nwebsocket = true\ntls = true",
         "bind = \"0.0.0.0:1883\"\nauth = \"anonymous\"\nopen = true",
         "bind = \"0.0.0.0:8883\"\ntls = true\nauth = \"certificate\"",
     ] {
