@@ -220,7 +220,13 @@ impl Drop for Client {
 
 /// Lines of a pipe, as they come.
 #[derive(Clone, Default)]
-pub(crate) struct Lines(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Lines(Arc<Mutex<Seen>>);
+
+#[derive(Default)]
+struct Seen {
+    lines: Vec<String>,
+    ended: bool,
+}
 
 impl Lines {
     pub(crate) fn of(pipe: impl Read + Send + 'static) -> Self {
@@ -228,14 +234,26 @@ impl Lines {
         let seen = lines.clone();
         thread::spawn(move || {
             for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-                seen.0.lock().unwrap().push(line);
+                seen.0.lock().unwrap().lines.push(line);
             }
+            seen.0.lock().unwrap().ended = true;
         });
         lines
     }
 
     pub(crate) fn all(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
+        self.0.lock().unwrap().lines.clone()
+    }
+
+    /// All lines up to the end of the pipe.
+    #[track_caller]
+    pub(crate) fn whole(&self) -> Vec<String> {
+        let started = Instant::now();
+        while !self.0.lock().unwrap().ended {
+            assert!(started.elapsed() < PATIENCE, "no end of:\n{}", self.all().join("\n"));
+            thread::sleep(Duration::from_millis(10));
+        }
+        self.all()
     }
 
     /// The first line that fits, now or soon.
@@ -257,4 +275,15 @@ pub(crate) fn recorded_tree(sysfs: &Path) {
     let house = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trees/house");
     let copied = Command::new("cp").arg("-a").arg(house.join(".")).arg(sysfs).status();
     assert!(copied.unwrap().success());
+}
+
+/// A program among those of `tests/clients`.
+pub(crate) fn script(name: &str) -> String {
+    format!("{}/tests/clients/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where `tests/run` put what it installed.
+pub(crate) fn tool(variable: &str, default: &str) -> String {
+    let default = || format!("{}/target/test-tools/{default}", env!("CARGO_MANIFEST_DIR"));
+    std::env::var(variable).unwrap_or_else(|_| default())
 }

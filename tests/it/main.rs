@@ -9,6 +9,7 @@
 )]
 
 mod chips;
+mod clients;
 mod config;
 mod day;
 mod gateway;
