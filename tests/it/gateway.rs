@@ -31,11 +31,16 @@ impl Gateway {
     /// A folder whose configuration has a plain listener for this machine, a TLS listener with
     /// password, and these rooms; nothing runs yet.
     pub(crate) fn prepare(rooms: &str) -> TempDir {
+        Self::prepare_with("", rooms)
+    }
+
+    /// The same, with these keys of `[broker]`.
+    pub(crate) fn prepare_with(broker: &str, rooms: &str) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().display();
         let mut text = format!(
             "[gateway]\nstate_dir = \"{path}/state\"\n[broker]\ndurability = \"memory\"\n\
-             [hardware]\nsysfs = \"{path}/sys\"\n"
+             {broker}\n[hardware]\nsysfs = \"{path}/sys\"\n"
         );
         for (port, rest) in [(0, "auth = \"anonymous\""), (0, "tls = true\nauth = \"password\"")] {
             write!(text, "[[listener]]\nbind = \"127.0.0.1:{port}\"\n{rest}\n").unwrap();
@@ -110,6 +115,13 @@ impl Gateway {
 
     pub(crate) fn wait_for_log(&self, what: &str) -> String {
         self.log.wait(what, |line| line.contains(what))
+    }
+
+    /// What the kernel says of its memory, in KiB: `VmRSS` now, `VmHWM` the most there was.
+    pub(crate) fn memory(&self, what: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(what)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
