@@ -11,6 +11,7 @@
 mod chips;
 mod clients;
 mod config;
+mod cut_links;
 mod day;
 mod gateway;
 mod large;
