@@ -24,6 +24,11 @@ pub const TOPIC_LEVELS_MAX: usize = 200;
 /// sender nothing, so it may cost us no more than this.
 pub const RECEIVE_AHEAD_BYTES_MAX: usize = 16 * 1024;
 
+/// Packets from here on are decoded in memory of their own, so that a payload of this size can be
+/// kept as it came; smaller ones are copied when they are kept. Larger than one read, so that such
+/// a packet shows its beginning first.
+pub const PACKET_BYTES_ALONE_MIN: usize = 64 * 1024;
+
 /// User properties of one packet: each may take five bytes of it and 64 of our memory.
 pub const USER_PROPERTIES_PER_PACKET_MAX: usize = 1024;
 
@@ -309,6 +314,7 @@ const _: () = assert!(INFLIGHT_TO_CLIENT_DEFAULT <= INFLIGHT_TO_CLIENT_MAX);
 const _: () = assert!(SESSION_EXPIRY_DEFAULT.as_secs() <= SESSION_EXPIRY_MAX.as_secs());
 const _: () = assert!(INTERVAL_MAX.as_secs() < STALE_AFTER_MAX.as_secs());
 const _: () = assert!(READ_BYTES_MIN < READ_BYTES_MAX);
+const _: () = assert!(READ_BYTES_MAX < PACKET_BYTES_ALONE_MIN);
 const _: () = assert!(CLOSE_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
 const _: () = assert!(INFLIGHT_TO_CLIENT_MAX < 65_535, "a free packet identifier always exists");
 const _: () = assert!(CONNECTIONS_MAX < SESSIONS_PER_USER_MAX);

@@ -22,6 +22,7 @@ pub use report::{Mistake, Position, Report};
 use written::Written;
 
 use crate::access::Policy;
+use crate::limits::PACKET_BYTES_MAX;
 use crate::mqtt::TopicFilter;
 use crate::sampling::SensorSettings;
 use crate::sensors::Address;
@@ -91,6 +92,15 @@ pub struct Broker {
     pub sys_interval: Option<Duration>,
     /// What a client without a login may not read.
     pub private: Vec<TopicFilter>,
+}
+
+impl Broker {
+    /// Largest packet accepted, header included. The highest that can be asked for is a round
+    /// number a few bytes below what the protocol can say, and means all that it can.
+    pub fn packet_bytes_max(&self) -> u32 {
+        const HIGHEST: u32 = PACKET_BYTES_MAX / (1024 * 1024) * (1024 * 1024);
+        if self.max_packet_size == HIGHEST { PACKET_BYTES_MAX } else { self.max_packet_size }
+    }
 }
 
 /// What an acknowledgement promises.

@@ -235,7 +235,7 @@ fn bind(
             policy: listener.auth,
             tls,
             transport: transport(listener),
-            packet_bytes_max: settings.broker.max_packet_size,
+            packet_bytes_max: settings.broker.packet_bytes_max(),
         };
         let listening = Bound::bind(listening, &admission)?;
         if let Ok(address) = listening.local_addr() {
@@ -269,7 +269,7 @@ fn broker_settings(settings: &Settings) -> broker::Settings {
         queue_messages: settings.broker.queue_messages,
         queue_bytes: settings.broker.queue_bytes,
         bounds: broker::Bounds {
-            packet_bytes: settings.broker.max_packet_size,
+            packet_bytes: settings.broker.packet_bytes_max(),
             ..broker::Bounds::default()
         },
         assigned_prefix: assigned_prefix(),

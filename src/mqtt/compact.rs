@@ -1,5 +1,6 @@
 //! Copies that let go of the receive buffer. What a decoder gives are slices of it, and one slice
-//! of ten bytes keeps all of it alive: good for passing on, bad for keeping.
+//! of ten bytes keeps all of it alive: good for passing on, bad for keeping. A large payload has
+//! memory of its own already, and stays there.
 
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::{Message, MessageProperties, UserProperty};
+use crate::limits::PACKET_BYTES_ALONE_MIN;
 
 impl Message {
     /// The same message in memory of its own, for whoever stores it beyond the moment.
@@ -14,7 +16,7 @@ impl Message {
     pub fn compact(&self) -> Self {
         Self {
             topic: self.topic.compact(),
-            payload: Bytes::copy_from_slice(&self.payload),
+            payload: payload(&self.payload),
             properties: self.properties.as_ref().map(|properties| Arc::new(properties.compact())),
         }
     }
@@ -39,6 +41,13 @@ impl UserProperty {
     }
 }
 
+fn payload(payload: &Bytes) -> Bytes {
+    if payload.len() < PACKET_BYTES_ALONE_MIN {
+        return Bytes::copy_from_slice(payload);
+    }
+    payload.clone()
+}
+
 fn text(text: &ByteString) -> ByteString {
     ByteString::from(&**text)
 }
@@ -48,8 +57,10 @@ mod tests {
     use std::ops::Range;
     use std::sync::Arc;
 
+    use bytes::Bytes;
     use bytestring::ByteString;
 
+    use crate::limits::PACKET_BYTES_ALONE_MIN;
     use crate::mqtt::{Message, MessageProperties, TopicName, UserProperty};
 
     #[test]
@@ -90,5 +101,17 @@ mod tests {
         };
         assert!(pointers(&message).iter().all(|pointer| shared.contains(pointer)));
         assert!(!pointers(&compact).iter().any(|pointer| shared.contains(pointer)));
+    }
+
+    #[test]
+    fn large_payloads_stay_where_they_are() {
+        let topic = TopicName::new("étage/salon").unwrap();
+        let payload = Bytes::from(vec![b'x'; PACKET_BYTES_ALONE_MIN]);
+        let message = Message { topic, payload, properties: None };
+
+        let compact = message.compact();
+
+        assert_eq!(compact.payload.as_ptr(), message.payload.as_ptr());
+        assert_ne!(compact.topic.as_str().as_ptr(), message.topic.as_str().as_ptr());
     }
 }

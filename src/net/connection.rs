@@ -122,8 +122,9 @@ impl Connection<'_> {
         loop {
             let busy = self.writer.is_busy();
             let listens = self.listening == Listening::Open && !self.writer.is_crowded();
+            let missing = self.decoder.missing(&self.input.buffer);
             tokio::select! {
-                read = self.input.read(reader), if listens => match read {
+                read = self.input.read(reader, missing), if listens => match read {
                     Ok(0) => return End::ByPeer,
                     Ok(_) => self.decode(),
                     Err(error) => return End::Failed(error),
@@ -223,7 +224,7 @@ impl Connection<'_> {
             }
             writer.shutdown().await?;
             self.input.buffer.clear();
-            while self.input.read(reader).await? > 0 {
+            while self.input.read(reader, None).await? > 0 {
                 self.input.buffer.clear();
             }
             io::Result::Ok(())
@@ -237,17 +238,23 @@ impl Connection<'_> {
 }
 
 impl Input {
-    /// One read. Dropped before it is ready, nothing has happened.
-    async fn read(&mut self, reader: &mut (impl AsyncRead + Unpin)) -> io::Result<usize> {
+    /// One read, of no more than is `missing` of a large packet. Dropped before it is ready,
+    /// nothing has happened.
+    async fn read(
+        &mut self,
+        reader: &mut (impl AsyncRead + Unpin),
+        missing: Option<usize>,
+    ) -> io::Result<usize> {
         let roomy = self.lent.saturating_mul(4);
         if self.buffer.is_empty() && self.buffer.capacity() > roomy {
             self.buffer = BytesMut::new();
         }
-        self.buffer.reserve(self.lent);
-        let read = reader.read_buf(&mut (&mut self.buffer).limit(self.lent)).await?;
+        let lent = missing.map_or(self.lent, |missing| missing.min(self.lent));
+        self.buffer.reserve(lent);
+        let read = reader.read_buf(&mut (&mut self.buffer).limit(lent)).await?;
         if read >= self.lent {
             self.lent = READ_BYTES_MAX.min(self.lent.saturating_mul(2));
-        } else if read < self.lent / 4 {
+        } else if read < lent / 4 {
             self.lent = READ_BYTES_MIN.max(self.lent / 2);
         }
         Ok(read)

@@ -31,11 +31,16 @@ impl Gateway {
     /// A folder whose configuration has a plain listener for this machine, a TLS listener with
     /// password, and these rooms; nothing runs yet.
     pub(crate) fn prepare(rooms: &str) -> TempDir {
+        Self::prepare_with("", rooms)
+    }
+
+    /// The same, with these keys of `[broker]`.
+    pub(crate) fn prepare_with(broker: &str, rooms: &str) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().display();
         let mut text = format!(
             "[gateway]\nstate_dir = \"{path}/state\"\n[broker]\ndurability = \"memory\"\n\
-             [hardware]\nsysfs = \"{path}/sys\"\n"
+             {broker}\n[hardware]\nsysfs = \"{path}/sys\"\n"
         );
         for (port, rest) in [(0, "auth = \"anonymous\""), (0, "tls = true\nauth = \"password\"")] {
             write!(text, "[[listener]]\nbind = \"127.0.0.1:{port}\"\n{rest}\n").unwrap();
@@ -118,6 +123,13 @@ impl Gateway {
 
     pub(crate) fn wait_for_log(&self, what: &str) -> String {
         self.log.wait(what, |line| line.contains(what))
+    }
+
+    /// What the kernel says of its memory, in KiB: `VmRSS` now, `VmHWM` the most there was.
+    pub(crate) fn memory(&self, what: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(what)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
@@ -228,7 +240,13 @@ impl Drop for Client {
 
 /// Lines of a pipe, as they come.
 #[derive(Clone, Default)]
-pub(crate) struct Lines(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Lines(Arc<Mutex<Seen>>);
+
+#[derive(Default)]
+struct Seen {
+    lines: Vec<String>,
+    ended: bool,
+}
 
 impl Lines {
     pub(crate) fn of(pipe: impl Read + Send + 'static) -> Self {
@@ -236,14 +254,26 @@ impl Lines {
         let seen = lines.clone();
         thread::spawn(move || {
             for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-                seen.0.lock().unwrap().push(line);
+                seen.0.lock().unwrap().lines.push(line);
             }
+            seen.0.lock().unwrap().ended = true;
         });
         lines
     }
 
     pub(crate) fn all(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
+        self.0.lock().unwrap().lines.clone()
+    }
+
+    /// All lines up to the end of the pipe.
+    #[track_caller]
+    pub(crate) fn whole(&self) -> Vec<String> {
+        let started = Instant::now();
+        while !self.0.lock().unwrap().ended {
+            assert!(started.elapsed() < PATIENCE, "no end of:\n{}", self.all().join("\n"));
+            thread::sleep(Duration::from_millis(10));
+        }
+        self.all()
     }
 
     /// The first line that fits, now or soon.
@@ -265,4 +295,15 @@ pub(crate) fn recorded_tree(sysfs: &Path) {
     let house = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/trees/house");
     let copied = Command::new("cp").arg("-a").arg(house.join(".")).arg(sysfs).status();
     assert!(copied.unwrap().success());
+}
+
+/// A program among those of `tests/clients`.
+pub(crate) fn script(name: &str) -> String {
+    format!("{}/tests/clients/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where `tests/run` put what it installed.
+pub(crate) fn tool(variable: &str, default: &str) -> String {
+    let default = || format!("{}/target/test-tools/{default}", env!("CARGO_MANIFEST_DIR"));
+    std::env::var(variable).unwrap_or_else(|_| default())
 }

@@ -9,11 +9,14 @@
 )]
 
 mod chips;
+mod clients;
 mod config;
 mod conformance;
+mod cut_links;
 mod day;
 mod fuzz;
 mod gateway;
+mod large;
 mod onewire_scratchpad;
 mod onewire_tree;
 mod operating;
@@ -21,3 +24,4 @@ mod subscribers;
 mod system;
 mod tidy;
 mod websocket;
+mod wire;

@@ -293,7 +293,7 @@ fn the_commands_of_the_demo_work_as_printed() {
         let from = printed.find(title).unwrap();
         let text = printed[from..].split_once('\n').unwrap().1;
         let command = text.find(after).map_or(text, |end| &text[..end]);
-        let python = crate::subscribers::tool("MAISON_TEST_PYTHON", "python/bin/python");
+        let python = crate::gateway::tool("MAISON_TEST_PYTHON", "python/bin/python");
         let command = command.replace("python3", &python);
         let client =
             Client::start(Command::new("sh").args(["-c", &format!("exec {}", command.trim())]));

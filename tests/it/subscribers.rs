@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::gateway::{Client, Gateway, PASSWORD, recorded_tree};
+use crate::gateway::{Client, Gateway, PASSWORD, recorded_tree, script, tool};
 
 /// Three probes: one that dies and comes back, one that says 85 °C at power-on, one in the cold.
 pub(crate) const ROOMS: &str = r#"
@@ -188,14 +188,4 @@ fn maison_sub(gateway: &Gateway, password: &str) -> Command {
         .args(["--port", &gateway.tls_port().to_string(), "--qos", "2"])
         .env("MAISON_PASSWORD", password);
     command
-}
-
-pub(crate) fn script(name: &str) -> String {
-    format!("{}/tests/clients/{name}", env!("CARGO_MANIFEST_DIR"))
-}
-
-/// Where `tests/run` put it.
-pub(crate) fn tool(variable: &str, default: &str) -> String {
-    let default = || format!("{}/target/test-tools/{default}", env!("CARGO_MANIFEST_DIR"));
-    std::env::var(variable).unwrap_or_else(|_| default())
 }

@@ -7,7 +7,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::gateway::{Client, Gateway, PASSWORD, recorded_tree};
-use crate::subscribers::{ROOMS, check_evening, script, tool};
+use crate::gateway::{script, tool};
+use crate::subscribers::{ROOMS, check_evening};
 
 /// Beside the listeners that every test has.
 const LISTENERS: &str = r#"

@@ -1,5 +1,6 @@
 //! Bytes → packets. Every rule that makes a packet malformed is checked here, once: what comes out
-//! cannot be wrong in itself. Nothing is copied: texts and payloads are slices of the buffer.
+//! cannot be wrong in itself. Nothing is copied: texts and payloads are slices of the buffer. A
+//! large packet gets a buffer of its own when it is announced, so that nothing else lives as long.
 
 mod acknowledgement;
 mod body;
@@ -14,14 +15,14 @@ mod subscribe;
 
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use self::body::{Body, VariableInteger};
 use self::connect::Protocol;
 use self::publish::TopicAliases;
 use super::kind::PacketKind;
 use super::{Packet, ReasonCode, Role, Version};
-use crate::limits::RECEIVE_AHEAD_BYTES_MAX;
+use crate::limits::{PACKET_BYTES_ALONE_MIN, RECEIVE_AHEAD_BYTES_MAX};
 
 pub use error::DecodeError;
 
@@ -32,6 +33,8 @@ pub struct Decoder {
     version: Option<Version>,
     packet_bytes_max: u32,
     aliases: TopicAliases,
+    /// Length of the large packet that is arriving, alone in the buffer.
+    alone: Option<usize>,
 }
 
 /// What the first two to five bytes of a packet say (2.1).
@@ -50,7 +53,8 @@ impl Decoder {
     /// version of a client is learnt from its CONNECT, that of a server must be told by
     /// [`Decoder::set_version`].
     pub fn new(sender: Role, packet_bytes_max: u32) -> Self {
-        Self { sender, version: None, packet_bytes_max, aliases: TopicAliases::default() }
+        let aliases = TopicAliases::default();
+        Self { sender, version: None, packet_bytes_max, aliases, alone: None }
     }
 
     /// The version, as soon as a CONNECT has said it (or [`Decoder::set_version`] told it). After
@@ -79,13 +83,47 @@ impl Decoder {
     pub fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Packet>, DecodeError> {
         let Some(header) = self.fixed_header(buffer)? else { return Ok(None) };
         let Some(missing @ 1..) = header.packet_bytes.checked_sub(buffer.len()) else {
-            let mut packet = buffer.split_to(header.packet_bytes).freeze();
-            packet.advance(header.header_bytes);
-            return self.packet(&header, Body::new(packet)).map(Some);
+            return self.take(&header, buffer).map(Some);
         };
         // Growing with what has arrived: doubling at most.
-        buffer.reserve(missing.min(RECEIVE_AHEAD_BYTES_MAX.max(buffer.len())));
+        let room = missing.min(RECEIVE_AHEAD_BYTES_MAX.max(buffer.len()));
+        if header.packet_bytes < PACKET_BYTES_ALONE_MIN || self.alone.is_some() {
+            buffer.reserve(room);
+        } else {
+            self.alone = Some(header.packet_bytes);
+            let mut own = BytesMut::with_capacity(buffer.len().saturating_add(room));
+            own.extend_from_slice(buffer);
+            *buffer = own;
+        }
         Ok(None)
+    }
+
+    /// Bytes that are missing of a large packet: whoever reads no more than these leaves it alone
+    /// in its buffer. `None`: any number may be read.
+    pub fn missing(&self, buffer: &[u8]) -> Option<usize> {
+        self.alone?.checked_sub(buffer.len()).filter(|missing| *missing > 0)
+    }
+
+    /// Decodes a packet that is whole. Whoever keeps a large payload keeps the packet, so that must
+    /// be most of the memory it lies in.
+    fn take(&mut self, header: &FixedHeader, buffer: &mut BytesMut) -> Result<Packet, DecodeError> {
+        let is_alone = self.alone.take() == Some(buffer.len());
+        let mut bytes = if is_alone {
+            // No empty rest is left behind that would share the memory.
+            std::mem::take(buffer).freeze()
+        } else {
+            buffer.split_to(header.packet_bytes).freeze()
+        };
+        bytes.advance(header.header_bytes);
+        let mut packet = self.packet(header, Body::new(bytes))?;
+        if let Packet::Publish(publish) = &mut packet {
+            let payload = &mut publish.message.payload;
+            let is_most = is_alone && payload.len() >= header.packet_bytes / 2;
+            if payload.len() >= PACKET_BYTES_ALONE_MIN && !is_most {
+                *payload = Bytes::copy_from_slice(payload);
+            }
+        }
+        Ok(packet)
     }
 
     fn fixed_header(&self, buffer: &[u8]) -> Result<Option<FixedHeader>, DecodeError> {

@@ -4,8 +4,8 @@ use bytes::{Bytes, BytesMut};
 
 use super::{decode, decoder, drain, frame};
 use crate::limits::{
-    FILTERS_PER_PACKET_MAX, RECEIVE_AHEAD_BYTES_MAX, TOPIC_ALIASES_TO_PEER_MAX, TOPIC_LEVELS_MAX,
-    USER_PROPERTIES_PER_PACKET_MAX,
+    FILTERS_PER_PACKET_MAX, PACKET_BYTES_ALONE_MIN, RECEIVE_AHEAD_BYTES_MAX,
+    TOPIC_ALIASES_TO_PEER_MAX, TOPIC_LEVELS_MAX, USER_PROPERTIES_PER_PACKET_MAX,
 };
 use crate::mqtt::{
     Decoder, Delivery, Encoder, Message, Packet, Publish, ReasonCode, Role, TopicName, Version,
@@ -73,6 +73,71 @@ fn topic_and_payload_are_slices_of_the_buffer() {
         assert!(shared.contains(&message.payload.as_ptr()));
         assert_eq!(message.payload, "21.4");
     }
+}
+
+/// A PUBLISH to `a` of 3.1.1.
+fn large_publish(payload: &[u8]) -> BytesMut {
+    long_frame(0x30, &[b"\0\x01a", payload].concat())
+}
+
+/// What the decoder makes of bytes that come in pieces: the one message in them, and the buffer.
+fn message_of(version: Version, bytes: &[u8], pieces: usize) -> (Message, BytesMut) {
+    let mut decoder = decoder(Role::Client, version);
+    let mut buffer = BytesMut::new();
+    let mut message = None;
+    for piece in bytes.chunks(pieces) {
+        buffer.extend_from_slice(piece);
+        while let Some(packet) = decoder.next(&mut buffer).unwrap() {
+            let Packet::Publish(publish) = packet else { continue };
+            assert!(message.replace(publish.message).is_none());
+        }
+    }
+    (message.unwrap(), buffer)
+}
+
+/// So that whoever keeps the payload keeps nothing else.
+#[test]
+fn large_payloads_share_their_memory_with_nobody() {
+    let content = vec![b'x'; PACKET_BYTES_ALONE_MIN];
+    let ping = &b"\xC0\0"[..];
+    let large = [&ping.repeat(100), &large_publish(&content)[..]].concat();
+    for pieces in [1000, large.len() - 2, large.len()] {
+        let (Message { payload, .. }, rest) = message_of(Version::V3_1_1, &large, pieces);
+        assert_eq!(payload, content);
+        assert_eq!(rest.capacity(), 0, "in pieces of {pieces}");
+        assert!(payload.is_unique(), "in pieces of {pieces}");
+    }
+    let followed = [&large[..], b"\xC0"].concat();
+    let (Message { payload, .. }, _rest) = message_of(Version::V3_1_1, &followed, 1500);
+    assert!(payload.is_unique());
+}
+
+#[test]
+fn payloads_that_are_the_lesser_part_of_their_packet_leave_it() {
+    let content = vec![b'x'; PACKET_BYTES_ALONE_MIN];
+    let property = [&b"\x26\0\x01n\xFF\xFF"[..], &b"v".repeat(65_535)].concat().repeat(2);
+    let properties = [&three_bytes(property.len())[..], &property].concat();
+    let body = [&b"\0\x01a"[..], &properties, &content].concat();
+    let (message, _) = message_of(Version::V5, &long_frame(0x30, &body), 1000);
+    assert_eq!(message.payload, content);
+    assert!(message.payload.is_unique(), "the properties are elsewhere");
+}
+
+#[test]
+fn what_is_missing_is_known_of_large_packets_only() {
+    let mut decoder = decoder(Role::Client, Version::V3_1_1);
+    let mut buffer = BytesMut::from(&[0x30, 100, 0][..]);
+    assert_eq!(decoder.next(&mut buffer), Ok(None));
+    assert_eq!(decoder.missing(&buffer), None);
+
+    let large = large_publish(&vec![b'x'; PACKET_BYTES_ALONE_MIN]);
+    let mut buffer = BytesMut::from(&large[..1000]);
+    assert_eq!(decoder.next(&mut buffer), Ok(None));
+    assert_eq!(decoder.missing(&buffer), Some(large.len() - 1000));
+    buffer.extend_from_slice(&large[1000..]);
+    assert_eq!(decoder.missing(&buffer), None);
+    assert!(decoder.next(&mut buffer).unwrap().is_some());
+    assert_eq!(decoder.missing(&buffer), None);
 }
 
 #[test]

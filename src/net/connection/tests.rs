@@ -4,7 +4,7 @@ use tokio::io::{DuplexStream, duplex};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::limits::PACKET_BYTES_DEFAULT;
+use crate::limits::{PACKET_BYTES_ALONE_MIN, PACKET_BYTES_DEFAULT};
 use crate::mqtt::{
     DecodeError, Delivery, Disconnect, DisconnectProperties, Message, Publish, TopicName,
 };
@@ -112,6 +112,19 @@ async fn bytes_of_a_stranger_are_not_taken_without_bound() {
     };
     timeout(Duration::from_secs(5), all).await.unwrap_err();
     assert!(taken <= 1024 + READ_BYTES_MAX, "{taken}");
+}
+
+/// What follows a large packet is read when that is whole.
+#[tokio::test(start_paused = true)]
+async fn a_large_packet_is_read_alone() {
+    let mut line = Line::logged_in(1024 * 1024).await;
+    let large = publish_bytes(PACKET_BYTES_ALONE_MIN);
+    line.peer.write_all(&[&large, PINGREQ, &large, PINGREQ].concat()).await.unwrap();
+    for _ in 0..2 {
+        let Seen::Received(packets) = line.record.next().await else { panic!("no PUBLISH") };
+        assert!(matches!(&packets[..], [Packet::Publish(_)]), "{}", packets.len());
+        assert_eq!(line.record.next().await, Seen::Received(vec![Packet::PingReq]));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -389,12 +402,12 @@ async fn a_quiet_peer_lends_little_and_a_busy_one_much() {
     let mut input = Input { buffer: BytesMut::new(), lent: READ_BYTES_MIN };
     let burst = vec![0; 1024 * 1024];
     let mut reader = &burst[..];
-    while input.read(&mut reader).await.unwrap() > 0 {
+    while input.read(&mut reader, None).await.unwrap() > 0 {
         assert!(input.buffer.capacity() <= 2 * READ_BYTES_MAX);
         drop(input.buffer.split());
     }
     for _ in 0..10 {
-        input.read(&mut &[0; 2][..]).await.unwrap();
+        input.read(&mut &[0; 2][..], None).await.unwrap();
         drop(input.buffer.split());
     }
     assert_eq!(input.lent, READ_BYTES_MIN);
