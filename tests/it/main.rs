@@ -12,6 +12,7 @@ mod chips;
 mod config;
 mod conformance;
 mod day;
+mod fuzz;
 mod gateway;
 mod onewire_scratchpad;
 mod onewire_tree;
