@@ -1,5 +1,5 @@
-//! Listeners, TLS, WebSocket and connections: bytes in, packets to the brain; packets from the brain, bytes
-//! out. This shell does not know the broker: it talks to a [`Service`].
+//! Listeners, TLS, WebSocket and connections: bytes in, packets to the brain; packets from the
+//! brain, bytes out. This shell does not know the broker: it talks to a [`Service`].
 
 mod admission;
 mod authority;
