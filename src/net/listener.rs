@@ -3,8 +3,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
@@ -13,9 +11,11 @@ use tracing::{debug, info, warn};
 
 use super::admission::{Admission, Full, Permit};
 use super::bind::{BindError, bind};
+use super::complaint::Complaint;
+use super::connection::Terms;
 use super::{Service, Tls, connection, tls};
 use crate::access::{Peer, Policy};
-use crate::limits::{ACCEPT_PAUSE, LOG_INTERVAL, TCP_KEEPALIVE, TLS_HANDSHAKE_TIMEOUT};
+use crate::limits::{ACCEPT_PAUSE, TCP_KEEPALIVE};
 
 /// Where to listen, and to whom.
 #[derive(Clone, Debug)]
@@ -37,7 +37,6 @@ pub struct Listener {
 pub struct Bound {
     socket: TcpListener,
     context: Arc<Context>,
-    admission: Arc<Admission>,
 }
 
 /// Tells a listener to stop. Clones speak of the same listener.
@@ -47,17 +46,9 @@ pub struct Stop(watch::Sender<bool>);
 #[derive(Debug)]
 struct Context {
     listener: Listener,
+    admission: Arc<Admission>,
     crowds: Complaint,
     handshakes: Complaint,
-}
-
-/// A complaint that is logged once in a while.
-#[derive(Debug)]
-struct Complaint {
-    started: Instant,
-    /// When it may be logged again, in milliseconds since `started`.
-    next_ms: AtomicU64,
-    left_out: AtomicU64,
 }
 
 impl Stop {
@@ -90,8 +81,9 @@ impl Bound {
     pub fn bind(listener: Listener, admission: &Arc<Admission>) -> Result<Self, BindError> {
         let socket = bind(listener.bind)?;
         let (crowds, handshakes) = (Complaint::new(), Complaint::new());
-        let context = Arc::new(Context { listener, crowds, handshakes });
-        Ok(Self { socket, context, admission: Arc::clone(admission) })
+        let admission = Arc::clone(admission);
+        let context = Arc::new(Context { listener, admission, crowds, handshakes });
+        Ok(Self { socket, context })
     }
 
     /// Where it listens, with the port that the kernel chose.
@@ -127,7 +119,7 @@ impl Bound {
         service: &Arc<dyn Service>,
         stop: &Stop,
     ) {
-        match self.admission.admit(address.ip()) {
+        match self.context.admission.admit(address.ip()) {
             Ok(permit) => {
                 let context = Arc::clone(&self.context);
                 let (service, stop) = (Arc::clone(service), stop.clone());
@@ -161,20 +153,21 @@ impl Context {
         }
         let Some(tls) = &self.listener.tls else {
             let peer = self.peer(address, None);
-            connection::serve(stream, service, peer, self.listener.packet_bytes_max).await;
+            connection::serve(stream, service, peer, self.terms()).await;
             return drop(permit);
         };
         let handshake = tls.acceptor().accept(stream);
+        let patience = self.admission.bounds.connect_timeout;
         let greeted = tokio::select! {
             () = stop.stopped() => return,
-            greeted = tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, handshake) => greeted,
+            greeted = tokio::time::timeout(patience, handshake) => greeted,
         };
         match greeted {
             Ok(Ok(stream)) => {
                 let certificates = stream.get_ref().1.peer_certificates();
                 let own = certificates.and_then(|chain| chain.first());
                 let peer = self.peer(address, own.and_then(|own| tls::name_in(own)));
-                connection::serve(stream, service, peer, self.listener.packet_bytes_max).await;
+                connection::serve(stream, service, peer, self.terms()).await;
             }
             Ok(Err(error)) => self.complain(address, &error.to_string()),
             Err(_) => self.complain(address, "timeout"),
@@ -190,31 +183,18 @@ impl Context {
         });
     }
 
+    fn terms(&self) -> Terms {
+        Terms {
+            packet_bytes_before_login: self.admission.bounds.packet_bytes_before_login,
+            packet_bytes_max: self.listener.packet_bytes_max,
+            unfinished: Arc::clone(&self.admission.unfinished),
+        }
+    }
+
     fn peer(&self, address: SocketAddr, certificate: Option<String>) -> Peer {
         let Listener { name, policy, .. } = &self.listener;
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         Peer { address, listener: Arc::clone(name), policy: *policy, certificate }
-    }
-}
-
-impl Complaint {
-    fn new() -> Self {
-        Self { started: Instant::now(), next_ms: AtomicU64::new(0), left_out: AtomicU64::new(0) }
-    }
-
-    /// Calls `write` with the count of those left out since, unless it is too soon.
-    fn log(&self, write: impl FnOnce(u64)) {
-        let milliseconds =
-            |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let now = milliseconds(self.started.elapsed());
-        let due = self.next_ms.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| {
-            (now >= next).then(|| now.saturating_add(milliseconds(LOG_INTERVAL)))
-        });
-        if due.is_ok() {
-            write(self.left_out.swap(0, Ordering::Relaxed));
-        } else {
-            self.left_out.fetch_add(1, Ordering::Relaxed);
-        }
     }
 }
 

@@ -4,10 +4,13 @@
 mod admission;
 mod authority;
 mod bind;
+mod complaint;
 mod connection;
+mod input;
 mod listener;
 mod names;
 pub mod tls;
+mod unfinished;
 mod writer;
 
 use std::collections::VecDeque;
@@ -20,7 +23,7 @@ use tokio::sync::Notify;
 use crate::access::{ConnectionId, Peer};
 use crate::mqtt::{DecodeError, Packet};
 
-pub use admission::Admission;
+pub use admission::{Admission, Bounds};
 pub use authority::Authority;
 pub use bind::BindError;
 pub use listener::{Bound, Listener, Stop};
@@ -50,7 +53,7 @@ pub trait Service: Send + Sync + 'static {
     /// nothing is decoded after it until the outbox was filled or closed.
     fn received(&self, connection: ConnectionId, packets: &mut Vec<Packet>);
 
-    /// What arrived is no packet.
+    /// What arrived is no packet, or an unfinished one had to make room.
     fn malformed(&self, connection: ConnectionId, error: DecodeError);
 
     /// Packets of this total [`Packet::weight`] have been given to the operating system.

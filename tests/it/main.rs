@@ -10,6 +10,7 @@
 
 mod chips;
 mod config;
+mod crowd;
 mod day;
 mod gateway;
 mod onewire_scratchpad;

@@ -21,7 +21,6 @@ use self::connect::Protocol;
 use self::publish::TopicAliases;
 use super::kind::PacketKind;
 use super::{Packet, ReasonCode, Role, Version};
-use crate::limits::RECEIVE_AHEAD_BYTES_MAX;
 
 pub use error::DecodeError;
 
@@ -31,6 +30,7 @@ pub struct Decoder {
     sender: Role,
     version: Option<Version>,
     packet_bytes_max: u32,
+    announced: usize,
     aliases: TopicAliases,
 }
 
@@ -50,7 +50,8 @@ impl Decoder {
     /// version of a client is learnt from its CONNECT, that of a server must be told by
     /// [`Decoder::set_version`].
     pub fn new(sender: Role, packet_bytes_max: u32) -> Self {
-        Self { sender, version: None, packet_bytes_max, aliases: TopicAliases::default() }
+        let aliases = TopicAliases::default();
+        Self { sender, version: None, packet_bytes_max, announced: 0, aliases }
     }
 
     /// The version, as soon as a CONNECT has said it (or [`Decoder::set_version`] told it). After
@@ -74,18 +75,24 @@ impl Decoder {
         self.aliases.set_maximum(maximum);
     }
 
-    /// Takes the next whole packet, or `None` when more bytes are needed: then `buffer` has room
-    /// for some of them. An announcement of too large a packet is an error at once.
+    /// Bytes in all of the packet that [`Decoder::next`] found unfinished; 0 if it found none, or
+    /// too little of one to tell.
+    pub fn announced(&self) -> usize {
+        self.announced
+    }
+
+    /// Takes the next whole packet, or `None` when more bytes are needed. An announcement of too
+    /// large a packet is an error at once.
     pub fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Packet>, DecodeError> {
+        self.announced = 0;
         let Some(header) = self.fixed_header(buffer)? else { return Ok(None) };
-        let Some(missing @ 1..) = header.packet_bytes.checked_sub(buffer.len()) else {
-            let mut packet = buffer.split_to(header.packet_bytes).freeze();
-            packet.advance(header.header_bytes);
-            return self.packet(&header, Body::new(packet)).map(Some);
-        };
-        // Growing with what has arrived: doubling at most.
-        buffer.reserve(missing.min(RECEIVE_AHEAD_BYTES_MAX.max(buffer.len())));
-        Ok(None)
+        if header.packet_bytes > buffer.len() {
+            self.announced = header.packet_bytes;
+            return Ok(None);
+        }
+        let mut packet = buffer.split_to(header.packet_bytes).freeze();
+        packet.advance(header.header_bytes);
+        self.packet(&header, Body::new(packet)).map(Some)
     }
 
     fn fixed_header(&self, buffer: &[u8]) -> Result<Option<FixedHeader>, DecodeError> {

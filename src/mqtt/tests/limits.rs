@@ -7,7 +7,7 @@ use bytestring::ByteString;
 
 use super::{decode, decoder, drain, frame};
 use crate::limits::{
-    FILTERS_PER_PACKET_MAX, RECEIVE_AHEAD_BYTES_MAX, TOPIC_ALIASES_TO_PEER_MAX, TOPIC_LEVELS_MAX,
+    FILTERS_PER_PACKET_MAX, TOPIC_ALIASES_TO_PEER_MAX, TOPIC_LEVELS_MAX,
     USER_PROPERTIES_PER_PACKET_MAX,
 };
 use crate::mqtt::{
@@ -41,26 +41,20 @@ fn announcement_of_too_large_a_packet_is_refused_before_it_arrives() {
 }
 
 #[test]
-fn announcements_reserve_no_more_than_arrived_or_a_fixed_amount() {
+fn an_unfinished_packet_says_its_size_and_takes_no_room_of_its_own() {
     let mut decoder = decoder(Role::Client, Version::V3_1_1);
-    let mut buffer = BytesMut::from(&[0x30, 0xFF, 0xFF, 0xFF, 0x7F][..]);
-    assert_eq!(decoder.next(&mut buffer), Ok(None));
-    let room = buffer.capacity() - buffer.len();
-    assert!((1..=RECEIVE_AHEAD_BYTES_MAX).contains(&room), "{room}");
-
-    let arrived = 4 * RECEIVE_AHEAD_BYTES_MAX;
-    buffer.resize(arrived, 0);
-    assert_eq!(decoder.next(&mut buffer), Ok(None));
-    assert!((arrived..=2 * arrived).contains(&(buffer.capacity() - arrived)));
-}
-
-#[test]
-fn small_packets_reserve_what_they_need() {
-    let mut decoder = decoder(Role::Client, Version::V3_1_1);
-    let mut buffer = BytesMut::from(&[0x30, 100][..]);
-    assert_eq!(decoder.next(&mut buffer), Ok(None));
-    let room = buffer.capacity() - buffer.len();
-    assert!((100..1024).contains(&room), "{room}");
+    let mut buffer = BytesMut::new();
+    let body = [&b"\x00\x01t"[..], &[0; 997]].concat();
+    let (most, last) = body.split_at(999);
+    for (bytes, announced) in [(&[0x30][..], 0), (&[0xE8], 0), (&[0x07], 1003), (most, 1003)] {
+        buffer.extend_from_slice(bytes);
+        let room = buffer.capacity();
+        assert_eq!(decoder.next(&mut buffer), Ok(None));
+        assert_eq!((decoder.announced(), buffer.capacity()), (announced, room));
+    }
+    buffer.extend_from_slice(last);
+    decoder.next(&mut buffer).unwrap().unwrap();
+    assert_eq!(decoder.announced(), 0, "it is whole");
 }
 
 #[test]
