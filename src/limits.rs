@@ -11,17 +11,25 @@ pub const PACKET_BYTES_MAX: u32 = 268_435_455 + 5;
 /// and small enough that a few at once fit in a Pi Zero.
 pub const PACKET_BYTES_DEFAULT: u32 = 1024 * 1024;
 
-/// Largest packet of a peer that has not logged in: a CONNECT with a will of ordinary size.
+/// Largest packet of a peer that has not logged in, unless `packet_before_login` says otherwise: a
+/// CONNECT with a will of ordinary size.
 pub const PACKET_BYTES_BEFORE_LOGIN_MAX: u32 = 16 * 1024;
 
 /// Longest topic name or filter: the length of an MQTT string is a u16.
 pub const TOPIC_BYTES_MAX: usize = 65_535;
 
+/// Smallest that can be configured: a CONNECT with a name, a password and a short will.
+pub const PACKET_BYTES_BEFORE_LOGIN_MIN: u32 = 1024;
+
 /// Deepest topic: matching walks level by level, so depth is work a stranger can ask for.
 pub const TOPIC_LEVELS_MAX: usize = 200;
 
-/// Most a decoder reserves beyond what it has received of a packet: an announcement alone costs its
-/// sender nothing, so it may cost us no more than this.
+/// Fewest levels that can be configured: our own topics have five, the discovery topics of house
+/// automations as many.
+pub const TOPIC_LEVELS_MIN: usize = 8;
+
+/// Most room that is made for an unfinished packet beyond what has arrived of it, or as much again
+/// as has arrived: an announcement alone costs its sender nothing.
 pub const RECEIVE_AHEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// Packets from here on are decoded in memory of their own, so that a payload of this size can be
@@ -60,9 +68,34 @@ pub const RECEIVE_MAXIMUM_DEFAULT: NonZeroU16 = NonZeroU16::new(256).unwrap();
 /// KiB, and 2048 connections can do so.
 pub const TOPIC_ALIASES_FROM_PEER_DEFAULT: u16 = 16;
 
+/// Most that can be configured: 64 MiB of topics for one client.
+pub const TOPIC_ALIASES_FROM_PEER_MAX: u16 = 1024;
+
 /// Bytes queued for all sessions together, unless configured otherwise: a quarter of a board of
 /// 512 MB.
 pub const QUEUED_BYTES_DEFAULT: usize = 128 * 1024 * 1024;
+
+/// Bytes of unfinished packets of all connections together, unless configured otherwise: 64 of the
+/// largest packets at once, and an eighth of a board of 512 MB.
+pub const UNFINISHED_BYTES_DEFAULT: usize = 64 * 1024 * 1024;
+
+/// Largest packet that comes in without a part of that: all but pictures and firmware, so that who
+/// takes the whole of it delays nobody else's messages.
+pub const UNFINISHED_BYTES_FREE: usize = READ_BYTES_MAX;
+
+/// While another waits for a part of it, who holds one must go on by [`UNFINISHED_STEP_BYTES`] in
+/// this time or is cut off: a few lost segments in a row are survived.
+pub const UNFINISHED_STALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What counts as going on: 6 KiB a second, which bounds how long a part is held.
+pub const UNFINISHED_STEP_BYTES: usize = 32 * 1024;
+
+/// Fewest bytes that can be configured for all clients together, retained or unfinished: a house
+/// of short messages.
+pub const SHARED_BYTES_MIN: u64 = 1024 * 1024;
+
+/// Most bytes that can be configured for all clients together: no board has as many.
+pub const SHARED_BYTES_MAX: u64 = 1 << 40;
 
 /// QoS 2 messages received and not yet released, for one client. A 3.1.1 client cannot be told a
 /// lower number than the count of packet identifiers.
@@ -91,6 +124,9 @@ pub const UNWRITTEN_BYTES_FLOOD: usize = 16 * 1024 * 1024;
 /// Sessions at a time, absent ones included: far more than a house has clients, and an empty one
 /// costs less than 1 KiB.
 pub const SESSIONS_MAX: usize = 10_000;
+
+/// Most sessions that can be configured: 1 GB of empty ones.
+pub const SESSIONS_CONFIGURABLE_MAX: usize = 1_000_000;
 
 /// Sessions of one user at a time, or of all without a login together: nobody has so many clients.
 pub const SESSIONS_PER_USER_MAX: usize = 4_000;
@@ -127,11 +163,11 @@ pub const SESSION_EXPIRY_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Connections at a time, in all: each costs about 30 KiB with TLS, on a board of 512 MB.
 pub const CONNECTIONS_MAX: usize = 2048;
 
+/// Most connections that can be configured: 3 GB of them with TLS.
+pub const CONNECTIONS_CONFIGURABLE_MAX: usize = 100_000;
+
 /// Connections at a time from one address, so that one broken client cannot take every place.
 pub const CONNECTIONS_PER_ADDRESS_MAX: usize = 256;
-
-/// Longest a TLS handshake may take, on a slow Wi-Fi and a Pi Zero's RSA.
-pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest a WebSocket handshake may take: one short request, on a slow Wi-Fi.
 pub const WEBSOCKET_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -148,8 +184,16 @@ pub const WEBSOCKET_FRAME_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// waits for no more than this.
 pub const WEBSOCKET_FRAME_BYTES_SENT_MAX: usize = 65_535;
 
-/// Longest a peer may take from its connection to its CONNECT (section 3.1.4 leaves it to us).
+/// Longest a peer may take for its TLS handshake, on a slow Wi-Fi and a Pi Zero's RSA, and then
+/// again for its CONNECT (section 3.1.4 leaves it to us), unless configured otherwise.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Shortest and longest that can be configured: one lost segment, and a link by satellite.
+pub const CONNECT_TIMEOUT_RANGE: (Duration, Duration) =
+    (Duration::from_secs(1), Duration::from_secs(120));
+
+/// Longest keep alive: the protocol has 16 bits of seconds.
+pub const KEEP_ALIVE_MAX: Duration = Duration::from_secs(65_535);
 
 /// Longest a graceful stop waits for acknowledgements of the last words.
 pub const LAST_WORDS_TIMEOUT: Duration = Duration::from_millis(700);
@@ -307,6 +351,7 @@ pub const SCRATCHPAD_READS_MAX: u32 = 4;
 /// Readings in a row that fail for every chip of a bus before its device is opened anew.
 pub const BUS_FAILURES_MAX: u32 = 5;
 
+const _: () = assert!(PACKET_BYTES_BEFORE_LOGIN_MIN <= PACKET_BYTES_BEFORE_LOGIN_MAX);
 const _: () = assert!(PACKET_BYTES_BEFORE_LOGIN_MAX < PACKET_BYTES_DEFAULT);
 const _: () = assert!(PACKET_BYTES_DEFAULT <= PACKET_BYTES_MAX);
 const _: () = assert!(CONNECTIONS_PER_ADDRESS_MAX < CONNECTIONS_MAX);
@@ -315,6 +360,9 @@ const _: () = assert!(SESSION_EXPIRY_DEFAULT.as_secs() <= SESSION_EXPIRY_MAX.as_
 const _: () = assert!(INTERVAL_MAX.as_secs() < STALE_AFTER_MAX.as_secs());
 const _: () = assert!(READ_BYTES_MIN < READ_BYTES_MAX);
 const _: () = assert!(READ_BYTES_MAX < PACKET_BYTES_ALONE_MIN);
+const _: () = assert!(READ_BYTES_MAX <= UNFINISHED_BYTES_FREE, "one read takes no part uncounted");
+const _: () = assert!(RECEIVE_AHEAD_BYTES_MAX <= UNFINISHED_BYTES_FREE);
+const _: () = assert!(TOPIC_LEVELS_MIN <= TOPIC_LEVELS_MAX);
 const _: () = assert!(CLOSE_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
 const _: () = assert!(INFLIGHT_TO_CLIENT_MAX < 65_535, "a free packet identifier always exists");
 const _: () = assert!(CONNECTIONS_MAX < SESSIONS_PER_USER_MAX);

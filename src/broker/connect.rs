@@ -21,7 +21,7 @@ impl Broker {
         let mut connection = Connection::new(now, id, peer);
         match self.life {
             Life::Serving => {
-                let late = now.after(limits::CONNECT_TIMEOUT);
+                let late = now.after(self.settings.bounds.connect_timeout);
                 self.timers.arm(&mut connection.alarm, Timer::Connection(id), late);
             }
             Life::Stopping => self.outputs.close(&mut connection),

@@ -29,6 +29,8 @@ pub struct Settings {
 /// for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bounds {
+    /// Longest a peer may take from its transport to its CONNECT.
+    pub connect_timeout: Duration,
     /// Sessions at a time, absent ones included.
     pub sessions: usize,
     /// Sessions of one user at a time.
@@ -57,6 +59,7 @@ pub struct Bounds {
 impl Default for Bounds {
     fn default() -> Self {
         Self {
+            connect_timeout: limits::CONNECT_TIMEOUT,
             sessions: limits::SESSIONS_MAX,
             sessions_per_user: limits::SESSIONS_PER_USER_MAX,
             subscriptions_per_session: limits::SUBSCRIPTIONS_PER_SESSION_MAX,

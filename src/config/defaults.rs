@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Broker, Durability, Gateway, Hardware, Listener, Settings, Tls, Transport};
+use super::{Broker, Durability, Gateway, Hardware, Limits, Listener, Settings, Tls, Transport};
 use crate::access::Policy;
 use crate::limits;
 use crate::sampling::{Calibration, SensorSettings};
@@ -41,6 +41,29 @@ impl Default for Broker {
             queue_bytes: Some(limits::QUEUE_BYTES_DEFAULT),
             sys_interval: Some(limits::SYS_INTERVAL_DEFAULT),
             private: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: limits::CONNECTIONS_MAX,
+            connections_per_address: limits::CONNECTIONS_PER_ADDRESS_MAX,
+            connect_timeout: limits::CONNECT_TIMEOUT,
+            packet_before_login: limits::PACKET_BYTES_BEFORE_LOGIN_MAX,
+            sessions: limits::SESSIONS_MAX,
+            sessions_per_user: limits::SESSIONS_PER_USER_MAX,
+            subscriptions: limits::SUBSCRIPTIONS_PER_SESSION_MAX,
+            topic_levels: limits::TOPIC_LEVELS_MAX,
+            inflight: limits::INFLIGHT_TO_CLIENT_DEFAULT,
+            receive_maximum: limits::RECEIVE_MAXIMUM_DEFAULT,
+            topic_aliases: limits::TOPIC_ALIASES_FROM_PEER_DEFAULT,
+            keep_alive: None,
+            retained: limits::RETAINED_BYTES_MAX,
+            queued: Some(limits::QUEUED_BYTES_DEFAULT),
+            unfinished: limits::UNFINISHED_BYTES_DEFAULT,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::check::needs_open;
 use super::quantity::{Quantity, Size};
 use super::words::{DURABILITIES, POLICIES, word};
-use super::{Broker, Gateway, Listener, Room, Sensor, Settings, Tls, Transport};
+use super::{Broker, Gateway, Limits, Listener, Room, Sensor, Settings, Tls, Transport};
 use crate::sampling::{Calibration, SensorSettings};
 use crate::sensors::Address;
 use crate::units::MilliCelsius;
@@ -22,6 +22,7 @@ impl Settings {
     fn write(&self, out: &mut String) -> fmt::Result {
         gateway(out, &self.gateway)?;
         broker(out, &self.broker)?;
+        limits(out, &self.broker.limits)?;
         writeln!(out, "\n[hardware]\nsysfs = {}", quoted_path(&self.hardware.sysfs))?;
         self.listeners.iter().try_for_each(|it| listener(out, it))?;
         self.rooms.iter().try_for_each(|it| room(out, it))
@@ -34,18 +35,37 @@ fn gateway(out: &mut String, gateway: &Gateway) -> fmt::Result {
 }
 
 fn broker(out: &mut String, broker: &Broker) -> fmt::Result {
-    let size = |bytes: u64| quoted(&Size(bytes).written());
-    let bytes = u64::try_from(broker.queue_bytes.unwrap_or(0)).unwrap_or(u64::MAX);
     writeln!(out, "\n[broker]")?;
     writeln!(out, "durability = {}", quoted(word(&DURABILITIES, &broker.durability)))?;
-    writeln!(out, "max_packet_size = {}", size(broker.max_packet_size.into()))?;
+    let packet = Size(broker.max_packet_size.into());
+    writeln!(out, "max_packet_size = {}", quoted(&packet.written()))?;
     writeln!(out, "session_expiry = {}", quoted(&broker.session_expiry.written()))?;
-    let messages = broker.queue_messages.unwrap_or(0);
-    writeln!(out, "queue = {{ messages = {messages}, bytes = {} }}", size(bytes))?;
     let sys_interval = broker.sys_interval.unwrap_or_default();
     writeln!(out, "sys_interval = {}", quoted(&sys_interval.written()))?;
     let private: Vec<_> = broker.private.iter().map(|it| quoted(it.as_str())).collect();
-    writeln!(out, "private = [{}]", private.join(", "))
+    writeln!(out, "private = [{}]", private.join(", "))?;
+    let (messages, bytes) = (broker.queue_messages.unwrap_or(0), broker.queue_bytes.unwrap_or(0));
+    writeln!(out, "queue = {{ messages = {messages}, bytes = {} }}", size(bytes))
+}
+
+fn limits(out: &mut String, limits: &Limits) -> fmt::Result {
+    writeln!(out, "\n[broker.limits]")?;
+    writeln!(out, "connections = {}", limits.connections)?;
+    writeln!(out, "connections_per_address = {}", limits.connections_per_address)?;
+    writeln!(out, "connect_timeout = {}", quoted(&limits.connect_timeout.written()))?;
+    let packet = Size(limits.packet_before_login.into());
+    writeln!(out, "packet_before_login = {}", quoted(&packet.written()))?;
+    writeln!(out, "sessions = {}", limits.sessions)?;
+    writeln!(out, "sessions_per_user = {}", limits.sessions_per_user)?;
+    writeln!(out, "subscriptions = {}", limits.subscriptions)?;
+    writeln!(out, "topic_levels = {}", limits.topic_levels)?;
+    writeln!(out, "inflight = {}", limits.inflight)?;
+    writeln!(out, "receive_maximum = {}", limits.receive_maximum)?;
+    writeln!(out, "topic_aliases = {}", limits.topic_aliases)?;
+    writeln!(out, "keep_alive = {}", quoted(&limits.keep_alive.unwrap_or_default().written()))?;
+    writeln!(out, "retained = {}", size(limits.retained))?;
+    writeln!(out, "queued = {}", size(limits.queued.unwrap_or(0)))?;
+    writeln!(out, "unfinished = {}", size(limits.unfinished))
 }
 
 fn listener(out: &mut String, listener: &Listener) -> fmt::Result {
@@ -109,6 +129,10 @@ fn point((raw, true_value): (MilliCelsius, MilliCelsius)) -> String {
 
 fn degrees(thousandths: u32) -> String {
     MilliCelsius::new(i32::try_from(thousandths).unwrap_or(i32::MAX)).written()
+}
+
+fn size(bytes: usize) -> String {
+    quoted(&Size(u64::try_from(bytes).unwrap_or(u64::MAX)).written())
 }
 
 fn quoted(text: &str) -> String {

@@ -15,6 +15,7 @@ mod words;
 mod written;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -92,6 +93,8 @@ pub struct Broker {
     pub sys_interval: Option<Duration>,
     /// What a client without a login may not read.
     pub private: Vec<TopicFilter>,
+    /// `[broker.limits]`.
+    pub limits: Limits,
 }
 
 impl Broker {
@@ -101,6 +104,41 @@ impl Broker {
         const HIGHEST: u32 = PACKET_BYTES_MAX / (1024 * 1024) * (1024 * 1024);
         if self.max_packet_size == HIGHEST { PACKET_BYTES_MAX } else { self.max_packet_size }
     }
+}
+
+/// `[broker.limits]`: what one peer, or all of them together, may take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Connections at a time.
+    pub connections: usize,
+    /// Connections at a time from one address; at most `connections`.
+    pub connections_per_address: usize,
+    /// Longest a TLS handshake may take, and then a CONNECT.
+    pub connect_timeout: Duration,
+    /// Largest packet before login, in bytes; at most `max_packet_size`.
+    pub packet_before_login: u32,
+    /// Sessions at a time, absent ones included; at least `connections`.
+    pub sessions: usize,
+    /// Sessions of one user at a time; at most `sessions`.
+    pub sessions_per_user: usize,
+    /// Topic filters of one client.
+    pub subscriptions: usize,
+    /// Levels of a topic.
+    pub topic_levels: usize,
+    /// QoS 1 and 2 messages under way to one client.
+    pub inflight: usize,
+    /// QoS 2 messages under way from a 5.0 client.
+    pub receive_maximum: NonZeroU16,
+    /// Topic aliases of a 5.0 client.
+    pub topic_aliases: u16,
+    /// Longest keep alive of a 5.0 client, in whole seconds; `None`: as it likes.
+    pub keep_alive: Option<Duration>,
+    /// Bytes of retained messages.
+    pub retained: usize,
+    /// Bytes queued for all clients together; `None`: no bound.
+    pub queued: Option<usize>,
+    /// Bytes of large packets, of all connections together, that have not arrived as a whole.
+    pub unfinished: usize,
 }
 
 /// What an acknowledgement promises.

@@ -101,6 +101,51 @@ tables! {
         /// Topic filters of what a client without a login may not read: it cannot subscribe to
         /// them, and a wider filter does not bring it their messages. Default: none.
         private: Vec<At<String>>,
+        /// What one peer, or all of them together, may take.
+        limits: Limits,
+    }
+
+    /// `[broker.limits]`.
+    table Limits at "`[broker.limits]`" {
+        /// Connections at a time, 1 to 100000. Default: 2048.
+        connections: i64,
+        /// Connections at a time from one address, or from one /64 of IPv6, 1 to `connections`.
+        /// Default: 256.
+        connections_per_address: i64,
+        /// Longest a TLS handshake may take, and after it or without it a CONNECT, 1 s to 2 m.
+        /// Default: `"10s"`.
+        connect_timeout: Duration,
+        /// Largest packet of a peer that has not logged in, 1 KiB to `max_packet_size`. Default:
+        /// `"16 KiB"`.
+        packet_before_login: Size,
+        /// Sessions at a time, those of absent clients included, `connections` to 1000000.
+        /// Default: 10000.
+        sessions: i64,
+        /// Sessions of one user, or of all without a login together, 1 to `sessions`. Default:
+        /// 4000.
+        sessions_per_user: i64,
+        /// Topic filters that one client may have subscribed to, 1 to 10000. Default: 10000.
+        subscriptions: i64,
+        /// Levels of a topic or a filter, 8 to 200. Default: 200.
+        topic_levels: i64,
+        /// Messages of QoS 1 and 2 that are under way to one client, 1 to 1000; a 5.0 client may
+        /// ask for fewer. Default: 20.
+        inflight: i64,
+        /// Messages of QoS 2 that may be under way from a 5.0 client, which is told, 1 to 65535.
+        /// Default: 256.
+        receive_maximum: i64,
+        /// Topic aliases that a 5.0 client may set, which is told, 0 to 1024. Default: 16.
+        topic_aliases: i64,
+        /// Longest keep alive of a 5.0 client, which is told, in whole seconds up to 65535 s; 0 s:
+        /// as it likes. Default: `"0s"`.
+        keep_alive: Duration,
+        /// Retained messages of all clients together, 1 MiB or more. Default: `"64 MiB"`.
+        retained: Size,
+        /// Messages queued for all clients together; 0: no bound. Default: `"128 MiB"`.
+        queued: Size,
+        /// Packets above 32 KiB, of all connections together, that have not arrived as a whole,
+        /// 1 MiB or more; a larger one may come alone. Default: `"64 MiB"`.
+        unfinished: Size,
     }
 
     /// `queue` of `[broker]`.

@@ -33,7 +33,7 @@ use crate::bus::thread::BusThread;
 use crate::config::{Durability, Settings};
 use crate::limits::{BUS_STOP_TIMEOUT, LAST_WORDS_TIMEOUT, STOP_TIMEOUT};
 use crate::net::tls::TlsError;
-use crate::net::{Admission, BindError, Bound, Listener, Service, Stop, Transport};
+use crate::net::{self, Admission, BindError, Bound, Listener, Service, Stop, Transport};
 use crate::sampling::SensorId;
 use crate::telemetry::{EventTopic, House, Room};
 
@@ -224,7 +224,7 @@ fn bind(
     state: &StateDir,
     certificates: &mut Certificates,
 ) -> Result<Vec<Bound>, StartError> {
-    let admission = Admission::new();
+    let admission = Admission::new(net_bounds(settings));
     let mut bound = Vec::new();
     for listener in &settings.listeners {
         let tls = certificates.of_listener(listener, state)?;
@@ -268,13 +268,39 @@ fn broker_settings(settings: &Settings) -> broker::Settings {
         session_expiry: settings.broker.session_expiry,
         queue_messages: settings.broker.queue_messages,
         queue_bytes: settings.broker.queue_bytes,
-        bounds: broker::Bounds {
-            packet_bytes: settings.broker.packet_bytes_max(),
-            ..broker::Bounds::default()
-        },
+        bounds: broker_bounds(settings),
         assigned_prefix: assigned_prefix(),
         rights: Rights::new(&settings.gateway.root)
             .keeping_private(settings.broker.private.clone()),
+    }
+}
+
+fn broker_bounds(settings: &Settings) -> broker::Bounds {
+    let limits = &settings.broker.limits;
+    broker::Bounds {
+        connect_timeout: limits.connect_timeout,
+        sessions: limits.sessions,
+        sessions_per_user: limits.sessions_per_user,
+        subscriptions_per_session: limits.subscriptions,
+        topic_levels: limits.topic_levels,
+        inflight_to_client: limits.inflight,
+        receive_maximum: limits.receive_maximum,
+        topic_alias_maximum: limits.topic_aliases,
+        packet_bytes: settings.broker.max_packet_size,
+        keep_alive: limits.keep_alive,
+        retained_bytes: limits.retained,
+        queued_bytes: limits.queued,
+    }
+}
+
+fn net_bounds(settings: &Settings) -> net::Bounds {
+    let limits = &settings.broker.limits;
+    net::Bounds {
+        connections: limits.connections,
+        connections_per_address: limits.connections_per_address,
+        connect_timeout: limits.connect_timeout,
+        packet_bytes_before_login: limits.packet_before_login,
+        unfinished_bytes: limits.unfinished,
     }
 }
 

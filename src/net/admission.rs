@@ -1,16 +1,34 @@
-//! Who may have a connection: a bound on all, and one on each address.
+//! What peers are granted: how many connections, in all and from one address, and what each may do
+//! before it is known.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use crate::limits::{CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX};
+use super::unfinished::Unfinished;
+use crate::limits;
 
-/// Places for connections, shared by all listeners.
+/// What peers may take; [`Default`] is what [`limits`] gives reasons for.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    /// Connections at a time.
+    pub connections: usize,
+    /// Connections at a time from one address.
+    pub connections_per_address: usize,
+    /// Longest a TLS handshake may take.
+    pub connect_timeout: Duration,
+    /// Largest packet of a peer that has not logged in, in bytes.
+    pub packet_bytes_before_login: u32,
+    /// Bytes of large packets, of all connections together, that have not arrived as a whole.
+    pub unfinished_bytes: usize,
+}
+
+/// Places for connections and room for what they send, shared by all listeners.
 #[derive(Debug)]
 pub struct Admission {
-    total_max: usize,
-    per_address_max: usize,
+    pub(super) bounds: Bounds,
+    pub(super) unfinished: Arc<Unfinished>,
     taken: Mutex<Taken>,
 }
 
@@ -34,26 +52,34 @@ pub(super) enum Full {
     Address,
 }
 
-impl Admission {
-    /// As many places as `limits` says.
-    pub fn new() -> Arc<Self> {
-        Self::with_limits(CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX)
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            connections: limits::CONNECTIONS_MAX,
+            connections_per_address: limits::CONNECTIONS_PER_ADDRESS_MAX,
+            connect_timeout: limits::CONNECT_TIMEOUT,
+            packet_bytes_before_login: limits::PACKET_BYTES_BEFORE_LOGIN_MAX,
+            unfinished_bytes: limits::UNFINISHED_BYTES_DEFAULT,
+        }
     }
+}
 
-    /// `total_max` places in all, `per_address_max` of them for one address.
-    pub fn with_limits(total_max: usize, per_address_max: usize) -> Arc<Self> {
-        Arc::new(Self { total_max, per_address_max, taken: Mutex::default() })
+impl Admission {
+    /// Nobody is there yet.
+    pub fn new(bounds: Bounds) -> Arc<Self> {
+        let unfinished = Unfinished::new(bounds.unfinished_bytes);
+        Arc::new(Self { bounds, unfinished, taken: Mutex::default() })
     }
 
     /// A place for a connection from `address`.
     pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Permit, Full> {
         let address = household(address);
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if taken.total >= self.total_max {
+        if taken.total >= self.bounds.connections {
             return Err(Full::House);
         }
         let of_address = taken.by_address.entry(address).or_insert(0);
-        if *of_address >= self.per_address_max {
+        if *of_address >= self.bounds.connections_per_address {
             return Err(Full::Address);
         }
         *of_address += 1;
@@ -88,13 +114,17 @@ fn household(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
+    fn places(connections: usize, connections_per_address: usize) -> Arc<Admission> {
+        Admission::new(Bounds { connections, connections_per_address, ..Bounds::default() })
+    }
+
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
     }
 
     #[test]
     fn places_are_bounded_in_all_and_free_again_after_use() {
-        let admission = Admission::with_limits(2, 2);
+        let admission = places(2, 2);
         let first = admission.admit(ip("192.0.2.1")).unwrap();
         let _second = admission.admit(ip("192.0.2.2")).unwrap();
         assert_eq!(admission.admit(ip("192.0.2.3")).unwrap_err(), Full::House);
@@ -104,7 +134,7 @@ mod tests {
 
     #[test]
     fn one_address_cannot_take_every_place() {
-        let admission = Admission::with_limits(100, 1);
+        let admission = places(100, 1);
         let first = admission.admit(ip("192.0.2.1")).unwrap();
         assert_eq!(admission.admit(ip("192.0.2.1")).unwrap_err(), Full::Address);
         assert_eq!(admission.admit(ip("::ffff:192.0.2.1")).unwrap_err(), Full::Address);
@@ -115,7 +145,7 @@ mod tests {
 
     #[test]
     fn an_ipv6_host_counts_by_its_network() {
-        let admission = Admission::with_limits(100, 1);
+        let admission = places(100, 1);
         let _first = admission.admit(ip("2001:db8::1")).unwrap();
         assert_eq!(admission.admit(ip("2001:db8::2:1")).unwrap_err(), Full::Address);
         admission.admit(ip("2001:db8:0:1::1")).unwrap();
@@ -123,7 +153,7 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_of_those_who_left() {
-        let admission = Admission::with_limits(2, 1);
+        let admission = places(2, 1);
         for number in 0..100 {
             drop(admission.admit(IpAddr::from([10, 0, 0, number])).unwrap());
         }

@@ -7,43 +7,61 @@
 //! ```
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
-use bytes::{BufMut, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::time::{Instant, sleep, timeout};
-use tracing::debug;
+use tracing::{debug, warn};
 
+use super::input::Input;
+use super::unfinished::{Claim, Standing, Unfinished};
 use super::writer::Writer;
 use super::{Flow, Outbox, Service};
 use crate::access::{ConnectionId, Peer};
-use crate::limits::{
-    CLOSE_TIMEOUT, PACKET_BYTES_BEFORE_LOGIN_MAX, PACKETS_PER_BATCH_MAX, READ_BYTES_MAX,
-    READ_BYTES_MIN, WRITE_STALL_TIMEOUT,
-};
-use crate::mqtt::{Connect, Decoder, Encoder, Packet, ReasonCode, Role, Version};
+use crate::limits::{CLOSE_TIMEOUT, PACKETS_PER_BATCH_MAX, WRITE_STALL_TIMEOUT};
+use crate::mqtt::{Connect, DecodeError, Decoder, Encoder, Packet, ReasonCode, Role, Version};
 
-/// Serves a peer until it or the service is done. `packet_bytes_max` holds from its login on.
+/// What a peer is told when its unfinished packet makes room for another's.
+const CROWDED_OUT: DecodeError = DecodeError {
+    reason: ReasonCode::QuotaExceeded,
+    detail: "unfinished packet of a client that stalls while others wait for its room",
+};
+
+/// What a peer may send.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    /// Largest packet until its login, in bytes.
+    pub(super) packet_bytes_before_login: u32,
+    /// Largest packet from then on, in bytes.
+    pub(super) packet_bytes_max: u32,
+    /// Where it claims room for large ones.
+    pub(super) unfinished: Arc<Unfinished>,
+}
+
+/// Serves a peer until it or the service is done.
 pub(super) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     service: Arc<dyn Service>,
     peer: Peer,
-    packet_bytes_max: u32,
+    terms: Terms,
 ) {
     let address = peer.address;
     let outbox = Arc::new(Outbox::default());
     let registered = Registered::new(&*service, peer, &outbox);
     let (mut reader, mut writer) = tokio::io::split(stream);
     let mut connection = Connection {
+        address,
         registered,
         outbox,
         packets: Vec::new(),
         listening: Listening::Open,
-        decoder: Decoder::new(Role::Client, PACKET_BYTES_BEFORE_LOGIN_MAX),
+        decoder: Decoder::new(Role::Client, terms.packet_bytes_before_login),
         encoder: None,
-        packet_bytes_max,
-        input: Input { buffer: BytesMut::new(), lent: READ_BYTES_MIN },
+        packet_bytes_max: terms.packet_bytes_max,
+        input: Input::new(),
+        claim: Claim::new(terms.unfinished),
         writer: Writer::default(),
     };
     let end = connection.run(&mut reader, &mut writer).await;
@@ -60,6 +78,7 @@ struct Registered<'a> {
 }
 
 struct Connection<'a> {
+    address: SocketAddr,
     registered: Registered<'a>,
     outbox: Arc<Outbox>,
     /// On their way in or out; empty between steps.
@@ -70,6 +89,8 @@ struct Connection<'a> {
     encoder: Option<Encoder>,
     packet_bytes_max: u32,
     input: Input,
+    /// Room for what `input` has unfinished.
+    claim: Claim,
     writer: Writer,
 }
 
@@ -79,15 +100,8 @@ enum Listening {
     Open,
     /// Its CONNECT is with the service: until the answer, a stranger's bytes stay in the kernel.
     Answering,
-    /// What came was no packet.
+    /// What came was no packet, or took too much room for too long.
     Deaf,
-}
-
-/// What has arrived and is no whole packet yet.
-struct Input {
-    buffer: BytesMut,
-    /// Room for the next read: more for a busy peer, little for a quiet one.
-    lent: usize,
 }
 
 #[derive(Debug)]
@@ -121,13 +135,17 @@ impl Connection<'_> {
         let mut stall = pin!(sleep(WRITE_STALL_TIMEOUT));
         loop {
             let busy = self.writer.is_busy();
-            let listens = self.listening == Listening::Open && !self.writer.is_crowded();
-            let missing = self.decoder.missing(&self.input.buffer);
             tokio::select! {
-                read = self.input.read(reader, missing), if listens => match read {
+                read = self.input.read(reader), if self.listens() => match read {
                     Ok(0) => return End::ByPeer,
-                    Ok(_) => self.decode(),
+                    Ok(bytes) => {
+                        self.claim.received(bytes);
+                        self.decode();
+                    }
                     Err(error) => return End::Failed(error),
+                },
+                standing = self.claim.turn() => if standing == Standing::Lost {
+                    self.crowded_out();
                 },
                 () = self.outbox.filled() => {
                     if self.collect() == Flow::Closing {
@@ -149,7 +167,14 @@ impl Connection<'_> {
         }
     }
 
-    /// Hands all whole packets to the service.
+    /// Whether more is read now.
+    fn listens(&self) -> bool {
+        self.listening == Listening::Open
+            && !self.writer.is_crowded()
+            && self.claim.standing() != Standing::Waiting
+    }
+
+    /// Hands all whole packets to the service, and claims room for one that is not whole.
     fn decode(&mut self) {
         while self.listening == Listening::Open {
             match self.decoder.next(&mut self.input.buffer) {
@@ -157,12 +182,34 @@ impl Connection<'_> {
                 Ok(None) => break,
                 Err(error) => {
                     self.hand_over();
-                    self.listening = Listening::Deaf;
-                    self.registered.service.malformed(self.registered.id, error);
+                    self.stop_listening(error);
                 }
             }
         }
         self.hand_over();
+        self.input.expect(self.decoder.announced());
+        match self.input.claim() {
+            Some(bytes) => self.claim.ask(bytes),
+            None => self.claim.release(),
+        }
+    }
+
+    fn stop_listening(&mut self, error: DecodeError) {
+        self.listening = Listening::Deaf;
+        self.input.discard();
+        self.claim.release();
+        self.registered.service.malformed(self.registered.id, error);
+    }
+
+    fn crowded_out(&mut self) {
+        self.claim.complain(|left_out| {
+            warn!(
+                peer = %self.address,
+                left_out,
+                "too many unfinished packets: the client that stalls for longest is cut off"
+            );
+        });
+        self.stop_listening(CROWDED_OUT);
     }
 
     fn batch(&mut self, packet: Packet) {
@@ -217,14 +264,15 @@ impl Connection<'_> {
         writer: &mut WriteHalf<S>,
     ) {
         self.collect();
+        self.input.discard();
+        self.claim.release();
         let farewell = async {
             while self.writer.is_busy() {
                 let weight = self.writer.step(writer).await?;
                 self.give_back(weight);
             }
             writer.shutdown().await?;
-            self.input.buffer.clear();
-            while self.input.read(reader, None).await? > 0 {
+            while self.input.read(reader).await? > 0 {
                 self.input.buffer.clear();
             }
             io::Result::Ok(())
@@ -234,30 +282,6 @@ impl Connection<'_> {
             Ok(Err(error)) => debug!(%error, "peer left before the farewell"),
             Err(_) => debug!("peer did not take the farewell"),
         }
-    }
-}
-
-impl Input {
-    /// One read, of no more than is `missing` of a large packet. Dropped before it is ready,
-    /// nothing has happened.
-    async fn read(
-        &mut self,
-        reader: &mut (impl AsyncRead + Unpin),
-        missing: Option<usize>,
-    ) -> io::Result<usize> {
-        let roomy = self.lent.saturating_mul(4);
-        if self.buffer.is_empty() && self.buffer.capacity() > roomy {
-            self.buffer = BytesMut::new();
-        }
-        let lent = missing.map_or(self.lent, |missing| missing.min(self.lent));
-        self.buffer.reserve(lent);
-        let read = reader.read_buf(&mut (&mut self.buffer).limit(lent)).await?;
-        if read >= self.lent {
-            self.lent = READ_BYTES_MAX.min(self.lent.saturating_mul(2));
-        } else if read < lent / 4 {
-            self.lent = READ_BYTES_MIN.max(self.lent / 2);
-        }
-        Ok(read)
     }
 }
 

@@ -3,8 +3,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -15,13 +13,13 @@ use tracing::{debug, info, warn};
 
 use super::admission::{Admission, Full, Permit};
 use super::bind::{BindError, bind};
+use super::complaint::Complaint;
+use super::connection::Terms;
 use super::meter::{Counted, Meter};
 use super::websocket::{self, Origins, WebSocket};
 use super::{Service, Tls, connection, tls};
 use crate::access::{Peer, Policy};
-use crate::limits::{
-    ACCEPT_PAUSE, LOG_INTERVAL, TCP_KEEPALIVE, TLS_HANDSHAKE_TIMEOUT, WEBSOCKET_HANDSHAKE_TIMEOUT,
-};
+use crate::limits::{ACCEPT_PAUSE, TCP_KEEPALIVE, WEBSOCKET_HANDSHAKE_TIMEOUT};
 
 /// Where to listen, and to whom.
 #[derive(Clone, Debug)]
@@ -54,7 +52,6 @@ pub enum Transport {
 pub struct Bound {
     socket: TcpListener,
     context: Arc<Context>,
-    admission: Arc<Admission>,
     meter: Arc<Meter>,
 }
 
@@ -65,17 +62,9 @@ pub struct Stop(watch::Sender<bool>);
 #[derive(Debug)]
 struct Context {
     listener: Listener,
+    admission: Arc<Admission>,
     crowds: Complaint,
     handshakes: Complaint,
-}
-
-/// A complaint that is logged once in a while.
-#[derive(Debug)]
-struct Complaint {
-    started: Instant,
-    /// When it may be logged again, in milliseconds since `started`.
-    next_ms: AtomicU64,
-    left_out: AtomicU64,
 }
 
 impl Stop {
@@ -108,9 +97,9 @@ impl Bound {
     pub fn bind(listener: Listener, admission: &Arc<Admission>) -> Result<Self, BindError> {
         let socket = bind(listener.bind)?;
         let (crowds, handshakes) = (Complaint::new(), Complaint::new());
-        let context = Arc::new(Context { listener, crowds, handshakes });
-        let (admission, meter) = (Arc::clone(admission), Arc::default());
-        Ok(Self { socket, context, admission, meter })
+        let admission = Arc::clone(admission);
+        let context = Arc::new(Context { listener, admission, crowds, handshakes });
+        Ok(Self { socket, context, meter: Arc::default() })
     }
 
     /// Counts what goes over its wires on that meter.
@@ -152,7 +141,7 @@ impl Bound {
         service: &Arc<dyn Service>,
         stop: &Stop,
     ) {
-        match self.admission.admit(address.ip()) {
+        match self.context.admission.admit(address.ip()) {
             Ok(permit) => {
                 let (context, meter) = (Arc::clone(&self.context), Arc::clone(&self.meter));
                 let (service, stop) = (Arc::clone(service), stop.clone());
@@ -190,9 +179,10 @@ impl Context {
             return drop(permit);
         };
         let handshake = tls.acceptor().accept(stream);
+        let patience = self.admission.bounds.connect_timeout;
         let greeted = tokio::select! {
             () = stop.stopped() => return,
-            greeted = timeout(TLS_HANDSHAKE_TIMEOUT, handshake) => greeted,
+            greeted = timeout(patience, handshake) => greeted,
         };
         match greeted {
             Ok(Ok(stream)) => {
@@ -215,12 +205,11 @@ impl Context {
         service: Arc<dyn Service>,
         stop: Stop,
     ) {
-        let packet_bytes_max = self.listener.packet_bytes_max;
         match self.listener.transport {
-            Transport::Tcp => connection::serve(stream, service, peer, packet_bytes_max).await,
+            Transport::Tcp => connection::serve(stream, service, peer, self.terms()).await,
             Transport::WebSocket => {
                 if let Some(stream) = self.upgrade(stream, peer.address, stop).await {
-                    connection::serve(stream, service, peer, packet_bytes_max).await;
+                    connection::serve(stream, service, peer, self.terms()).await;
                 }
             }
         }
@@ -254,31 +243,18 @@ impl Context {
         });
     }
 
+    fn terms(&self) -> Terms {
+        Terms {
+            packet_bytes_before_login: self.admission.bounds.packet_bytes_before_login,
+            packet_bytes_max: self.listener.packet_bytes_max,
+            unfinished: Arc::clone(&self.admission.unfinished),
+        }
+    }
+
     fn peer(&self, address: SocketAddr, certificate: Option<String>) -> Peer {
         let Listener { name, policy, .. } = &self.listener;
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         Peer { address, listener: Arc::clone(name), policy: *policy, certificate }
-    }
-}
-
-impl Complaint {
-    fn new() -> Self {
-        Self { started: Instant::now(), next_ms: AtomicU64::new(0), left_out: AtomicU64::new(0) }
-    }
-
-    /// Calls `write` with the count of those left out since, unless it is too soon.
-    fn log(&self, write: impl FnOnce(u64)) {
-        let milliseconds =
-            |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let now = milliseconds(self.started.elapsed());
-        let due = self.next_ms.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |next| {
-            (now >= next).then(|| now.saturating_add(milliseconds(LOG_INTERVAL)))
-        });
-        if due.is_ok() {
-            write(self.left_out.swap(0, Ordering::Relaxed));
-        } else {
-            self.left_out.fetch_add(1, Ordering::Relaxed);
-        }
     }
 }
 

@@ -4,11 +4,14 @@
 mod admission;
 mod authority;
 mod bind;
+mod complaint;
 mod connection;
+mod input;
 mod listener;
 mod meter;
 mod names;
 pub mod tls;
+mod unfinished;
 mod websocket;
 mod writer;
 
@@ -22,7 +25,7 @@ use tokio::sync::Notify;
 use crate::access::{ConnectionId, Peer};
 use crate::mqtt::{DecodeError, Packet};
 
-pub use admission::Admission;
+pub use admission::{Admission, Bounds};
 pub use authority::Authority;
 pub use bind::BindError;
 pub use listener::{Bound, Listener, Stop, Transport};
@@ -53,7 +56,7 @@ pub trait Service: Send + Sync + 'static {
     /// nothing is decoded after it until the outbox was filled or closed.
     fn received(&self, connection: ConnectionId, packets: &mut Vec<Packet>);
 
-    /// What arrived is no packet.
+    /// What arrived is no packet, or an unfinished one had to make room.
     fn malformed(&self, connection: ConnectionId, error: DecodeError);
 
     /// Packets of this total [`Packet::weight`] have been given to the operating system.

@@ -12,6 +12,7 @@ mod chips;
 mod clients;
 mod config;
 mod conformance;
+mod crowd;
 mod cut_links;
 mod day;
 mod fuzz;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{path, within, word};
+use super::{limits::limits as broker_limits, path, within, word};
 use crate::config::complaint::{Complaint, Complaints};
 use crate::config::quantity::Size;
 use crate::config::words::DURABILITIES;
@@ -60,6 +60,7 @@ pub(super) fn broker(field: &Field<schema::Broker>, complaints: &mut Complaints)
     let nothing = schema::Queue::default();
     let queue = written.queue.value().unwrap_or(&nothing);
     let expiry = Duration::ZERO..=limits::SESSION_EXPIRY_MAX;
+    let max_packet_size = max_packet_size(&written.max_packet_size, complaints);
     Broker {
         durability: word(
             &written.durability,
@@ -68,7 +69,7 @@ pub(super) fn broker(field: &Field<schema::Broker>, complaints: &mut Complaints)
             default.durability,
             complaints,
         ),
-        max_packet_size: max_packet_size(&written.max_packet_size, complaints),
+        max_packet_size,
         session_expiry: within(
             &written.session_expiry,
             "session_expiry",
@@ -80,15 +81,17 @@ pub(super) fn broker(field: &Field<schema::Broker>, complaints: &mut Complaints)
         queue_bytes: queue_bytes(&queue.bytes, default.queue_bytes, complaints),
         sys_interval: sys_interval(&written.sys_interval, default.sys_interval, complaints),
         private: private(&written.private, complaints),
+        limits: broker_limits(&written.limits, max_packet_size, complaints),
     }
 }
 
-/// The highest that can be asked for is a round number a little below what the protocol can say.
+/// The highest that can be asked for: a round number a little below what the protocol can say.
+pub(super) const PACKET_BYTES_MAX: Size = Size(256 * 1024 * 1024);
+
 fn max_packet_size(field: &Field<Size>, complaints: &mut Complaints) -> u32 {
     let low = Size(limits::PACKET_BYTES_BEFORE_LOGIN_MAX.into());
-    let high = Size(u64::from(limits::PACKET_BYTES_MAX) / (1024 * 1024) * (1024 * 1024));
     let default = Size(limits::PACKET_BYTES_DEFAULT.into());
-    let size = within(field, "max_packet_size", low..=high, default, complaints);
+    let size = within(field, "max_packet_size", low..=PACKET_BYTES_MAX, default, complaints);
     u32::try_from(size.0).unwrap_or(limits::PACKET_BYTES_DEFAULT)
 }
 

@@ -3,6 +3,7 @@
 
 mod address;
 mod gateway;
+mod limits;
 mod listeners;
 mod rooms;
 mod sampling;

@@ -22,7 +22,7 @@ use self::connect::Protocol;
 use self::publish::TopicAliases;
 use super::kind::PacketKind;
 use super::{Packet, ReasonCode, Role, Version};
-use crate::limits::{PACKET_BYTES_ALONE_MIN, RECEIVE_AHEAD_BYTES_MAX};
+use crate::limits::PACKET_BYTES_ALONE_MIN;
 
 pub use error::DecodeError;
 
@@ -32,9 +32,8 @@ pub struct Decoder {
     sender: Role,
     version: Option<Version>,
     packet_bytes_max: u32,
+    announced: usize,
     aliases: TopicAliases,
-    /// Length of the large packet that is arriving, alone in the buffer.
-    alone: Option<usize>,
 }
 
 /// What the first two to five bytes of a packet say (2.1).
@@ -54,7 +53,7 @@ impl Decoder {
     /// [`Decoder::set_version`].
     pub fn new(sender: Role, packet_bytes_max: u32) -> Self {
         let aliases = TopicAliases::default();
-        Self { sender, version: None, packet_bytes_max, aliases, alone: None }
+        Self { sender, version: None, packet_bytes_max, announced: 0, aliases }
     }
 
     /// The version, as soon as a CONNECT has said it (or [`Decoder::set_version`] told it). After
@@ -78,36 +77,33 @@ impl Decoder {
         self.aliases.set_maximum(maximum);
     }
 
-    /// Takes the next whole packet, or `None` when more bytes are needed: then `buffer` has room
-    /// for some of them. An announcement of too large a packet is an error at once.
-    pub fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Packet>, DecodeError> {
-        let Some(header) = self.fixed_header(buffer)? else { return Ok(None) };
-        let Some(missing @ 1..) = header.packet_bytes.checked_sub(buffer.len()) else {
-            return self.take(&header, buffer).map(Some);
-        };
-        // Growing with what has arrived: doubling at most.
-        let room = missing.min(RECEIVE_AHEAD_BYTES_MAX.max(buffer.len()));
-        if header.packet_bytes < PACKET_BYTES_ALONE_MIN || self.alone.is_some() {
-            buffer.reserve(room);
-        } else {
-            self.alone = Some(header.packet_bytes);
-            let mut own = BytesMut::with_capacity(buffer.len().saturating_add(room));
-            own.extend_from_slice(buffer);
-            *buffer = own;
-        }
-        Ok(None)
+    /// Bytes in all of the packet that [`Decoder::next`] found unfinished; 0 if it found none, or
+    /// too little of one to tell.
+    pub fn announced(&self) -> usize {
+        self.announced
     }
 
-    /// Bytes that are missing of a large packet: whoever reads no more than these leaves it alone
-    /// in its buffer. `None`: any number may be read.
-    pub fn missing(&self, buffer: &[u8]) -> Option<usize> {
-        self.alone?.checked_sub(buffer.len()).filter(|missing| *missing > 0)
+    /// Takes the next whole packet, or `None` when more bytes are needed. An announcement of too
+    /// large a packet is an error at once.
+    pub fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Packet>, DecodeError> {
+        let announced = std::mem::take(&mut self.announced);
+        let Some(header) = self.fixed_header(buffer)? else { return Ok(None) };
+        if header.packet_bytes > buffer.len() {
+            self.announced = header.packet_bytes;
+            return Ok(None);
+        }
+        let is_alone = announced == buffer.len();
+        self.take(&header, buffer, is_alone).map(Some)
     }
 
     /// Decodes a packet that is whole. Whoever keeps a large payload keeps the packet, so that must
     /// be most of the memory it lies in.
-    fn take(&mut self, header: &FixedHeader, buffer: &mut BytesMut) -> Result<Packet, DecodeError> {
-        let is_alone = self.alone.take() == Some(buffer.len());
+    fn take(
+        &mut self,
+        header: &FixedHeader,
+        buffer: &mut BytesMut,
+        is_alone: bool,
+    ) -> Result<Packet, DecodeError> {
         let mut bytes = if is_alone {
             // No empty rest is left behind that would share the memory.
             std::mem::take(buffer).freeze()

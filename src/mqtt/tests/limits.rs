@@ -4,8 +4,8 @@ use bytes::{Bytes, BytesMut};
 
 use super::{decode, decoder, drain, frame};
 use crate::limits::{
-    FILTERS_PER_PACKET_MAX, PACKET_BYTES_ALONE_MIN, RECEIVE_AHEAD_BYTES_MAX,
-    TOPIC_ALIASES_TO_PEER_MAX, TOPIC_LEVELS_MAX, USER_PROPERTIES_PER_PACKET_MAX,
+    FILTERS_PER_PACKET_MAX, PACKET_BYTES_ALONE_MIN, TOPIC_ALIASES_TO_PEER_MAX, TOPIC_LEVELS_MAX,
+    USER_PROPERTIES_PER_PACKET_MAX,
 };
 use crate::mqtt::{
     Decoder, Delivery, Encoder, Message, Packet, Publish, ReasonCode, Role, TopicName, Version,
@@ -38,26 +38,20 @@ fn announcement_of_too_large_a_packet_is_refused_before_it_arrives() {
 }
 
 #[test]
-fn announcements_reserve_no_more_than_arrived_or_a_fixed_amount() {
+fn an_unfinished_packet_says_its_size_and_takes_no_room_of_its_own() {
     let mut decoder = decoder(Role::Client, Version::V3_1_1);
-    let mut buffer = BytesMut::from(&[0x30, 0xFF, 0xFF, 0xFF, 0x7F][..]);
-    assert_eq!(decoder.next(&mut buffer), Ok(None));
-    let room = buffer.capacity() - buffer.len();
-    assert!((1..=RECEIVE_AHEAD_BYTES_MAX).contains(&room), "{room}");
-
-    let arrived = 4 * RECEIVE_AHEAD_BYTES_MAX;
-    buffer.resize(arrived, 0);
-    assert_eq!(decoder.next(&mut buffer), Ok(None));
-    assert!((arrived..=2 * arrived).contains(&(buffer.capacity() - arrived)));
-}
-
-#[test]
-fn small_packets_reserve_what_they_need() {
-    let mut decoder = decoder(Role::Client, Version::V3_1_1);
-    let mut buffer = BytesMut::from(&[0x30, 100][..]);
-    assert_eq!(decoder.next(&mut buffer), Ok(None));
-    let room = buffer.capacity() - buffer.len();
-    assert!((100..1024).contains(&room), "{room}");
+    let mut buffer = BytesMut::new();
+    let body = [&b"\x00\x01t"[..], &[0; 997]].concat();
+    let (most, last) = body.split_at(999);
+    for (bytes, announced) in [(&[0x30][..], 0), (&[0xE8], 0), (&[0x07], 1003), (most, 1003)] {
+        buffer.extend_from_slice(bytes);
+        let room = buffer.capacity();
+        assert_eq!(decoder.next(&mut buffer), Ok(None));
+        assert_eq!((decoder.announced(), buffer.capacity()), (announced, room));
+    }
+    buffer.extend_from_slice(last);
+    decoder.next(&mut buffer).unwrap().unwrap();
+    assert_eq!(decoder.announced(), 0, "it is whole");
 }
 
 #[test]
@@ -121,23 +115,6 @@ fn payloads_that_are_the_lesser_part_of_their_packet_leave_it() {
     let (message, _) = message_of(Version::V5, &long_frame(0x30, &body), 1000);
     assert_eq!(message.payload, content);
     assert!(message.payload.is_unique(), "the properties are elsewhere");
-}
-
-#[test]
-fn what_is_missing_is_known_of_large_packets_only() {
-    let mut decoder = decoder(Role::Client, Version::V3_1_1);
-    let mut buffer = BytesMut::from(&[0x30, 100, 0][..]);
-    assert_eq!(decoder.next(&mut buffer), Ok(None));
-    assert_eq!(decoder.missing(&buffer), None);
-
-    let large = large_publish(&vec![b'x'; PACKET_BYTES_ALONE_MIN]);
-    let mut buffer = BytesMut::from(&large[..1000]);
-    assert_eq!(decoder.next(&mut buffer), Ok(None));
-    assert_eq!(decoder.missing(&buffer), Some(large.len() - 1000));
-    buffer.extend_from_slice(&large[1000..]);
-    assert_eq!(decoder.missing(&buffer), None);
-    assert!(decoder.next(&mut buffer).unwrap().is_some());
-    assert_eq!(decoder.missing(&buffer), None);
 }
 
 #[test]

@@ -1,13 +1,16 @@
+mod unfinished;
+
 use std::time::Duration;
 
-use tokio::io::{DuplexStream, duplex};
+use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::limits::{PACKET_BYTES_ALONE_MIN, PACKET_BYTES_DEFAULT};
-use crate::mqtt::{
-    DecodeError, Delivery, Disconnect, DisconnectProperties, Message, Publish, TopicName,
+use crate::limits::{
+    PACKET_BYTES_ALONE_MIN, PACKET_BYTES_BEFORE_LOGIN_MAX, PACKET_BYTES_DEFAULT, READ_BYTES_MAX,
+    UNFINISHED_BYTES_DEFAULT,
 };
+use crate::mqtt::{Delivery, Disconnect, DisconnectProperties, Message, Publish, TopicName};
 use crate::net::tests::{Record, Seen, peer, refusal, welcome};
 
 const CONNECT_3_1_1: &[u8] = b"\x10\x0D\x00\x04MQTT\x04\x02\x00\x3C\x00\x01c";
@@ -28,17 +31,27 @@ struct Line {
 impl Line {
     /// A line that holds `bytes` in each direction.
     async fn open(bytes: usize) -> Self {
+        Self::open_on(bytes, terms()).await
+    }
+
+    /// As [`Line::open`], under these terms.
+    async fn open_on(bytes: usize, terms: Terms) -> Self {
         let (near, far) = duplex(bytes);
         let mut record = Record::new();
         let service: Arc<dyn Service> = record.service.clone();
-        let task = tokio::spawn(serve(far, service, peer(), PACKET_BYTES_DEFAULT));
+        let task = tokio::spawn(serve(far, service, peer(), terms));
         assert!(matches!(record.next().await, Seen::Opened { .. }));
         Self { peer: near, record, task }
     }
 
     /// A line whose peer has logged in.
     async fn logged_in(bytes: usize) -> Self {
-        let mut line = Self::open(bytes).await;
+        Self::logged_in_on(bytes, terms()).await
+    }
+
+    /// As [`Line::logged_in`], under these terms.
+    async fn logged_in_on(bytes: usize, terms: Terms) -> Self {
+        let mut line = Self::open_on(bytes, terms).await;
         line.peer.write_all(CONNECT_3_1_1).await.unwrap();
         line.received_connect().await;
         line.record.outbox(0).push(welcome());
@@ -62,6 +75,14 @@ impl Line {
         let mut rest = Vec::new();
         self.peer.read_to_end(&mut rest).await.unwrap();
         assert_eq!(rest, b"", "nothing but the end");
+    }
+}
+
+fn terms() -> Terms {
+    Terms {
+        packet_bytes_before_login: PACKET_BYTES_BEFORE_LOGIN_MAX,
+        packet_bytes_max: PACKET_BYTES_DEFAULT,
+        unfinished: Unfinished::new(UNFINISHED_BYTES_DEFAULT),
     }
 }
 
@@ -390,26 +411,9 @@ async fn a_fault_of_the_service_ends_one_connection_in_order() {
     let (mut near, far) = duplex(1024);
     let mut record = Record::new();
     let service = Arc::new(Broken(record.service.clone()));
-    let task = tokio::spawn(serve(far, service, peer(), PACKET_BYTES_DEFAULT));
+    let task = tokio::spawn(serve(far, service, peer(), terms()));
     assert!(matches!(record.next().await, Seen::Opened { .. }));
     near.write_all(CONNECT_3_1_1).await.unwrap();
     assert_eq!(record.next().await, Seen::Closed);
     assert!(task.await.unwrap_err().is_panic());
-}
-
-#[tokio::test]
-async fn a_quiet_peer_lends_little_and_a_busy_one_much() {
-    let mut input = Input { buffer: BytesMut::new(), lent: READ_BYTES_MIN };
-    let burst = vec![0; 1024 * 1024];
-    let mut reader = &burst[..];
-    while input.read(&mut reader, None).await.unwrap() > 0 {
-        assert!(input.buffer.capacity() <= 2 * READ_BYTES_MAX);
-        drop(input.buffer.split());
-    }
-    for _ in 0..10 {
-        input.read(&mut &[0; 2][..], None).await.unwrap();
-        drop(input.buffer.split());
-    }
-    assert_eq!(input.lent, READ_BYTES_MIN);
-    assert!(input.buffer.capacity() <= 4 * READ_BYTES_MIN, "{}", input.buffer.capacity());
 }

@@ -8,8 +8,9 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::*;
-use crate::limits::PACKET_BYTES_DEFAULT;
+use crate::limits::{CONNECT_TIMEOUT, PACKET_BYTES_DEFAULT};
 use crate::mqtt::Packet;
+use crate::net::Bounds;
 use crate::net::tests::{Record, Seen, welcome};
 use crate::net::tls::tests::House;
 
@@ -51,6 +52,10 @@ impl Door {
     }
 }
 
+fn places(connections: usize, connections_per_address: usize) -> Arc<Admission> {
+    Admission::new(Bounds { connections, connections_per_address, ..Bounds::default() })
+}
+
 fn opened() -> Seen {
     Seen::Opened { listener: "front".to_owned(), certificate: None }
 }
@@ -63,7 +68,7 @@ async fn is_turned_away(stream: &mut TcpStream) -> bool {
 
 #[tokio::test]
 async fn a_peer_is_announced_with_its_listener_and_served() {
-    let mut door = Door::open(None, &Admission::new());
+    let mut door = Door::open(None, &Admission::new(Bounds::default()));
     let mut peer = door.connect().await;
     assert_eq!(door.record.next().await, opened());
     peer.write_all(CONNECT).await.unwrap();
@@ -77,7 +82,8 @@ async fn a_peer_is_announced_with_its_listener_and_served() {
 #[tokio::test]
 async fn a_peer_is_announced_after_its_handshake_with_the_name_in_its_certificate() {
     let house = House::new();
-    let mut door = Door::open(Some(house.tls(Policy::Certificate)), &Admission::new());
+    let mut door =
+        Door::open(Some(house.tls(Policy::Certificate)), &Admission::new(Bounds::default()));
     let connector = TlsConnector::from(Arc::new(house.named("bob")));
     let name = ServerName::try_from("localhost").unwrap();
     let mut peer = connector.connect(name, door.connect().await).await.unwrap();
@@ -93,7 +99,8 @@ async fn a_peer_is_announced_after_its_handshake_with_the_name_in_its_certificat
 #[tokio::test]
 async fn plain_text_on_a_tls_port_gets_no_answer_and_reaches_nobody() {
     let house = House::new();
-    let mut door = Door::open(Some(house.tls(Policy::Password)), &Admission::new());
+    let mut door =
+        Door::open(Some(house.tls(Policy::Password)), &Admission::new(Bounds::default()));
     let mut peer = door.connect().await;
     peer.write_all(CONNECT).await.unwrap();
     let mut answer = Vec::new();
@@ -108,7 +115,8 @@ async fn plain_text_on_a_tls_port_gets_no_answer_and_reaches_nobody() {
 #[tokio::test]
 async fn half_handshakes_delay_nobody_else() {
     let house = House::new();
-    let mut door = Door::open(Some(house.tls(Policy::Password)), &Admission::new());
+    let mut door =
+        Door::open(Some(house.tls(Policy::Password)), &Admission::new(Bounds::default()));
     let mut half = Vec::new();
     for number in 0..50 {
         let mut peer = door.connect().await;
@@ -120,17 +128,21 @@ async fn half_handshakes_delay_nobody_else() {
     let connector = TlsConnector::from(Arc::new(house.stranger()));
     let name = ServerName::try_from("localhost").unwrap();
     let handshake = connector.connect(name, door.connect().await);
-    let _peer = timeout(TLS_HANDSHAKE_TIMEOUT / 2, handshake).await.unwrap().unwrap();
+    let _peer = timeout(CONNECT_TIMEOUT / 2, handshake).await.unwrap().unwrap();
     assert_eq!(door.record.next().await, opened());
 }
 
 #[tokio::test]
 async fn a_handshake_that_never_ends_is_ended() {
     let house = House::new();
-    let door = Door::open(Some(house.tls(Policy::Password)), &Admission::new());
+    let connect_timeout = CONNECT_TIMEOUT * 3;
+    let admission = Admission::new(Bounds { connect_timeout, ..Bounds::default() });
+    let door = Door::open(Some(house.tls(Policy::Password)), &admission);
     let mut peer = door.connect().await;
     tokio::time::pause();
-    let read = timeout(TLS_HANDSHAKE_TIMEOUT * 2, peer.read(&mut [0; 16])).await;
+    let mut byte = [0];
+    timeout(connect_timeout - SOON, peer.read(&mut byte)).await.expect_err("ended too soon");
+    let read = timeout(2 * SOON, peer.read(&mut byte)).await;
     assert_eq!(read.expect("still open").unwrap(), 0);
 }
 
@@ -142,7 +154,7 @@ const UPGRADE: &[u8] = b"GET /mqtt HTTP/1.1\r\nHost: localhost\r\nConnection: Up
 #[tokio::test]
 async fn a_peer_with_a_websocket_is_announced_after_its_handshake_and_served() {
     let house = House::new();
-    let admission = Admission::new();
+    let admission = Admission::new(Bounds::default());
     for tls in [None, Some(house.tls(Policy::Certificate))] {
         let is_encrypted = tls.is_some();
         let certificate = is_encrypted.then(|| "bob".to_owned());
@@ -191,7 +203,7 @@ async fn speak_websocket(
 
 #[tokio::test]
 async fn what_is_no_websocket_reaches_nobody() {
-    let mut door = Door::open_for(Transport::WebSocket, None, &Admission::new());
+    let mut door = Door::open_for(Transport::WebSocket, None, &Admission::new(Bounds::default()));
     let mut peer = door.connect().await;
     peer.write_all(CONNECT).await.unwrap();
     let mut answer = [0; 12];
@@ -202,7 +214,7 @@ async fn what_is_no_websocket_reaches_nobody() {
 
 #[tokio::test]
 async fn a_websocket_handshake_that_never_ends_is_ended() {
-    let mut door = Door::open_for(Transport::WebSocket, None, &Admission::new());
+    let mut door = Door::open_for(Transport::WebSocket, None, &Admission::new(Bounds::default()));
     let mut peer = door.connect().await;
     let (start, end) = UPGRADE.split_at(40);
     peer.write_all(start).await.unwrap();
@@ -220,7 +232,7 @@ async fn a_websocket_handshake_that_never_ends_is_ended() {
 
 #[tokio::test]
 async fn who_is_too_many_from_one_address_is_turned_away_until_a_place_is_free() {
-    let mut door = Door::open(None, &Admission::with_limits(10, 2));
+    let mut door = Door::open(None, &places(10, 2));
     let first = door.connect().await;
     let _second = door.connect().await;
     assert_eq!([door.record.next().await, door.record.next().await], [opened(), opened()]);
@@ -241,7 +253,7 @@ async fn who_is_too_many_from_one_address_is_turned_away_until_a_place_is_free()
 
 #[tokio::test]
 async fn the_bound_on_all_is_shared_by_the_listeners() {
-    let admission = Admission::with_limits(1, 1);
+    let admission = places(1, 1);
     let (mut front, back) = (Door::open(None, &admission), Door::open(None, &admission));
     let _first = front.connect().await;
     assert_eq!(front.record.next().await, opened());
@@ -250,7 +262,7 @@ async fn the_bound_on_all_is_shared_by_the_listeners() {
 
 #[tokio::test]
 async fn a_stopped_listener_frees_its_port_and_keeps_its_connections() {
-    let mut door = Door::open(None, &Admission::new());
+    let mut door = Door::open(None, &Admission::new(Bounds::default()));
     let mut peer = door.connect().await;
     assert_eq!(door.record.next().await, opened());
     door.stop.stop();
@@ -266,7 +278,7 @@ async fn a_stopped_listener_frees_its_port_and_keeps_its_connections() {
 
 #[tokio::test]
 async fn a_stop_ends_websocket_handshakes_in_progress() {
-    let door = Door::open_for(Transport::WebSocket, None, &Admission::new());
+    let door = Door::open_for(Transport::WebSocket, None, &Admission::new(Bounds::default()));
     let mut peer = door.connect().await;
     peer.write_all(&UPGRADE[..40]).await.unwrap();
     // Peers are accepted in order: with this one in, the other is shaking hands.
@@ -280,7 +292,7 @@ async fn a_stop_ends_websocket_handshakes_in_progress() {
 #[tokio::test]
 async fn a_stop_ends_handshakes_in_progress() {
     let house = House::new();
-    let door = Door::open(Some(house.tls(Policy::Password)), &Admission::new());
+    let door = Door::open(Some(house.tls(Policy::Password)), &Admission::new(Bounds::default()));
     let mut peer = door.connect().await;
     // Peers are accepted in order: with this one in, the other is shaking hands.
     let connector = TlsConnector::from(Arc::new(house.stranger()));
@@ -292,7 +304,7 @@ async fn a_stop_ends_handshakes_in_progress() {
 
 #[tokio::test]
 async fn small_packets_leave_at_once_and_a_dead_network_is_noticed() {
-    let door = Door::open(None, &Admission::new());
+    let door = Door::open(None, &Admission::new(Bounds::default()));
     let peer = door.connect().await.into_std().unwrap();
     let stream = TcpStream::from_std(peer.try_clone().unwrap()).unwrap();
     prepare(&stream).unwrap();
@@ -300,17 +312,4 @@ async fn small_packets_leave_at_once_and_a_dead_network_is_noticed() {
     assert!(socket.tcp_nodelay().unwrap() && socket.keepalive().unwrap());
     assert_eq!(socket.tcp_keepalive_time().unwrap(), TCP_KEEPALIVE.0);
     peer.shutdown(Shutdown::Both).unwrap();
-}
-
-#[test]
-fn a_complaint_is_made_once_in_a_while() {
-    let complaint = Complaint::new();
-    let mut written = Vec::new();
-    for _ in 0..100 {
-        complaint.log(|left_out| written.push(left_out));
-    }
-    assert_eq!(written, [0]);
-    complaint.next_ms.store(0, Ordering::Relaxed);
-    complaint.log(|left_out| written.push(left_out));
-    assert_eq!(written, [0, 99]);
 }

@@ -46,6 +46,7 @@ const PIECES: &[&str] = &[
     "tls = ",
     "rooms.salon.name",
     "[broker]\n",
+    "[broker.limits]\n",
     "queue.bytes = \"1 MiB\"\n",
     "interval = \"10s\"\n",
     "99999999999999999999",

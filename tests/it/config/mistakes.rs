@@ -1,6 +1,7 @@
 //! What is said about mistakes, word by word.
 
 mod form;
+mod limits;
 mod meaning;
 
 use maison::config::{Source, parse};

@@ -1,11 +1,12 @@
 //! The files of `config/`, and settings written back.
 
 use std::fs;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use maison::access::Policy;
-use maison::config::{Bus, Durability, Settings, Source, Tls, Transport, parse};
+use maison::config::{Bus, Durability, Limits, Settings, Source, Tls, Transport, parse};
 use maison::mqtt::TopicFilter;
 use maison::sampling::Calibration;
 use maison::sensors::catalog::Driver;
@@ -158,6 +159,39 @@ fn the_fixed_keys_of_gateway_and_broker_mean_what_they_say() {
 }
 
 #[test]
+fn the_limits_mean_what_they_say() {
+    let limits = |text: &str| settings(&format!("[broker.limits]\n{text}")).broker.limits;
+    let all = limits(
+        "connections = 30\nconnections_per_address = 20\nconnect_timeout = \"2m\"\n\
+         packet_before_login = \"1 MiB\"\nsessions = 40\nsessions_per_user = 35\n\
+         subscriptions = 50\ntopic_levels = 8\ninflight = 1000\nreceive_maximum = 65535\n\
+         topic_aliases = 0\nkeep_alive = \"65535s\"\nretained = \"1 MiB\"\nqueued = \"3 B\"\n\
+         unfinished = \"2 MiB\"",
+    );
+    let expected = Limits {
+        connections: 30,
+        connections_per_address: 20,
+        connect_timeout: Duration::from_secs(120),
+        packet_before_login: 1024 * 1024,
+        sessions: 40,
+        sessions_per_user: 35,
+        subscriptions: 50,
+        topic_levels: 8,
+        inflight: 1000,
+        receive_maximum: NonZeroU16::MAX,
+        topic_aliases: 0,
+        keep_alive: Some(Duration::from_secs(65_535)),
+        retained: 1024 * 1024,
+        queued: Some(3),
+        unfinished: 2 * 1024 * 1024,
+    };
+    assert_eq!(all, expected);
+    let unbounded = limits("queued = 0\nkeep_alive = \"0s\"");
+    assert_eq!((unbounded.queued, unbounded.keep_alive), (None, None));
+    assert_eq!(limits(""), Limits::default());
+}
+
+#[test]
 fn the_fixed_keys_of_listeners_mean_what_they_say() {
     let settings = settings(FIXED_KEYS);
     let [open, secure] = settings.listeners.as_slice() else { panic!("two listeners") };
@@ -235,6 +269,7 @@ fn settings_written_back_are_the_same_settings() {
         "[gateway]\nroot = \"a\\\"b\\\\\"\nstate_dir = \"\u{e9}\\t\"\n[broker]\n\
          queue = { messages = 0, bytes = \"3 B\" }\nsession_expiry = \"1ms\"\n\
          sys_interval = \"100ms\"\nprivate = [\"a\\\\b/#\"]\n\
+         limits = { queued = 0, keep_alive = \"1m30s\", topic_aliases = 0, inflight = 1 }\n\
          [[listener]]\nbind = \"0.0.0.0:0\"\nauth = \"anonymous\"\nopen = true"
             .to_owned(),
     );
