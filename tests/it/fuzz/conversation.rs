@@ -55,7 +55,7 @@ fn settings() -> Settings {
         queue_messages: Some(8),
         queue_bytes: Some(20_000),
         bounds: Bounds {
-            connect_timeout: std::time::Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(10),
             sessions: 6,
             sessions_per_user: 4,
             subscriptions_per_session: 5,
