@@ -45,6 +45,8 @@ pub(super) struct Client {
     pub(super) silent_until: Tick,
     /// Its session outlives its connection, and it may say how long.
     pub(super) can_prolong: bool,
+    /// It has forgotten its session; the broker may not have.
+    pub(super) must_start_clean: bool,
     /// CONNECTs that were refused.
     pub(super) refusals: u64,
 }
@@ -70,9 +72,9 @@ impl Stage {
 pub(super) struct Heard {
     /// How often each message came at QoS 2, in each life of the session.
     pub(super) once: BTreeMap<(u64, String), u64>,
-    /// The last number by life, publisher, topic and quality.
-    last: BTreeMap<(u64, String, String, QoS), u64>,
-    /// All that came at QoS 1, by life, so that a resend is known.
+    /// The last number by life, publisher and its quality, topic and quality.
+    last: BTreeMap<(u64, [String; 3], QoS), u64>,
+    /// All that came, by life, so that what was published or sent again is known.
     often: BTreeSet<(u64, String)>,
     /// What came as retained last, by topic.
     pub(super) stored: BTreeMap<String, Bytes>,
@@ -86,7 +88,7 @@ impl Heard {
         if qos == QoS::ExactlyOnce {
             *self.once.entry((life, text.clone())).or_default() += 1;
         }
-        let is_first = qos != QoS::AtLeastOnce || self.often.insert((life, text));
+        let is_first = self.often.insert((life, text));
         if publish.retain {
             let Message { topic, payload, .. } = &publish.message;
             self.stored.insert(topic.as_str().to_owned(), payload.clone());
@@ -102,13 +104,18 @@ impl Heard {
         let topic = publish.message.topic.as_str().to_owned();
         let text = String::from_utf8_lossy(&publish.message.payload);
         let mut parts = text.split(':');
-        let (Some(publisher), Some(number)) = (parts.next(), parts.next()) else { return };
+        let (Some(publisher), Some(number), Some(published)) =
+            (parts.next(), parts.next(), parts.next())
+        else {
+            return;
+        };
         let is_shared = publish.subscription_ids.iter().any(|id| *id >= SHARED_IDS);
         if publisher == "will" || topic.starts_with("s/") || is_shared {
             return;
         }
         let number: u64 = number.parse().expect("payloads are numbered");
-        let place = (life, publisher.to_owned(), topic, publish.delivery.qos());
+        let of = [publisher.to_owned(), published.to_owned(), topic];
+        let place = (life, of, publish.delivery.qos());
         let last = self.last.insert(place, number);
         assert!(last < Some(number), "order: {number} after {last:?} of {publisher}");
     }
@@ -140,6 +147,7 @@ impl Client {
             said_at: Tick::ZERO,
             silent_until: Tick::ZERO,
             can_prolong: false,
+            must_start_clean: false,
             refusals: 0,
         }
     }
@@ -192,6 +200,7 @@ impl Client {
             self.forget();
         }
         self.life = Some(life);
+        self.must_start_clean = false;
         let properties = &answer.properties;
         if let Some(seconds) = properties.server_keep_alive_seconds {
             self.keep_alive = Duration::from_secs(seconds.into());

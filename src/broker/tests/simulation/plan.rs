@@ -73,7 +73,7 @@ impl Plan {
         }
         Self {
             settings,
-            steps: 1000,
+            steps: dice.choose(&[500, 1500, 4000]),
             exact,
             groups,
             message_expiry,

@@ -160,9 +160,10 @@ impl World {
         let keep_alive = Duration::from_secs(self.dice.choose(choices));
         let password = if has_wrong_password { &b"wrong"[..] } else { b"right" };
         let client = &mut self.clients[client];
-        let clean_start = wants_clean || client.name.is_empty();
+        let clean_start = wants_clean || client.must_start_clean || client.name.is_empty();
         if clean_start {
             client.forget();
+            client.must_start_clean = true;
         }
         client.keep_alive = keep_alive;
         client.can_prolong = properties.session_expiry.is_none_or(|expiry| !expiry.is_zero());
@@ -175,16 +176,15 @@ impl World {
     /// A CONNECT to stay.
     pub(super) fn connect_to_stay(&mut self, client: usize) -> Connect {
         let connect = self.connect(client);
-        let wants_clean = self.clients[client].name.is_empty();
         let credentials =
             Credentials { password: Some(Bytes::from_static(b"right")), ..connect.credentials };
-        Connect { will: None, clean_start: wants_clean, credentials, ..connect }
+        Connect { will: None, credentials, ..connect }
     }
 
     fn will(&mut self, client: usize) -> Will {
         let index = u64::try_from(client).unwrap();
         let (topic, qos) = (self.topic(), self.dice.choose(QUALITIES));
-        let mut message = self.message("will", topic);
+        let mut message = self.message("will", topic, qos);
         let mut properties = WillProperties::default();
         if self.clients[client].version == Version::V5 {
             message.properties = self.properties();
@@ -202,11 +202,11 @@ impl World {
         self.dice.choose(if is_shared { SHARED_TOPICS } else { TOPICS })
     }
 
-    fn message(&mut self, publisher: &str, topic: &str) -> Message {
+    fn message(&mut self, publisher: &str, topic: &str, qos: QoS) -> Message {
         self.number += 1;
         let is_heavy = self.plan.heavy && self.one_in(12);
         let padding = if is_heavy { 100_000 } else { self.dice.choose(&[0, 5, 60]) };
-        let text = format!("{publisher}:{}:{}", self.number, "x".repeat(padding));
+        let text = format!("{publisher}:{}:{}:{}", self.number, qos.bits(), "x".repeat(padding));
         let topic = TopicName::new(topic).unwrap();
         Message { topic, payload: Bytes::from(text), properties: None }
     }
@@ -232,7 +232,7 @@ impl World {
         let (has_room, is_v5) = (one.holds() < may_hold, one.version == Version::V5);
         let qos = if has_room { self.dice.choose(QUALITIES) } else { QoS::AtMostOnce };
         let topic = self.topic();
-        let mut message = self.message(&format!("c{client}"), topic);
+        let mut message = self.message(&format!("c{client}"), topic, qos);
         if is_v5 {
             message.properties = self.properties();
         }
@@ -254,11 +254,11 @@ impl World {
 
     fn gateway_publishes(&mut self) {
         let topic = self.dice.choose(OWN_TOPICS);
-        let mut message = self.message("gateway", topic);
+        let qos = self.dice.choose(QUALITIES);
+        let mut message = self.message("gateway", topic, qos);
         if self.one_in(6) {
             message.payload = Bytes::new();
         }
-        let qos = self.dice.choose(QUALITIES);
         let time = Duration::from_millis(1 + self.dice.below(20_000));
         let retention = self.dice.choose(&[
             Retention::None,

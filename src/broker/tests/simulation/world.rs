@@ -62,6 +62,9 @@ impl World {
 
     /// Gives model and broker one event, and carries out what the broker wants.
     pub(super) fn tell(&mut self, input: Input) {
+        if !matches!(input, Input::Wake) {
+            self.tick();
+        }
         let now = self.now;
         self.trace.note(|| format!("{:>10} ▶ {input:?}", now.as_micros()));
         self.model.input(now, &input);
@@ -76,6 +79,16 @@ impl World {
         if self.inputs.is_multiple_of(CHECK_EVERY) {
             self.broker.check_invariants();
         }
+    }
+
+    /// No two inputs are at one instant, so that what ends first is not for the order of some list.
+    fn tick(&mut self) {
+        let soon = self.now.after(Duration::from_micros(1));
+        if self.broker.deadline().is_some_and(|at| at <= soon) {
+            self.now = soon;
+            self.tell(Input::Wake);
+        }
+        self.now = soon;
     }
 
     fn carry_out(&mut self, output: Output) {

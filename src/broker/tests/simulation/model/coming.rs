@@ -156,8 +156,10 @@ impl Model {
         for search in &mut session.searches {
             search.until = stamp;
         }
+        let searches = session.searches.len();
         let event = format!("+ {}/{}", session.principal.name(), session.name);
         self.events.push(event);
+        self.stored_may_be_too_large(searches);
     }
 
     fn welcome(&mut self, id: ConnectionId, connect: &Connect, present: bool, name: String) {

@@ -174,6 +174,13 @@ impl Model {
         None
     }
 
+    /// So many searches begin or begin again; which of their finds are too large is not known.
+    pub(super) fn stored_may_be_too_large(&mut self, searches: usize) {
+        if self.sizes {
+            self.ledger.vague += u64::try_from(searches * self.retained.len()).unwrap();
+        }
+    }
+
     /// A copy was not sent and will not be.
     pub(super) fn lose(&mut self, life: Life, copy: &Copy) {
         self.seen.lost += 1;

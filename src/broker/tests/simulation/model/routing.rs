@@ -183,6 +183,7 @@ impl Model {
         let kept = self.retained.iter().filter(|(topic, _)| words::matches(filter, topic));
         let due = kept.map(|(topic, kept)| (topic.clone(), kept.stamp)).collect();
         let until = self.stamp;
+        self.stored_may_be_too_large(1);
         let session = self.session(life);
         session.searches.retain(|search| search.filter != filter);
         let (filter, sent) = (filter.to_owned(), std::collections::BTreeSet::new());
