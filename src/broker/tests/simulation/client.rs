@@ -98,8 +98,9 @@ impl Heard {
         }
     }
 
-    /// Numbers of a publisher rise. Wills are written before they are published, and what a group
-    /// shares has no order across its members.
+    /// Numbers of a publisher rise. Wills are written before they are published, what is published
+    /// at QoS 1 again may be new to one who subscribed in between, and what a group shares has no
+    /// order across its members.
     fn keep_order(&mut self, life: u64, publish: &Publish) {
         let topic = publish.message.topic.as_str().to_owned();
         let text = String::from_utf8_lossy(&publish.message.payload);
@@ -110,7 +111,7 @@ impl Heard {
             return;
         };
         let is_shared = publish.subscription_ids.iter().any(|id| *id >= SHARED_IDS);
-        if publisher == "will" || topic.starts_with("s/") || is_shared {
+        if publisher == "will" || published == "1" || topic.starts_with("s/") || is_shared {
             return;
         }
         let number: u64 = number.parse().expect("payloads are numbered");

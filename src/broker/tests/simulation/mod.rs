@@ -40,7 +40,7 @@ fn twenty_clients_are_told_what_a_naive_model_says() {
         let _ = catch_unwind(AssertUnwindSafe(|| play(first, trace.clone())));
         panic!("{}of {seeds:?} {failed:?} fail; MAISON_SEED={first} as above", trace.text());
     }
-    assert!(false && seen.is_all(), "something was never seen: {seen:?}");
+    assert!(seeds.end() < &SEEDS || seen.is_all(), "something was never seen: {seen:?}");
 }
 
 fn play_all(seeds: &RangeInclusive<u64>) -> (Seen, Vec<u64>) {

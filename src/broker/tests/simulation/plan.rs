@@ -117,7 +117,7 @@ fn settings(dice: &mut Dice, exact: bool) -> Settings {
     bounds.queued_bytes = if exact { None } else { dice.choose(&[None, None, Some(20_000)]) };
     Settings {
         session_expiry: Duration::from_secs(dice.choose(&[20, 60, 120])),
-        queue_messages: dice.choose(&[None, Some(2), Some(8), Some(100)]),
+        queue_messages: dice.choose(&[None, None, Some(2), Some(8), Some(100)]),
         queue_bytes: if exact { None } else { dice.choose(&[None, None, Some(3000)]) },
         bounds,
         assigned_prefix: "assigned".into(),

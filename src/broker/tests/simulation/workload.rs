@@ -237,8 +237,8 @@ impl World {
             message.properties = self.properties();
         }
         let retain = self.plan.retained && self.one_in(3);
-        if retain && self.one_in(4) {
-            message.payload = Bytes::new();
+        if retain && self.one_in(4) && (is_v5 || !self.plan.groups) {
+            self.make_deletion(&mut message, is_v5);
         }
         let one = &mut self.clients[client];
         let delivery = match qos {
@@ -252,12 +252,23 @@ impl World {
         self.say(client, Packet::Publish(publish));
     }
 
+    /// Where messages have properties, each deletion is known by one of them.
+    fn make_deletion(&self, message: &mut Message, has_properties: bool) {
+        message.payload = Bytes::new();
+        if has_properties {
+            let value = self.number.to_string().into();
+            let user_properties = vec![UserProperty { name: "number".into(), value }];
+            message.properties =
+                MessageProperties { user_properties, ..MessageProperties::default() }.shared();
+        }
+    }
+
     fn gateway_publishes(&mut self) {
         let topic = self.dice.choose(OWN_TOPICS);
         let qos = self.dice.choose(QUALITIES);
         let mut message = self.message("gateway", topic, qos);
         if self.one_in(6) {
-            message.payload = Bytes::new();
+            self.make_deletion(&mut message, true);
         }
         let time = Duration::from_millis(1 + self.dice.below(20_000));
         let retention = self.dice.choose(&[

@@ -1,6 +1,6 @@
 //! Messages to clients: each must be one that is due, in its turn and as it should be.
 
-use super::{Copy, Flight, Life, Model, Phase, Said, Search, not_found, words};
+use super::{Copy, Flight, Kept, Life, Model, Phase, Said, Search, not_found, words};
 use crate::access::ConnectionId;
 use crate::mqtt::{
     Acknowledgement, Delivery, Message, MessageProperties, Packet, PacketId, Publish, QoS,
@@ -130,6 +130,7 @@ impl Model {
             for passed in before {
                 self.lose(life, &passed);
             }
+            self.may_be_stored(life, &copy);
             return copy;
         }
         if publish.retain
@@ -146,32 +147,35 @@ impl Model {
         })
     }
 
-    /// A retained message that a subscription asked for and was not sent.
+    /// A retained message that a subscription asked for and was not sent. One that it is owed comes
+    /// first: which search brings what only may come is not known.
     fn stored_copy(&mut self, life: Life, is_it: impl Fn(&Copy) -> bool) -> Option<Copy> {
         let session = self.sessions.get_mut(&life)?;
-        for search in &mut session.searches {
-            for (topic, kept) in &self.retained {
-                let is_open = kept.stamp <= search.until && !search.sent.contains(topic);
-                if !is_open || !words::matches(&search.filter, topic) {
+        for is_owed in [true, false] {
+            for search in &mut session.searches {
+                let mut open = self.retained.iter().filter(|(topic, kept)| {
+                    let owes = search.owes().any(|due| due.0 == **topic && due.1 == kept.stamp);
+                    owes == is_owed && search.may_bring(topic, kept)
+                });
+                let Some((topic, copy)) = open.find_map(|(topic, kept)| {
+                    Some((topic.clone(), search.copy(kept))).filter(|(_, copy)| is_it(copy))
+                }) else {
                     continue;
-                }
-                let copy = Copy {
-                    message: kept.message.clone(),
-                    qos: kept.qos.min(search.qos),
-                    retain: true,
-                    ids: search.id.into_iter().collect(),
-                    expires: Some(kept.expires).filter(|at| *at < Tick::MAX),
-                    since: Tick::ZERO,
-                    share: None,
-                    was_too_large: false,
                 };
-                if is_it(&copy) {
-                    search.sent.insert(topic.clone());
-                    return Some(copy);
-                }
+                search.sent.insert(topic);
+                return Some(copy);
             }
         }
         None
+    }
+
+    /// A message that looks like a stored one was due anyway: if that was lost, this is not it.
+    fn may_be_stored(&mut self, life: Life, copy: &Copy) {
+        if copy.retain && self.bounded {
+            for search in &mut self.session(life).searches {
+                search.due.retain(|(topic, _)| topic != copy.message.topic.as_str());
+            }
+        }
     }
 
     /// So many searches begin or begin again; which of their finds are too large is not known.
@@ -233,6 +237,24 @@ impl Search {
     /// The stamp of what was there when it was asked, if it was not sent.
     pub(super) fn owes(&self) -> impl Iterator<Item = &(String, u64)> {
         self.due.iter().filter(|(topic, _)| !self.sent.contains(topic))
+    }
+
+    fn may_bring(&self, topic: &str, kept: &Kept) -> bool {
+        let is_open = kept.stamp <= self.until && !self.sent.contains(topic);
+        is_open && words::matches(&self.filter, topic)
+    }
+
+    fn copy(&self, kept: &Kept) -> Copy {
+        Copy {
+            message: kept.message.clone(),
+            qos: kept.qos.min(self.qos),
+            retain: true,
+            ids: self.id.into_iter().collect(),
+            expires: Some(kept.expires).filter(|at| *at < Tick::MAX),
+            since: Tick::ZERO,
+            share: None,
+            was_too_large: false,
+        }
     }
 }
 
