@@ -2,14 +2,13 @@
 //! else it waits in the session's bounded queue, from which acknowledgements and written bytes
 //! pull it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::announce::Losses;
 use super::connection::Connection;
 use super::outputs::Outputs;
 use super::publish::Publication;
-use super::queue::{Bounds, Next, Queued};
+use super::queue::{Bounds, Next, Queued, Share};
 use super::session::{Session, SessionIndex};
 use super::timers::Timer;
 use super::{Broker, Phase};
@@ -26,7 +25,7 @@ pub(super) struct Recipient {
     pub(super) retain: bool,
     pub(super) subscription_ids: Vec<u32>,
     /// The shared subscription as one of whose members it gets the copy.
-    pub(super) group: Option<Arc<str>>,
+    pub(super) share: Option<Share>,
 }
 
 impl Broker {
@@ -159,8 +158,8 @@ impl Broker {
 }
 
 fn copy(to: Recipient, message: crate::mqtt::Message, expires: Option<Tick>) -> Queued {
-    let Recipient { qos, retain, subscription_ids, group, .. } = to;
-    Queued { message, qos, retain, subscription_ids, group, expires }
+    let Recipient { qos, retain, subscription_ids, share, .. } = to;
+    Queued { message, qos, retain, subscription_ids, share, expires }
 }
 
 fn send(

@@ -5,7 +5,7 @@ use super::delivery::Recipient;
 use super::disconnect::Departure;
 use super::objection::Objection;
 use super::outputs::counted;
-use super::queue::Queued;
+use super::queue::{Queued, Share};
 use super::retained::Origin;
 use super::session::SessionIndex;
 use super::subscriptions::Match;
@@ -47,9 +47,9 @@ impl Publication {
         Self { message, storage: Storage::Borrowed, qos, retain, publisher: None, expires }
     }
 
-    /// A message that was for another member of a group.
-    pub(super) fn again(message: Queued) -> Self {
-        let Queued { message, qos, retain, expires, .. } = message;
+    /// A message that was for another member of a group, as it was published.
+    pub(super) fn again(message: Queued, share: &Share) -> Self {
+        let (Queued { message, expires, .. }, &Share { qos, retain, .. }) = (message, share);
         Self { message, storage: Storage::Kept, qos, retain, publisher: None, expires }
     }
 
@@ -308,5 +308,5 @@ fn recipient(matches: &[Match], publication: &Publication) -> Option<Recipient> 
     let qos = wanted().map(|one| one.qos).max()?.min(publication.qos);
     let retain = publication.retain && wanted().any(|one| one.retain_as_published);
     let subscription_ids = wanted().filter_map(|one| one.id).map(Into::into).collect();
-    Some(Recipient { session, qos, retain, subscription_ids, group: None })
+    Some(Recipient { session, qos, retain, subscription_ids, share: None })
 }

@@ -23,9 +23,21 @@ pub(super) struct Queued {
     /// Identifiers of the subscriptions that it matched ([MQTT-3.3.4-3]).
     pub(super) subscription_ids: Vec<u32>,
     /// The shared subscription as one of whose members the client gets it.
-    pub(super) group: Option<Arc<str>>,
+    pub(super) share: Option<Share>,
     /// From when on it is not sent any more.
     pub(super) expires: Option<Tick>,
+}
+
+/// What another member of a group needs to know of a message, to get it as if it had been the
+/// first: its own subscription may ask for more ([MQTT-3.8.4-8]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Share {
+    /// `$share/{group}/{filter}`.
+    pub(super) group: Arc<str>,
+    /// At which it was published.
+    pub(super) qos: QoS,
+    /// Whether it was published to be retained.
+    pub(super) retain: bool,
 }
 
 impl Queued {
@@ -195,7 +207,7 @@ impl Queue {
 
     /// Takes out the messages that a shared subscription brought and another member can have.
     pub(super) fn take_shared(&mut self, passes_on: impl Fn(&Arc<str>) -> bool) -> Vec<Queued> {
-        self.take_if(|message| message.group.as_ref().is_some_and(&passes_on))
+        self.take_if(|message| message.share.as_ref().is_some_and(|it| passes_on(&it.group)))
     }
 
     fn take_if(&mut self, wanted: impl Fn(&Queued) -> bool) -> Vec<Queued> {

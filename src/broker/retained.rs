@@ -52,7 +52,7 @@ impl Kept {
             qos: qos.min(self.qos),
             retain: true,
             subscription_ids: id.map(NonZeroU32::get).into_iter().collect(),
-            group: None,
+            share: None,
             expires: self.expires,
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Broker;
 use super::delivery::Recipient;
 use super::publish::Publication;
-use super::queue::Queued;
+use super::queue::{Queued, Share};
 use super::session::{Session, SessionIndex};
 use super::subscriptions::{GroupIndex, Member};
 use crate::mqtt::QoS;
@@ -71,9 +71,10 @@ impl Broker {
 
     fn share_out(&mut self, now: Tick, messages: Vec<Queued>) {
         for message in messages {
-            let group = message.group.as_deref().and_then(|it| self.subscriptions.group_of(it));
+            let Some(share) = message.share.clone() else { continue };
+            let group = self.subscriptions.group_of(&share.group);
             let Some(group) = group.filter(|_| !message.is_expired(now)) else { continue };
-            let mut publication = Publication::again(message);
+            let mut publication = Publication::again(message, &share);
             self.give(now, group, &mut publication);
         }
     }
@@ -99,13 +100,14 @@ impl Broker {
         let Some(Member { session, subscription }) = self.subscriptions.choose(group, rank) else {
             return;
         };
-        let group = self.subscriptions.group(group).map(|group| Arc::clone(&group.filter));
+        let filter = self.subscriptions.group(group).map(|group| Arc::clone(&group.filter));
+        let share = filter.map(|group| Share { group, qos: published, retain: publication.retain });
         let to = Recipient {
             session,
             qos: subscription.qos.min(published),
             retain: publication.retain && subscription.retain_as_published,
             subscription_ids: subscription.id.into_iter().map(Into::into).collect(),
-            group,
+            share,
         };
         self.deliver(now, to, publication);
     }

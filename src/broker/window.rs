@@ -149,7 +149,8 @@ impl Window {
     pub(super) fn take_shared(&mut self, passes_on: impl Fn(&Arc<str>) -> bool) -> Vec<Queued> {
         let (taken, kept) =
             std::mem::take(&mut self.unacknowledged).into_iter().partition(|sent| {
-                let of_group = sent.message.group.as_ref().is_some_and(&passes_on);
+                let share = sent.message.share.as_ref();
+                let of_group = share.is_some_and(|share| passes_on(&share.group));
                 of_group && matches!(sent.delivery, Delivery::AtLeastOnce(_))
             });
         self.unacknowledged = kept;
@@ -207,7 +208,7 @@ mod tests {
             qos,
             retain: false,
             subscription_ids: Vec::new(),
-            group: None,
+            share: None,
             expires: None,
         }
     }

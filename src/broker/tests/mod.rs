@@ -12,6 +12,7 @@ mod publishing;
 mod queueing;
 mod retaining;
 mod sessions;
+mod simulation;
 mod slow_readers;
 mod stopping;
 mod subscribing;

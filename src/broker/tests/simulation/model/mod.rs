@@ -1,0 +1,353 @@
+//! What the broker should do, as naive as possible: a list of sessions with lists of subscriptions
+//! and of what they should get. It is told each input before the broker is, and then holds each
+//! output against what it expects; it knows nothing of queues, trees, timers or cursors.
+//!
+//! Which copy a full queue gives up it knows in plain houses only; elsewhere it finds out when a
+//! later copy comes first, and keeps a ledger.
+
+mod answers;
+mod coming;
+mod delivering;
+mod going;
+mod ledger;
+mod resting;
+mod routing;
+mod sharing;
+mod words;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use super::super::super::{Event, Input, Output, Settings};
+use super::plan::Plan;
+use crate::access::{ConnectionId, Principal};
+use crate::mqtt::{
+    Connect, Delivery, Message, Packet, PacketId, QoS, ReasonCode, SubscribeFilter, Will,
+};
+use crate::time::Tick;
+
+pub(super) use answers::Said;
+use ledger::Ledger;
+use sharing::Share;
+
+/// A life of a session: a new one has another number.
+pub(super) type Life = u64;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Model {
+    now: Tick,
+    settings: Settings,
+    exact: bool,
+    bounded: bool,
+    /// Clients take packets of limited size only.
+    sizes: bool,
+    connections: BTreeMap<ConnectionId, Connection>,
+    sessions: BTreeMap<Life, Session>,
+    lives: Life,
+    retained: BTreeMap<String, Kept>,
+    /// Publications to be retained so far.
+    stamp: u64,
+    shares: Vec<Share>,
+    assigned: u64,
+    /// What is still to be said on each connection, but for messages.
+    expected: BTreeMap<ConnectionId, VecDeque<Said>>,
+    /// Who is to be told of as connected or gone.
+    events: Vec<String>,
+    ledger: Ledger,
+    /// QoS 2 messages that clients have taken, by life.
+    pub(super) taken: BTreeMap<(Life, String), u64>,
+    /// What was checked, so that a run that checks nothing is noticed.
+    pub(super) seen: Seen,
+}
+
+/// How often each kind of thing was seen.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    pub(super) first: u64,
+    pub(super) again: u64,
+    pub(super) stored: u64,
+    pub(super) shared: u64,
+    pub(super) handed_over: u64,
+    pub(super) wills: u64,
+    pub(super) restored: u64,
+    pub(super) lost: u64,
+}
+
+#[derive(Debug)]
+struct Connection {
+    phase: Phase,
+    v5: bool,
+    /// Of the last packet.
+    heard: Tick,
+    /// How long it may be silent.
+    silence: Option<Duration>,
+    packet_bytes_max: u32,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Opened,
+    Asking(Box<Connect>),
+    In(Life),
+    Closing,
+}
+
+#[derive(Debug)]
+struct Session {
+    principal: Principal,
+    name: String,
+    connection: Option<ConnectionId>,
+    expiry: Duration,
+    ends_at: Option<Tick>,
+    will: Option<Will>,
+    will_at: Option<Tick>,
+    subscriptions: Vec<Subscription>,
+    /// QoS 2 publications of the client that it has not released.
+    received: BTreeSet<PacketId>,
+    /// What it should get and was not sent, in order; what a group shares is elsewhere.
+    waiting: VecDeque<Copy>,
+    /// Sent, and not yet the client's, in order.
+    flights: Vec<Flight>,
+    /// Taken over by the client, not yet completed, in the order of the PUBRECs.
+    released: Vec<PacketId>,
+    /// How many flights it may have.
+    window: usize,
+    searches: Vec<Search>,
+}
+
+#[derive(Clone, Debug)]
+struct Subscription {
+    wanted: SubscribeFilter,
+    id: Option<u32>,
+}
+
+/// What one session should get.
+#[derive(Clone, Debug)]
+struct Copy {
+    message: Message,
+    qos: QoS,
+    retain: bool,
+    /// Sorted.
+    ids: Vec<u32>,
+    expires: Option<Tick>,
+    /// Since when it is due.
+    since: Tick,
+    /// Which of the shares it is.
+    share: Option<usize>,
+    /// It was too large for a client that has gone since.
+    was_too_large: bool,
+}
+
+#[derive(Debug)]
+struct Flight {
+    copy: Copy,
+    delivery: Delivery,
+    /// It is to be sent again.
+    again: bool,
+}
+
+#[derive(Debug)]
+struct Kept {
+    message: Message,
+    qos: QoS,
+    expires: Tick,
+    stamp: u64,
+}
+
+/// Retained messages that a subscription asked for.
+#[derive(Debug)]
+struct Search {
+    filter: String,
+    qos: QoS,
+    id: Option<u32>,
+    /// What was there when it was asked, by topic and stamp.
+    due: Vec<(String, u64)>,
+    sent: BTreeSet<String>,
+    /// Later ones reach the client as they are published, or on its return.
+    until: u64,
+}
+
+impl Seen {
+    pub(super) fn and(self, more: Self) -> Self {
+        Self {
+            first: self.first + more.first,
+            again: self.again + more.again,
+            stored: self.stored + more.stored,
+            shared: self.shared + more.shared,
+            handed_over: self.handed_over + more.handed_over,
+            wills: self.wills + more.wills,
+            restored: self.restored + more.restored,
+            lost: self.lost + more.lost,
+        }
+    }
+
+    /// Whether there was some of everything.
+    pub(super) fn is_all(&self) -> bool {
+        let Self { first, again, stored, shared, handed_over, wills, restored, lost } = *self;
+        [first, again, stored, shared, handed_over, wills, restored, lost].iter().all(|&n| n > 0)
+    }
+}
+
+impl Model {
+    pub(super) fn new(plan: &Plan) -> Self {
+        Self {
+            now: Tick::ZERO,
+            settings: plan.settings.clone(),
+            exact: plan.exact,
+            bounded: plan.is_bounded(),
+            sizes: plan.packet_sizes,
+            connections: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            lives: 0,
+            retained: BTreeMap::new(),
+            stamp: 0,
+            shares: Vec::new(),
+            assigned: 0,
+            expected: BTreeMap::new(),
+            events: Vec::new(),
+            ledger: Ledger::default(),
+            taken: BTreeMap::new(),
+            seen: Seen::default(),
+        }
+    }
+
+    /// What the broker is about to be told.
+    pub(super) fn input(&mut self, now: Tick, input: &Input) {
+        assert!(self.next_due().is_none_or(|due| due >= self.now), "the broker asks to be woken");
+        self.now = now;
+        match input {
+            Input::Opened { connection, .. } => self.opened(*connection),
+            Input::Packet { connection, packet } => self.packet(*connection, packet),
+            Input::Closed { connection } => self.closed(*connection),
+            Input::Verdict { connection, verdict } => self.verdict(*connection, verdict),
+            Input::Publish { message, qos, retention } => {
+                self.own_publication(message, *qos, *retention);
+            }
+            Input::Wake => self.wake(),
+            Input::Written { .. } => {}
+            other @ (Input::Malformed { .. } | Input::Shutdown) => panic!("not played: {other:?}"),
+        }
+    }
+
+    /// What the broker did.
+    pub(super) fn output(&mut self, output: &Output) {
+        match output {
+            Output::Send { connection, packet: Packet::Publish(publish) } => {
+                self.sent(*connection, publish);
+            }
+            Output::Send { connection, packet } => {
+                self.said(*connection, Said::of(packet));
+                self.fits(*connection, packet);
+            }
+            Output::Close { connection } => self.said(*connection, Said::Close),
+            Output::Authenticate { connection, .. } => self.said(*connection, Said::Login),
+            Output::Event(event) => self.told(event),
+        }
+    }
+
+    /// All outputs were polled.
+    pub(super) fn settled(&mut self, dropped: u64) {
+        self.expected.retain(|_, said| !said.is_empty());
+        assert!(self.expected.is_empty(), "not said: {:?}", self.expected);
+        assert!(self.events.is_empty(), "not told: {:?}", self.events);
+        if self.exact {
+            self.keep_bounds();
+            assert_eq!(dropped, self.ledger.dropped, "exactly the oldest of full queues go");
+        }
+    }
+
+    /// When the broker must have been woken, at the latest.
+    pub(super) fn next_due(&self) -> Option<Tick> {
+        self.due().map(|(at, _)| at)
+    }
+
+    /// The life of the session that a connection is of.
+    pub(super) fn life(&self, connection: ConnectionId) -> Option<Life> {
+        match self.connections.get(&connection)?.phase {
+            Phase::In(life) => Some(life),
+            Phase::Opened | Phase::Asking(_) | Phase::Closing => None,
+        }
+    }
+
+    fn packet(&mut self, id: ConnectionId, packet: &Packet) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.heard = self.now;
+        let (life, v5) = match connection.phase {
+            Phase::Opened => return self.asks(id, packet),
+            Phase::Asking(_) => panic!("clients wait for the answer to CONNECT"),
+            Phase::Closing => return,
+            Phase::In(life) => (life, connection.v5),
+        };
+        match packet {
+            Packet::Publish(publish) => self.publication(id, life, v5, publish),
+            Packet::PubAck(answer) => {
+                self.ended(life, Delivery::AtLeastOnce(answer.packet_id));
+            }
+            Packet::PubRec(answer) => self.received(id, life, v5, answer),
+            Packet::PubRel(answer) => {
+                let was_known = self.session(life).received.remove(&answer.packet_id);
+                let reason = not_found(!was_known && v5);
+                self.expect(id, Said::PubComp(answer.packet_id, reason));
+            }
+            Packet::PubComp(answer) => {
+                self.session(life).released.retain(|&id| id != answer.packet_id);
+            }
+            Packet::Subscribe(subscribe) => self.subscribe(id, life, subscribe),
+            Packet::Unsubscribe(unsubscribe) => self.unsubscribe(id, life, unsubscribe),
+            Packet::PingReq => self.expect(id, Said::Pong),
+            Packet::Disconnect(disconnect) => self.disconnect(id, life, disconnect),
+            other => panic!("clients do not say {other:?}"),
+        }
+    }
+
+    /// In plain houses the oldest of a full queue goes.
+    fn keep_bounds(&mut self) {
+        let Some(max) = self.settings.queue_messages else { return };
+        for session in self.sessions.values_mut() {
+            while session.waiting.len() > max {
+                session.waiting.pop_front();
+                self.ledger.dropped += 1;
+                self.ledger.by_bounds += 1;
+            }
+        }
+    }
+
+    fn told(&mut self, event: &Event) {
+        let text = match event {
+            Event::Connected { client_id, principal, .. } => {
+                format!("+ {}/{client_id}", principal.name())
+            }
+            Event::Disconnected { client_id, .. } => format!("- {client_id}"),
+            Event::SessionDiscarded { client_id, user } => format!("x {user}/{client_id}"),
+            Event::Refused { client_id, .. } => format!("? {client_id}"),
+            Event::Denied { .. } => return,
+            Event::QueueDropped { messages, .. } => {
+                self.ledger.told += messages;
+                return;
+            }
+        };
+        let found = self.events.iter().position(|expected| *expected == text);
+        let place = found.unwrap_or_else(|| panic!("told {text}, not one of {:?}", self.events));
+        self.events.remove(place);
+    }
+
+    fn session(&mut self, life: Life) -> &mut Session {
+        self.sessions.get_mut(&life).expect("a connection is of a session")
+    }
+}
+
+impl Copy {
+    fn is_expired(&self, now: Tick) -> bool {
+        self.expires.is_some_and(|at| at <= now)
+    }
+
+    /// At the instant of its publication it may be sent in any case.
+    fn may_be_sent(&self, now: Tick) -> bool {
+        !self.is_expired(now) || self.since == now
+    }
+}
+
+fn not_found(is_so: bool) -> ReasonCode {
+    if is_so { ReasonCode::PacketIdentifierNotFound } else { ReasonCode::Success }
+}
