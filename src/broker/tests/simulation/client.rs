@@ -105,17 +105,17 @@ impl Heard {
         let topic = publish.message.topic.as_str().to_owned();
         let text = String::from_utf8_lossy(&publish.message.payload);
         let mut parts = text.split(':');
-        let (Some(publisher), Some(number), Some(published)) =
+        let (Some(publisher), Some(number), Some(quality)) =
             (parts.next(), parts.next(), parts.next())
         else {
             return;
         };
         let is_shared = publish.subscription_ids.iter().any(|id| *id >= SHARED_IDS);
-        if publisher == "will" || published == "1" || topic.starts_with("s/") || is_shared {
+        if publisher == "will" || quality == "1" || topic.starts_with("s/") || is_shared {
             return;
         }
         let number: u64 = number.parse().expect("payloads are numbered");
-        let of = [publisher.to_owned(), published.to_owned(), topic];
+        let of = [publisher.to_owned(), quality.to_owned(), topic];
         let place = (life, of, publish.delivery.qos());
         let last = self.last.insert(place, number);
         assert!(last < Some(number), "order: {number} after {last:?} of {publisher}");

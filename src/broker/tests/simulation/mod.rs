@@ -61,13 +61,13 @@ fn play_all(seeds: &RangeInclusive<u64>) -> (Seen, Vec<u64>) {
 fn work(next: &AtomicU64, last: u64) -> (Seen, Vec<u64>) {
     let (mut seen, mut failed) = (Seen::default(), Vec::new());
     loop {
-        let seed = next.fetch_add(1, Ordering::Relaxed);
-        if seed > last || failed.len() >= FAILURES_MAX {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        if number > last || failed.len() >= FAILURES_MAX {
             return (seen, failed);
         }
-        match catch_unwind(|| play(seed, Trace::default())) {
+        match catch_unwind(|| play(number, Trace::default())) {
             Ok(more) => seen = seen.and(more),
-            Err(_) => failed.push(seed),
+            Err(_) => failed.push(number),
         }
     }
 }

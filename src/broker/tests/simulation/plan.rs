@@ -36,6 +36,7 @@ pub(super) const GROUPS: &[&str] = &["$share/g/s/#", "$share/g/s/+", "$share/h/s
 
 /// See the module.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is drawn for itself")]
 pub(super) struct Plan {
     pub(super) settings: Settings,
     pub(super) steps: usize,

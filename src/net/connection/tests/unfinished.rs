@@ -100,7 +100,7 @@ async fn one_that_goes_on_slowly_finishes_while_others_wait() {
     let mut sent = slow.send(&packet[..2 * UNFINISHED_STEP_BYTES]).await;
     let taken = other.send(&packet).await;
     while sent < LARGE {
-        sleep(UNFINISHED_STALL_TIMEOUT - 2 * MOMENT).await;
+        sleep(UNFINISHED_STALL_TIMEOUT.saturating_sub(2 * MOMENT)).await;
         let step = &packet[sent..LARGE.min(sent + UNFINISHED_STEP_BYTES)];
         assert_eq!(slow.send(step).await, step.len());
         sent += step.len();

@@ -34,12 +34,11 @@ impl Model {
         let Some(connection) = self.connections.get(&id) else { return };
         let Phase::Asking(connect) = &connection.phase else { return };
         let connect = connect.clone();
-        match verdict {
-            Ok(principal) => self.accepted(id, &connect, principal),
-            Err(_) => {
-                self.events.push(format!("? {}", connect.client_id));
-                self.refused(id, ReasonCode::BadUserNameOrPassword);
-            }
+        if let Ok(principal) = verdict {
+            self.accepted(id, &connect, principal);
+        } else {
+            self.events.push(format!("? {}", connect.client_id));
+            self.refused(id, ReasonCode::BadUserNameOrPassword);
         }
     }
 

@@ -226,7 +226,9 @@ impl Model {
             }
             Input::Wake => self.wake(),
             Input::Written { .. } => {}
-            other @ (Input::Malformed { .. } | Input::Shutdown) => panic!("not played: {other:?}"),
+            other @ (Input::Malformed { .. } | Input::Announce { .. } | Input::Shutdown) => {
+                panic!("not played: {other:?}")
+            }
         }
     }
 
