@@ -143,6 +143,37 @@ pub const RETAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// milliseconds on a Pi Zero.
 pub const RETAINED_SEEKS_PER_TURN: usize = 2000;
 
+/// Longest an acknowledgement waits for its message to be kept, where a client that is there may
+/// take that message before and spare the card the write: a few round trips of a slow Wi-Fi.
+pub const COMMIT_DELAY_SHORT: Duration = Duration::from_millis(20);
+
+/// Longest that the coming and going of clients waits to be kept: a second of it can be lost, and a
+/// client that comes and goes writes once a second at most.
+pub const COMMIT_DELAY_SOON: Duration = Duration::from_secs(1);
+
+/// Longest that what nobody waits for is not kept: what is read is read again, what was
+/// acknowledged is acknowledged again. Few enough writes for a card that lives for years.
+pub const COMMIT_DELAY_LATE: Duration = Duration::from_secs(30);
+
+/// Changes that wait to be kept before they go without waiting for more: half a megabyte, and a
+/// store writes so many as cheaply as twice as many.
+pub const COMMIT_CHANGES_MAX: usize = 4096;
+
+/// Bytes that wait to be kept before clients that publish are not read any further: what a slow
+/// card takes in some seconds.
+pub const COMMIT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Wait before a store in trouble is tried again, doubled up to the second: people need that long to
+/// make room, and a log bears it.
+pub const COMMIT_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(16));
+
+/// Messages of one session that are fetched from the store at a time, and their bytes: some
+/// milliseconds of a card, and little enough for all clients at once.
+pub const PAGE_MESSAGES_MAX: usize = 256;
+
+/// See [`PAGE_MESSAGES_MAX`].
+pub const PAGE_BYTES_MAX: usize = 256 * 1024;
+
 /// Events of one kind about one client are told at most this often, each with its count: a log on
 /// an SD card must survive a client gone mad.
 pub const EVENT_INTERVAL: Duration = Duration::from_secs(10);

@@ -111,7 +111,7 @@ impl Broker {
         let (messages, bytes) = session.queue.size();
         let is_bounded = self.queue_bounds().hold(messages, bytes);
         assert!(is_bounded || messages == 1, "a queue keeps its bounds");
-        let counted: usize = session.queue.iter().map(super::queue::Queued::weight).sum();
+        let counted: usize = session.queue.iter().map(super::record::Queued::weight).sum();
         assert_eq!(bytes, counted, "a queue's bytes are counted");
     }
 

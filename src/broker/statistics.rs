@@ -60,6 +60,12 @@ pub struct Traffic {
     pub messages_expired: u64,
     /// Copies that a client did not get because it takes no packet of that size.
     pub messages_too_large: u64,
+    /// Batches given to the store.
+    pub batches: u64,
+    /// Changes in those.
+    pub changes: u64,
+    /// Publications of clients that were refused because they could not be kept.
+    pub messages_unkept: u64,
     /// Publications and subscriptions that the rights denied.
     pub denied: u64,
 }

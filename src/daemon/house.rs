@@ -161,6 +161,7 @@ mod tests {
             bounds: Bounds::default(),
             assigned_prefix: "assigned".into(),
             rights: Rights::new("maison"),
+            keeping: crate::broker::Keeping::Nothing,
         };
         let events = EventTopic::new("maison");
         let (hub, _logins) = Hub::new(settings, Arc::clone(&its_clock), events);

@@ -13,7 +13,7 @@ use crate::broker::{Broker, Event, Input, Output, Retention, Settings, Statistic
 use crate::bus::Clock;
 use crate::daemon::journal;
 use crate::mqtt::{DecodeError, Message, Packet};
-use crate::net::{Outbox, Service};
+use crate::net::{Outbox, Reading, Service};
 use crate::telemetry::{EventTopic, Publication};
 use crate::time::Tick;
 
@@ -167,6 +167,17 @@ impl Hub {
                 // The receiver goes only with the runtime; then nobody waits for an answer.
                 let _ = self.logins.send((connection, login));
             }
+            Output::Commit(_) | Output::Page(_) => {}
+            Output::Pause { connection } => {
+                if let Some(outbox) = brain.outboxes.get(&connection) {
+                    outbox.set_reading(Reading::Paused);
+                }
+            }
+            Output::Resume { connection } => {
+                if let Some(outbox) = brain.outboxes.get(&connection) {
+                    outbox.set_reading(Reading::On);
+                }
+            }
             Output::Event(event) => {
                 journal::record(&event);
                 events.extend(self.announcement(&event));
@@ -183,6 +194,10 @@ impl Hub {
             Event::SessionDiscarded { client_id, user } => {
                 Some(self.events.session_discarded(client_id, user, self.clock.wall()))
             }
+            Event::StoreFailed { trouble } => {
+                Some(self.events.store_failed(trouble.why(), self.clock.wall()))
+            }
+            Event::StoreRecovered => Some(self.events.store_recovered(self.clock.wall())),
             Event::Connected { .. }
             | Event::Disconnected { .. }
             | Event::Refused { .. }

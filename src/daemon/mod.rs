@@ -272,6 +272,7 @@ fn broker_settings(settings: &Settings) -> broker::Settings {
         assigned_prefix: assigned_prefix(),
         rights: Rights::new(&settings.gateway.root)
             .keeping_private(settings.broker.private.clone()),
+        keeping: broker::Keeping::Nothing,
     }
 }
 

@@ -18,7 +18,7 @@ use tracing::{debug, warn};
 use super::input::Input;
 use super::unfinished::{Claim, Standing, Unfinished};
 use super::writer::Writer;
-use super::{Flow, Outbox, Service};
+use super::{Flow, Outbox, Reading, Service};
 use crate::access::{ConnectionId, Peer};
 use crate::limits::{CLOSE_TIMEOUT, PACKETS_PER_BATCH_MAX, WRITE_STALL_TIMEOUT};
 use crate::mqtt::{Connect, DecodeError, Decoder, Encoder, Packet, ReasonCode, Role, Version};
@@ -170,6 +170,7 @@ impl Connection<'_> {
     /// Whether more is read now.
     fn listens(&self) -> bool {
         self.listening == Listening::Open
+            && self.outbox.reading() == Reading::On
             && !self.writer.is_crowded()
             && self.claim.standing() != Standing::Waiting
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{Bounds, Broker, Event, Input, Output, Retention, Settings};
+use super::super::{Bounds, Broker, Event, Input, Keeping, Output, Retention, Settings};
 use crate::access::{ConnectionId, Login, Peer, Policy, Principal, Refusal, Rights, Verdict};
 use crate::mqtt::{
     Connect, ConnectAcknowledgement, Delivery, Disconnect, DisconnectProperties, Message, Packet,
@@ -62,6 +62,7 @@ impl House {
             bounds: Bounds::default(),
             assigned_prefix: "assigned".into(),
             rights: Rights::new("maison"),
+            keeping: Keeping::Nothing,
         };
         change(&mut settings);
         Self {
@@ -117,6 +118,10 @@ impl House {
                 self.events.push(event);
                 None
             }
+            other @ (Output::Commit(_)
+            | Output::Page(_)
+            | Output::Pause { .. }
+            | Output::Resume { .. }) => panic!("there is no store: {other:?}"),
         }
     }
 

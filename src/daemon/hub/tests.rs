@@ -29,6 +29,7 @@ impl Desk {
             bounds: Bounds::default(),
             assigned_prefix: "assigned".into(),
             rights: Rights::new("maison"),
+            keeping: crate::broker::Keeping::Nothing,
         };
         let (hub, logins) = Hub::new(settings, clock.clone(), EventTopic::new("maison"));
         Self { hub, clock, logins }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use maison::access::{ConnectionId, Peer, Policy, Principal, Refusal, Rights, Verdict};
-use maison::broker::{Bounds, Broker, Input, Output, Retention, Settings};
+use maison::broker::{Bounds, Broker, Input, Keeping, Output, Retention, Settings};
 use maison::mqtt::{DecodeError, Message, Packet, QoS, ReasonCode, TopicName};
 use maison::time::Tick;
 
@@ -70,6 +70,7 @@ fn settings() -> Settings {
         },
         assigned_prefix: Arc::from("assigned"),
         rights: Rights::new("maison"),
+        keeping: Keeping::Nothing,
     }
 }
 
@@ -128,6 +129,10 @@ impl<'bytes> Conversation<'bytes> {
                 self.logins.push_back(connection);
             }
             Output::Event(_) => {}
+            other @ (Output::Commit(_)
+            | Output::Page(_)
+            | Output::Pause { .. }
+            | Output::Resume { .. }) => panic!("there is no store: {other:?}"),
         }
     }
 

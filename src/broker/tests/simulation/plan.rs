@@ -4,7 +4,7 @@
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use super::super::super::{Bounds, Settings};
+use super::super::super::{Bounds, Keeping, Settings};
 use super::super::house::Dice;
 use crate::access::Rights;
 
@@ -123,5 +123,6 @@ fn settings(dice: &mut Dice, exact: bool) -> Settings {
         bounds,
         assigned_prefix: "assigned".into(),
         rights: Rights::new("maison"),
+        keeping: Keeping::Nothing,
     }
 }

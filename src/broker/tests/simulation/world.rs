@@ -106,6 +106,10 @@ impl World {
             }
             Output::Authenticate { connection, login } => self.logins.push((connection, login)),
             Output::Event(_) => {}
+            other @ (Output::Commit(_)
+            | Output::Page(_)
+            | Output::Pause { .. }
+            | Output::Resume { .. }) => panic!("there is no store: {other:?}"),
         }
     }
 

@@ -226,7 +226,12 @@ impl Model {
             }
             Input::Wake => self.wake(),
             Input::Written { .. } => {}
-            other @ (Input::Malformed { .. } | Input::Announce { .. } | Input::Shutdown) => {
+            other @ (Input::Malformed { .. }
+            | Input::Announce { .. }
+            | Input::Shutdown
+            | Input::Committed { .. }
+            | Input::Paged(_)
+            | Input::Slept(_)) => {
                 panic!("not played: {other:?}")
             }
         }
@@ -245,6 +250,10 @@ impl Model {
             Output::Close { connection } => self.said(*connection, Said::Close),
             Output::Authenticate { connection, .. } => self.said(*connection, Said::Login),
             Output::Event(event) => self.told(event),
+            other @ (Output::Commit(_)
+            | Output::Page(_)
+            | Output::Pause { .. }
+            | Output::Resume { .. }) => panic!("there is no store: {other:?}"),
         }
     }
 
@@ -324,6 +333,7 @@ impl Model {
             Event::SessionDiscarded { client_id, user } => format!("x {user}/{client_id}"),
             Event::Refused { client_id, .. } => format!("? {client_id}"),
             Event::Denied { .. } => return,
+            Event::StoreFailed { .. } | Event::StoreRecovered => panic!("there is no store"),
             Event::QueueDropped { messages, .. } => {
                 self.ledger.told += messages;
                 return;
