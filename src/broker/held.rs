@@ -4,11 +4,13 @@
 use std::collections::VecDeque;
 
 use super::Broker;
+use super::Phase;
 use super::connection::Connection;
 use super::outputs::Outputs;
 use super::persistence::{HoldId, Persistence};
 use crate::access::ConnectionId;
 use crate::mqtt::Packet;
+use crate::time::Tick;
 
 /// Packets of one connection that wait, in order; counted as sent and unwritten.
 #[derive(Debug, Default)]
@@ -46,14 +48,20 @@ impl Broker {
         }
     }
 
-    /// Sends what waits no more.
-    pub(super) fn send_ready(&mut self) {
+    /// Sends what waits no more, and what waits behind a SUBACK.
+    pub(super) fn send_ready(&mut self, now: Tick) {
         for id in self.persistence.take_ready() {
             let Some(connection) = self.connections.get_mut(&id) else { continue };
             let goes = |hold: Option<HoldId>| hold.is_none_or(|it| !self.persistence.waits(it));
             while connection.held.0.front().is_some_and(|(hold, _)| goes(*hold)) {
                 let Some((_, packet)) = connection.held.0.pop_front() else { break };
                 self.outputs.send_counted(connection, packet);
+            }
+            // A search that paused has had its turn.
+            if let Phase::Connected(session) = connection.phase
+                && self.sessions[session].resume_at.is_none()
+            {
+                self.pull(now, session);
             }
         }
     }

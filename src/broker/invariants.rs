@@ -54,6 +54,23 @@ impl Broker {
         }
     }
 
+    /// Asserts that another broker, which was made of what this one's store has, knows the same
+    /// sessions and retained messages.
+    #[cfg(test)]
+    pub(super) fn assert_keeps_as(&self, other: &Self) {
+        let kept = |broker: &Self| {
+            let sessions = broker.sessions.iter().map(|(_, session)| session);
+            let kept = sessions.filter(|session| session.store_id().is_some());
+            let mut kept: Vec<_> = kept.map(shape).collect();
+            kept.sort();
+            kept
+        };
+        if self.persistence.is_on() {
+            assert_eq!(kept(self), kept(other), "what is kept is what there is");
+            assert_eq!(self.retained.of_clients(), other.retained.of_clients());
+        }
+    }
+
     /// Returns how many timers it has.
     fn check_connection(&self, connection: &Connection) -> usize {
         match connection.phase {
@@ -112,7 +129,8 @@ impl Broker {
         let is_bounded = self.queue_bounds().hold(messages, bytes);
         assert!(is_bounded || messages == 1, "a queue keeps its bounds");
         let counted: usize = session.queue.iter().map(super::record::Queued::weight).sum();
-        assert_eq!(bytes, counted, "a queue's bytes are counted");
+        let stored = session.queue.stored().size().1;
+        assert_eq!(bytes, counted + stored, "a queue's bytes are counted");
     }
 
     fn check_timer(&self, slot: Option<Tick>, timer: Timer) -> usize {
@@ -122,12 +140,28 @@ impl Broker {
     }
 }
 
+/// What must survive of a session, for comparison.
+#[cfg(test)]
+fn shape(session: &Session) -> String {
+    let mut subscriptions: Vec<_> = session.subscriptions.iter().collect();
+    subscriptions.sort_by_key(|(filter, _)| (*filter).clone());
+    let mut received: Vec<_> = session.received.iter().collect();
+    received.sort();
+    let Session { key, id, expiry, will, .. } = session;
+    format!(
+        "{key:?} {id:?} {expiry:?} {will:?} {subscriptions:?} {received:?} {:?} {:?}",
+        session.window.shape(),
+        session.queue.size()
+    )
+}
+
 /// Nobody waits without a reason.
 fn check_waiting(session: &Session, connection: &Connection) {
     let has_room = session.window.has_room() && !session.window.has_resends();
     let can_go = session.window.can_resend() || (!session.queue.is_empty() && has_room);
     let is_woken = session.resume_at.is_some();
-    let waits = can_go && connection.unwritten.has_room() && !is_woken;
+    let is_held = !connection.held.is_empty() || session.queue.is_paging();
+    let waits = can_go && connection.unwritten.has_room() && !is_woken && !is_held;
     assert!(!waits, "what can be sent is sent: {session:?}");
 }
 

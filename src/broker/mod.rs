@@ -65,7 +65,7 @@ use session::{SessionIndex, Sessions};
 use subscriptions::{Match, Subscriptions};
 use timers::{Timer, Timers};
 
-pub use persistence::Keeping;
+pub use persistence::{Delays, Keeping};
 pub use settings::{Bounds, Settings};
 pub use statistics::{Statistics, Traffic};
 
@@ -340,7 +340,7 @@ impl Broker {
             Input::Wake => self.wake(now),
             Input::Shutdown => self.shut_down(now),
         }
-        self.send_ready();
+        self.send_ready(now);
     }
 
     /// What is to be done next, in order.

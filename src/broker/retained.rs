@@ -170,6 +170,13 @@ impl Retained {
         self.remove(&key(topic))
     }
 
+    /// What clients retained, for comparison.
+    #[cfg(test)]
+    pub(super) fn of_clients(&self) -> Vec<(&Message, QoS)> {
+        let kept = self.by_topic.values().filter(|kept| kept.origin == Origin::Client);
+        kept.map(|kept| (&kept.message, kept.qos)).collect()
+    }
+
     /// Removes what has expired; returns the topics of what was a client's.
     pub(super) fn expire(&mut self, now: Tick) -> Vec<TopicName> {
         let mut expired = Vec::new();

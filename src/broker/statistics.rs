@@ -21,6 +21,8 @@ pub struct Statistics {
     pub queued: usize,
     /// Bytes that those take.
     pub queued_bytes: usize,
+    /// Those of the messages that are not in the store alone.
+    pub queued_in_memory: usize,
     /// Retained messages.
     pub retained: usize,
     /// Bytes that the retained messages take.
@@ -90,6 +92,7 @@ impl Broker {
             statistics.inflight += session.window.len();
             statistics.queued += messages;
             statistics.queued_bytes += bytes;
+            statistics.queued_in_memory += messages - session.queue.stored().size().0;
         }
         statistics
     }

@@ -54,7 +54,9 @@ impl Broker {
             let words = terms.zip(refused).and_then(|(terms, it)| terms.explanation(it.why));
             answer.properties = words;
             self.send_kept(id, Packet::SubAck(answer), hold);
-            self.pull(now, index);
+            if hold.is_none() {
+                self.pull(now, index);
+            }
         }
     }
 

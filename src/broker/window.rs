@@ -190,6 +190,13 @@ impl Window {
         index.and_then(|index| self.released.remove(index)).is_some()
     }
 
+    /// What must survive of it, for comparison.
+    #[cfg(test)]
+    pub(super) fn shape(&self) -> impl std::fmt::Debug {
+        let sent = |sent: &Unacknowledged| (sent.delivery, sent.message.place);
+        (self.unacknowledged.iter().map(sent).collect::<Vec<_>>(), self.released.clone())
+    }
+
     /// Identifiers in use, in no order.
     pub(super) fn ids(&self) -> impl Iterator<Item = PacketId> {
         let unacknowledged = self.unacknowledged.iter().filter_map(|sent| match sent.delivery {

@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use super::record::{Batch, Change, Place, SessionId, Trouble};
 use crate::access::ConnectionId;
-use crate::limits::{COMMIT_BYTES_MAX, COMMIT_DELAY_SHORT, COMMIT_DELAY_SOON, COMMIT_RETRY};
+use crate::limits::{
+    COMMIT_BYTES_MAX, COMMIT_DELAY_LATE, COMMIT_DELAY_SHORT, COMMIT_DELAY_SOON, COMMIT_RETRY,
+};
 use crate::time::Tick;
 
 pub(super) use pending::{Novelty, Pace, Part, Thing};
@@ -31,10 +33,24 @@ pub enum Keeping {
     #[default]
     Nothing,
     /// Sessions, queues and retained messages are to survive the process.
-    All {
-        /// Longest that what nobody waits for is not written.
-        flush_interval: Duration,
-    },
+    All(Delays),
+}
+
+/// Longest that a change waits for others to go with it, by how much it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delays {
+    /// An acknowledgement waits, and perhaps a subscriber takes the message first.
+    pub short: Duration,
+    /// A client came or went.
+    pub soon: Duration,
+    /// Nobody waits, and little is lost.
+    pub late: Duration,
+}
+
+impl Default for Delays {
+    fn default() -> Self {
+        Self { short: COMMIT_DELAY_SHORT, soon: COMMIT_DELAY_SOON, late: COMMIT_DELAY_LATE }
+    }
 }
 
 /// Names an answer that waits.
@@ -140,14 +156,14 @@ impl Persistence {
 
     /// Takes in the new state of a thing.
     pub(super) fn note(&mut self, now: Tick, change: Change, novelty: Novelty, wish: Pace) {
-        let Keeping::All { flush_interval } = self.keeping else { return };
+        let Keeping::All(delays) = self.keeping else { return };
         let is_awaited = !self.open.is_empty() && wish >= Pace::Shortly;
         let pace = if is_awaited { wish } else { wish.min(self.idle_pace) };
         let due = now.after(match pace {
             Pace::Now => Duration::ZERO,
-            Pace::Shortly => COMMIT_DELAY_SHORT,
-            Pace::Soon => COMMIT_DELAY_SOON,
-            Pace::Later => flush_interval,
+            Pace::Shortly => delays.short,
+            Pace::Soon => delays.soon,
+            Pace::Later => delays.late,
         });
         let thing = is_awaited.then(|| change.thing());
         let moot = self.pending.note(change, novelty, pace, due);

@@ -91,12 +91,11 @@ pub(in crate::broker) enum Novelty {
 /// How long a change may wait for others to go with it. The greatest wish of a thing counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::broker) enum Pace {
-    /// Nobody is waiting: with the next batch, or at the latest after the flush interval.
+    /// Nobody is waiting: with the next batch, or at the latest after [`Delays::late`].
     Later,
-    /// Nobody is waiting, but it is worth a batch of its own: [`limits::COMMIT_DELAY_SOON`](crate::limits::COMMIT_DELAY_SOON).
+    /// Nobody is waiting, but it is worth a batch of its own: [`Delays::soon`].
     Soon,
-    /// Somebody is waiting, and perhaps it is over before it is told:
-    /// [`limits::COMMIT_DELAY_SHORT`](crate::limits::COMMIT_DELAY_SHORT).
+    /// Somebody is waiting, and perhaps it is over before it is told: [`Delays::short`].
     Shortly,
     /// Somebody is waiting.
     Now,

@@ -1,10 +1,12 @@
 //! A broker with clients on wires that never fail, unless a test cuts them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{Bounds, Broker, Event, Input, Keeping, Output, Retention, Settings};
+use super::super::record::{Batch, Trouble};
+use super::super::{Bounds, Broker, Delays, Event, Input, Keeping, Output, Retention, Settings};
+use super::disk::Disk;
 use crate::access::{ConnectionId, Login, Peer, Policy, Principal, Refusal, Rights, Verdict};
 use crate::mqtt::{
     Connect, ConnectAcknowledgement, Delivery, Disconnect, DisconnectProperties, Message, Packet,
@@ -32,6 +34,26 @@ pub(super) struct House {
     pub(super) gate: Gate,
     wires: BTreeMap<Client, Wire>,
     opened: u64,
+    pub(super) settings: Settings,
+    pub(super) disk: Disk,
+    pub(super) disk_mode: DiskMode,
+    /// Those that a slow disk has not written yet.
+    batches: VecDeque<Batch>,
+    /// Of whom nothing is read.
+    paused: BTreeSet<Client>,
+}
+
+/// All is kept as soon as it is said, so that each scenario is one of the store too.
+const AT_ONCE: Keeping =
+    Keeping::All(Delays { short: Duration::ZERO, soon: Duration::ZERO, late: Duration::ZERO });
+
+/// What the disk does with a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DiskMode {
+    Works,
+    /// Nothing, until [`House::write_batch`].
+    Waits,
+    Fails(Trouble),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,10 +84,15 @@ impl House {
             bounds: Bounds::default(),
             assigned_prefix: "assigned".into(),
             rights: Rights::new("maison"),
-            keeping: Keeping::Nothing,
+            keeping: AT_ONCE,
         };
         change(&mut settings);
         Self {
+            settings: settings.clone(),
+            disk: Disk::default(),
+            disk_mode: DiskMode::Works,
+            batches: VecDeque::new(),
+            paused: BTreeSet::new(),
             broker: Broker::new(settings),
             now: Tick::ZERO,
             events: Vec::new(),
@@ -88,6 +115,9 @@ impl House {
         self.broker.check_invariants();
         for input in then {
             self.tell(input);
+        }
+        if self.broker.deadline().is_some_and(|at| at <= self.now) {
+            self.tell(Input::Wake);
         }
     }
 
@@ -118,11 +148,56 @@ impl House {
                 self.events.push(event);
                 None
             }
-            other @ (Output::Commit(_)
-            | Output::Page(_)
-            | Output::Pause { .. }
-            | Output::Resume { .. }) => panic!("there is no store: {other:?}"),
+            Output::Commit(batch) => self.keep(batch),
+            Output::Page(wish) => Some(Input::Paged(self.disk.page(&wish))),
+            Output::Pause { connection } => {
+                self.paused.insert(connection);
+                None
+            }
+            Output::Resume { connection } => {
+                self.paused.remove(&connection);
+                None
+            }
         }
+    }
+
+    fn keep(&mut self, batch: Batch) -> Option<Input> {
+        let number = batch.number;
+        match self.disk_mode {
+            DiskMode::Works => {
+                self.disk.commit(&batch);
+                Some(Input::Committed { number, outcome: Ok(()) })
+            }
+            DiskMode::Waits => {
+                self.batches.push_back(batch);
+                None
+            }
+            DiskMode::Fails(trouble) => Some(Input::Committed { number, outcome: Err(trouble) }),
+        }
+    }
+
+    /// A slow disk has done its work.
+    #[track_caller]
+    pub(super) fn write_batch(&mut self) {
+        let batch = self.batches.pop_front().expect("a batch is under way");
+        self.disk.commit(&batch);
+        self.tell(Input::Committed { number: batch.number, outcome: Ok(()) });
+    }
+
+    /// Whether a slow disk has something to do.
+    pub(super) fn has_batch(&self) -> bool {
+        !self.batches.is_empty()
+    }
+
+    /// The plug is pulled and put in again: all wires are cut, and what the disk has is all.
+    pub(super) fn crash(&mut self) {
+        self.broker = Broker::new(self.settings.clone());
+        self.wires.clear();
+        self.batches.clear();
+        self.paused.clear();
+        self.logins.clear();
+        self.broker.restore(self.now, self.disk.restore());
+        self.tell(Input::Wake);
     }
 
     fn answer_login(&mut self) -> Input {
@@ -153,9 +228,16 @@ impl House {
             assert!(wire.arrived.is_empty(), "{client:?} has unread: {:?}", wire.arrived);
         }
         self.broker.assert_idle();
+        let mut other = Broker::new(self.settings.clone());
+        other.restore(self.now, self.disk.restore());
+        self.broker.assert_keeps_as(&other);
     }
 
     // ---- wires
+
+    pub(super) fn is_paused(&self, client: Client) -> bool {
+        self.paused.contains(&client)
+    }
 
     pub(super) fn open(&mut self) -> Client {
         self.open_with(|_| {})
@@ -294,13 +376,26 @@ impl House {
         filters: Vec<SubscribeFilter>,
         subscription_id: Option<u32>,
     ) -> SubscribeAcknowledgement {
-        let (packet_id, user_properties) = (id(77), Vec::new());
-        let subscribe = Subscribe { packet_id, filters, subscription_id, user_properties };
-        self.send(client, Packet::Subscribe(subscribe));
+        self.send_subscribe_packet(client, filters, subscription_id);
         match self.read(client) {
             Packet::SubAck(answer) if answer.packet_id == id(77) => answer,
             other => panic!("no SUBACK: {other:?}"),
         }
+    }
+
+    pub(super) fn send_subscribe(&mut self, client: Client, filter: &str, qos: QoS) {
+        self.send_subscribe_packet(client, vec![wanted(filter, qos)], None);
+    }
+
+    fn send_subscribe_packet(
+        &mut self,
+        client: Client,
+        filters: Vec<SubscribeFilter>,
+        subscription_id: Option<u32>,
+    ) {
+        let (packet_id, user_properties) = (id(77), Vec::new());
+        let subscribe = Subscribe { packet_id, filters, subscription_id, user_properties };
+        self.send(client, Packet::Subscribe(subscribe));
     }
 
     #[track_caller]
