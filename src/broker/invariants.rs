@@ -41,6 +41,7 @@ impl Broker {
     /// left but sessions, subscriptions, retained messages and the timers that end them.
     pub fn assert_idle(&self) {
         assert!(self.outputs.is_empty(), "outputs are polled");
+        assert_eq!(self.persistence.holds(), 0, "no answer waits");
         for connection in self.connections.values() {
             assert!(matches!(connection.phase, Phase::Connected(_)), "{connection:?}");
             assert_eq!(connection.unwritten.bytes(), 0, "all is written: {connection:?}");

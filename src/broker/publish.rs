@@ -226,9 +226,13 @@ impl Broker {
         }
         // Until that is durable, the client may not use the identifier for another message.
         self.persistence.open(id);
-        if let Some(session) = session.id.filter(|_| is_known) {
+        if let Some(session) = session.id {
             let change = Change::ReceivedEnd { session, packet_id };
-            self.persistence.note(now, change, Novelty::Known, Pace::Now);
+            if is_known {
+                self.persistence.note(now, change, Novelty::Known, Pace::Now);
+            } else {
+                self.persistence.join(&change.thing());
+            }
         }
         let hold = self.persistence.close();
         let reason = if !is_known && self.is_v5(id) {
@@ -300,9 +304,11 @@ impl Broker {
     }
 
     fn forget_retained(&mut self, now: Tick, topic: TopicName, was: Option<Origin>) {
+        let change = Change::RetainedEnd(topic);
         if was == Some(Origin::Client) {
-            let change = Change::RetainedEnd(topic);
             self.persistence.note(now, change, Novelty::Known, Pace::Now);
+        } else {
+            self.persistence.join(&change.thing());
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Broker;
 use super::disconnect::Departure;
 use super::objection::Objection;
-use super::persistence::{Novelty, Pace};
+use super::persistence::{Novelty, Pace, Part, Thing};
 use super::record::{Change, Subscription};
 use super::retained::Search;
 use super::session::{Session, SessionIndex};
@@ -35,7 +35,9 @@ impl Broker {
         let outcomes: Vec<_> = filters
             .map(|wanted| {
                 let outcome = self.subscribe_one(now, index, wanted, subscription_id);
-                if let Err(objection) = outcome {
+                if let Err(objection) = outcome
+                    && !objection.is_of_the_store
+                {
                     let client_id = self.sessions[index].key.client_id.to_string();
                     self.deny(now, id, client_id, wanted.filter.as_str(), Denied(objection.why));
                 }
@@ -164,6 +166,10 @@ impl Broker {
     fn unsubscribe_one(&mut self, now: Tick, index: SessionIndex, text: &str) -> ReasonCode {
         let session = &mut self.sessions[index];
         let Some((filter, _)) = session.subscriptions.remove_entry(text) else {
+            if let Some(session) = session.id {
+                let part = Part::Subscription(Arc::from(text));
+                self.persistence.join(&Thing::Of(session, part));
+            }
             return ReasonCode::NoSubscriptionExisted;
         };
         session.subscription_bytes -= Subscriptions::weight(text);

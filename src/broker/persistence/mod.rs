@@ -219,6 +219,17 @@ impl Persistence {
         }
     }
 
+    /// The answer also waits for what was noted of a thing before, by whomever.
+    pub(super) fn join(&mut self, thing: &Thing) {
+        for hold in self.open.clone() {
+            if self.attach(hold, thing)
+                && let Some(hold) = self.holds.get_mut(&hold)
+            {
+                hold.changes += 1;
+            }
+        }
+    }
+
     /// What is noted from now on concerns nobody; the answer waits if it has to.
     pub(super) fn close(&mut self) -> Option<HoldId> {
         let open = std::mem::take(&mut self.open);
@@ -231,18 +242,19 @@ impl Persistence {
 
     /// An answer is to wait until a thing is durable, if it is not.
     pub(super) fn hold(&mut self, connection: ConnectionId, thing: &Thing) -> Option<HoldId> {
-        let is_pending = self.pending.contains(thing);
-        let under_way = self.under_way.as_ref();
-        if !is_pending && !under_way.is_some_and(|batch| batch.changes.contains(thing)) {
-            return None;
-        }
         let hold = self.new_hold(connection);
-        if !self.pending.hold(thing, hold)
-            && let Some(batch) = &mut self.under_way
-        {
-            batch.changes.hold(thing, hold);
+        if self.attach(hold, thing) {
+            return Some(hold);
         }
-        Some(hold)
+        self.holds.remove(&hold);
+        None
+    }
+
+    /// Lets an answer wait for a thing; nothing if that is durable.
+    fn attach(&mut self, hold: HoldId, thing: &Thing) -> bool {
+        let under_way = self.under_way.as_mut();
+        self.pending.hold(thing, hold)
+            || under_way.is_some_and(|batch| batch.changes.hold(thing, hold))
     }
 
     /// Whether that answer still has to wait.

@@ -137,10 +137,6 @@ impl Pending {
         self.slots.get_mut(thing)
     }
 
-    pub(super) fn contains(&self, thing: &Thing) -> bool {
-        self.slots.contains_key(thing)
-    }
-
     /// All of them, by thing.
     pub(super) fn slots(&self) -> impl Iterator<Item = (&Thing, &Slot)> {
         self.slots.iter()

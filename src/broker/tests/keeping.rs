@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::record::Trouble;
 use super::super::{Delays, Event, Keeping};
-use super::house::{DiskMode, SessionPresent, id, publish, success, v5, v5_lasting};
+use super::house::{DiskMode, SessionPresent, heard, id, publish, success, v5, v5_lasting, wanted};
 use super::*;
 use crate::limits::{COMMIT_DELAY_SHORT, COMMIT_DELAY_SOON, COMMIT_RETRY, PAGE_MESSAGES_MAX};
 use crate::mqtt::{Packet, Publish, QoS, ReasonCode};
@@ -61,7 +61,7 @@ fn a_message_that_all_have_taken_is_acknowledged_and_never_written() {
     let (two, _) = house.connect_as(lasting("two"));
     house.disk_mode = DiskMode::Works;
     for client in [one, two] {
-        let filters = vec![super::house::wanted("t", QoS::AtLeastOnce)];
+        let filters = vec![wanted("t", QoS::AtLeastOnce)];
         let answer = house.subscribe_packet(client, filters, None);
         assert_eq!(answer.reasons, [ReasonCode::GrantedQoS1]);
     }
@@ -181,6 +181,26 @@ fn a_qos_2_message_is_sent_when_its_identifier_is_durable_and_released_likewise(
     house.is_at_rest();
 }
 
+/// Found by the simulation of crashes (seed 1373): an end that is said again is not more durable for
+/// that.
+#[test]
+fn a_release_that_is_said_again_waits_for_what_the_first_waited_for() {
+    let mut house = House::new();
+    let (publisher, _) = house.connect_as(lasting("p"));
+    house.send(publisher, Packet::Publish(publish("t", "1", QoS::ExactlyOnce)));
+    house.reads(publisher, &Packet::PubRec(success(id(7))));
+    house.disk_mode = DiskMode::Waits;
+    house.send(publisher, Packet::PubRel(success(id(7))));
+    house.cut(publisher);
+    let (publisher, _) = house.connect_as(lasting("p"));
+    house.send(publisher, Packet::PubRel(success(id(7))));
+    house.reads_nothing(publisher);
+    while house.has_batch() {
+        house.write_batch();
+    }
+    house.reads(publisher, &Packet::PubComp(success(id(7))));
+}
+
 #[test]
 fn a_subscription_of_a_lasting_session_is_granted_when_it_is_durable() {
     let mut house = House::new();
@@ -261,9 +281,9 @@ fn the_will_of_who_was_there_is_spoken_after_a_crash() {
     house.disconnect(gone);
     house.crash();
     let (away, _) = house.connect_as(lasting("away"));
-    let mut heard = [house.gets_any(away), house.gets_any(away)].map(|it| super::house::heard(&it));
-    heard.sort();
-    assert_eq!(heard, ["w=one q1", "w=two q1"]);
+    let mut words = [house.gets_any(away), house.gets_any(away)].map(|it| heard(&it));
+    words.sort();
+    assert_eq!(words, ["w=one q1", "w=two q1"]);
     house.reads_nothing(away);
 }
 
@@ -412,8 +432,8 @@ fn an_old_client_is_not_heard_after_a_message_that_could_not_be_kept() {
     house.publish(client, "t", "1", QoS::ExactlyOnce);
     house.publish(client, "t", "2", QoS::ExactlyOnce);
     let (away, _) = house.connect_as(lasting("away"));
-    for heard in ["t=0 q2", "t=1 q2", "t=2 q2"] {
-        house.hears(away, heard);
+    for expected in ["t=0 q2", "t=1 q2", "t=2 q2"] {
+        house.hears(away, expected);
     }
 }
 

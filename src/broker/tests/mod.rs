@@ -4,6 +4,7 @@
 mod connecting;
 mod conversation;
 mod counting;
+mod crash;
 mod cut_links;
 mod delivering;
 mod disk;
