@@ -215,9 +215,9 @@ impl Line<'_> {
         if is_new {
             place(self.session, &mut message);
         }
-        let place = message.place;
+        let at = message.place;
         let publish = self.session.window.send(now, message);
-        if let (Some(session), Some(place)) = (self.session.id, place)
+        if let (Some(session), Some(place)) = (self.session.id, at)
             && let Some(message) = self.session.window.last()
         {
             let (novelty, pace) = match (is_new, message.qos) {
@@ -228,7 +228,7 @@ impl Line<'_> {
             let change = Change::Queued { session, place, message: message.clone() };
             self.persistence.note(now, change, novelty, pace);
         }
-        self.write(now, publish, place);
+        self.write(now, publish, at);
     }
 
     /// A client that takes no packet of that size is treated as if it had taken the message

@@ -27,13 +27,13 @@ impl Outputs {
 
     /// Sends a packet; nothing to a connection that is closing.
     pub(super) fn send(&mut self, connection: &mut Connection, packet: Packet) {
-        if self.count(connection, &packet) {
+        if Self::count(connection, &packet) {
             self.send_counted(connection, packet);
         }
     }
 
     /// Counts a packet that will be sent; whether it may be.
-    pub(super) fn count(&mut self, connection: &mut Connection, packet: &Packet) -> bool {
+    pub(super) fn count(connection: &mut Connection, packet: &Packet) -> bool {
         let is_open = !matches!(connection.phase, Phase::Closing);
         if is_open {
             connection.unwritten.sent(packet.weight());

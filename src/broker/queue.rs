@@ -215,15 +215,12 @@ impl Queue {
             while arrived.next_if(|message| message.place < Some(first)).is_some() {}
             let Some((place, mean)) = self.stored.pop_front() else { break };
             self.weigh_off(mean);
-            match arrived.next_if(|message| message.place == Some(place)) {
-                Some(message) => {
-                    self.weigh(message.weight());
-                    self.front.push_back(message);
-                }
-                None => {
-                    self.taken += 1;
-                    lost.add(Some(place));
-                }
+            if let Some(message) = arrived.next_if(|message| message.place == Some(place)) {
+                self.weigh(message.weight());
+                self.front.push_back(message);
+            } else {
+                self.taken += 1;
+                lost.add(Some(place));
             }
         }
         self.join();

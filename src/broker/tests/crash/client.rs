@@ -159,7 +159,7 @@ impl Client {
             Packet::ConnAck(answer) => self.welcome(answer.session_present),
             Packet::SubAck(answer) if answer.reasons[0].is_failure() => self.subscribe(),
             Packet::SubAck(_) => self.subscribed = true,
-            Packet::PubAck(answer) => self.finished(answer.packet_id),
+            Packet::PubAck(answer) | Packet::PubComp(answer) => self.finished(answer.packet_id),
             Packet::PubRec(answer) => {
                 let of =
                     |it: &&mut Outgoing| it.publish.delivery.packet_id() == Some(answer.packet_id);
@@ -168,7 +168,6 @@ impl Client {
                 }
                 self.up(Packet::PubRel(success(answer.packet_id)));
             }
-            Packet::PubComp(answer) => self.finished(answer.packet_id),
             Packet::PubRel(answer) => {
                 self.incoming.remove(&answer.packet_id);
                 self.up(Packet::PubComp(success(answer.packet_id)));
@@ -217,11 +216,11 @@ impl Client {
         let text = String::from_utf8_lossy(&publish.message.payload).into_owned();
         let mut parts = text.split(':');
         let mut part = || parts.next().expect("payloads are numbered").to_owned();
-        let (publisher, published, number) = (part(), part(), part());
+        let (publisher, quality, number) = (part(), part(), part());
         let heard = Heard {
             publisher,
             topic: publish.message.topic.as_str().to_owned(),
-            qos: [published.parse().unwrap(), publish.delivery.qos().bits()],
+            qos: [quality.parse().unwrap(), publish.delivery.qos().bits()],
             number: number.parse().expect("payloads are numbered"),
         };
         match publish.delivery {

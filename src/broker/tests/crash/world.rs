@@ -108,7 +108,7 @@ impl World {
     }
 
     fn step(&mut self) {
-        let index = usize::try_from(self.dice.below(CLIENTS as u64)).unwrap();
+        let index = usize::try_from(self.dice.below(CLIENTS.try_into().unwrap())).unwrap();
         match self.dice.below(100) {
             0..30 => self.say(index),
             30..55 => self.up(index),
@@ -225,20 +225,23 @@ impl World {
     }
 
     fn tell(&mut self, input: Input) {
-        if self.trace {
-            eprintln!("{:>12} ▶ {input:?}", self.now.as_micros());
-        }
+        self.note(|| format!("▶ {input:?}"));
         self.broker.handle(self.now, input);
         let mut then = Vec::new();
         while let Some(output) = self.broker.poll() {
-            if self.trace {
-                eprintln!("{:>12} ◀ {output:?}", "");
-            }
+            self.note(|| format!("  ◀ {output:?}"));
             then.extend(self.carry_out(output));
         }
         self.broker.check_invariants();
         for input in then {
             self.tell(input);
+        }
+    }
+
+    #[expect(clippy::print_stderr, reason = "a seed that fails is looked at")]
+    fn note(&self, what: impl FnOnce() -> String) {
+        if self.trace {
+            eprintln!("{:>12} {}", self.now.as_micros(), what());
         }
     }
 
