@@ -232,6 +232,9 @@ pub const LAST_WORDS_TIMEOUT: Duration = Duration::from_millis(700);
 /// Longest a graceful stop waits for last messages to leave: the unit promises two seconds.
 pub const STOP_TIMEOUT: Duration = Duration::from_millis(1500);
 
+/// When a graceful stop no longer waits for the store: what was acknowledged is there in any case.
+pub const STORE_STOP_TIMEOUT: Duration = Duration::from_millis(1700);
+
 /// Longest a write may go without progress: a peer that sleeps through this has lost its network.
 pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -398,7 +401,8 @@ const _: () = assert!(CLOSE_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
 const _: () = assert!(INFLIGHT_TO_CLIENT_MAX < 65_535, "a free packet identifier always exists");
 const _: () = assert!(CONNECTIONS_MAX < SESSIONS_PER_USER_MAX);
 const _: () = assert!(SESSIONS_PER_USER_MAX < SESSIONS_MAX);
-const _: () = assert!(STOP_TIMEOUT.as_millis() < 2000);
+const _: () = assert!(STOP_TIMEOUT.as_millis() < STORE_STOP_TIMEOUT.as_millis());
+const _: () = assert!(STORE_STOP_TIMEOUT.as_millis() < 2000);
 const _: () = assert!(LAST_WORDS_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
 const _: () = assert!(RETRY_BACKOFF_MIN.as_millis() < RETRY_BACKOFF_MAX.as_millis());
 const _: () = assert!(BUS_STOP_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());

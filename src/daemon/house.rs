@@ -164,7 +164,7 @@ mod tests {
             keeping: crate::broker::Keeping::Nothing,
         };
         let events = EventTopic::new("maison");
-        let (hub, _logins) = Hub::new(settings, Arc::clone(&its_clock), events);
+        let (hub, _logins) = Hub::new(settings, Arc::clone(&its_clock), events, Default::default());
         let (room, address): (Arc<str>, Arc<str>) = ("salon".into(), "28-1".into());
         let sensors = vec![(A, Arc::clone(&address))];
         let house = House::new("maison", vec![Room { slug: Arc::clone(&room), sensors }]);

@@ -31,7 +31,8 @@ impl Desk {
             rights: Rights::new("maison"),
             keeping: crate::broker::Keeping::Nothing,
         };
-        let (hub, logins) = Hub::new(settings, clock.clone(), EventTopic::new("maison"));
+        let (hub, logins) =
+            Hub::new(settings, clock.clone(), EventTopic::new("maison"), Restored::default());
         Self { hub, clock, logins }
     }
 
