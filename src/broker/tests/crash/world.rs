@@ -110,18 +110,18 @@ impl World {
     fn step(&mut self) {
         let index = usize::try_from(self.dice.below(CLIENTS.try_into().unwrap())).unwrap();
         match self.dice.below(100) {
-            0..30 => self.say(index),
-            30..55 => self.up(index),
-            55..75 => self.down(index),
-            75..85 => self.write(),
-            85..88 => self.page(),
-            88..92 => self.dial(index),
-            92..94 => self.cut(index),
-            94..98 => {
+            0..22 => self.say(index),
+            22..50 => self.up(index),
+            50..75 => self.down(index),
+            75..83 => self.write(),
+            83..86 => self.page(),
+            86..92 => self.dial(index),
+            92..93 => self.cut(index),
+            93..97 => {
                 let millis = self.dice.choose(&[1, 5, 30, 500, 3000, 40_000]);
                 self.pass(Duration::from_millis(millis));
             }
-            98 => self.fails = self.dice.below(3) == 0,
+            97 => self.fails = self.dice.below(3) == 0,
             _ => self.crash(),
         }
     }
