@@ -19,7 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use world::{Seen, World};
 
 /// Seeds of an ordinary run.
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 400;
 
 #[test]
 fn what_was_acknowledged_survives_a_pulled_plug_at_any_step() {
