@@ -173,6 +173,37 @@ pub const PAGE_MESSAGES_MAX: usize = 256;
 
 /// See [`PAGE_MESSAGES_MAX`].
 pub const PAGE_BYTES_MAX: usize = 256 * 1024;
+/// Largest payload that is stored with each message it belongs to; a larger one stands once in the
+/// store, however many sessions wait for it. Beyond it a row no longer fits in two pages.
+pub const STORE_PAYLOAD_INLINE_BYTES_MAX: usize = 4096;
+
+/// Bytes of one part of a large payload: the store copies no more than this at a time.
+pub const STORE_PAYLOAD_PART_BYTES: usize = 64 * 1024;
+
+/// Pages of the store kept in memory, in KiB: what a few busy sessions change, on a board of 512
+/// MB.
+pub const STORE_CACHE_KIB: i64 = 2048;
+
+/// Bytes in the store's log before they are moved to its file.
+pub const STORE_LOG_BYTES: u64 = 1024 * 1024;
+
+/// Bytes in the store's log before a commit waits until they are moved: only when there was never
+/// a moment between two commits.
+pub const STORE_LOG_BYTES_MAX: u64 = 4 * STORE_LOG_BYTES;
+
+/// Rows of ended sessions that are removed in one go, so that an end of a session with millions of
+/// messages delays nobody.
+pub const STORE_PURGE_ROWS: u32 = 1000;
+
+/// The store writes down this seldom that the process lives, with commits that happen anyway: what
+/// a crash leaves unknown of the time, where no clock is set.
+pub const STORE_LIFE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Less than this is no jump of the wall clock: it is adjusted all the time.
+pub const STORE_CLOCK_JUMP_MIN: Duration = Duration::from_secs(2);
+
+/// Wishes for pages that wait for the store: one for each session that can be there.
+pub const STORE_PAGES_WAITING_MAX: usize = CONNECTIONS_CONFIGURABLE_MAX;
 
 /// Events of one kind about one client are told at most this often, each with its count: a log on
 /// an SD card must survive a client gone mad.
@@ -396,6 +427,8 @@ const _: () = assert!(READ_BYTES_MIN < READ_BYTES_MAX);
 const _: () = assert!(READ_BYTES_MAX < PACKET_BYTES_ALONE_MIN);
 const _: () = assert!(READ_BYTES_MAX <= UNFINISHED_BYTES_FREE, "one read takes no part uncounted");
 const _: () = assert!(RECEIVE_AHEAD_BYTES_MAX <= UNFINISHED_BYTES_FREE);
+const _: () = assert!(STORE_LOG_BYTES < STORE_LOG_BYTES_MAX);
+const _: () = assert!(STORE_PAYLOAD_INLINE_BYTES_MAX < STORE_PAYLOAD_PART_BYTES);
 const _: () = assert!(TOPIC_LEVELS_MIN <= TOPIC_LEVELS_MAX);
 const _: () = assert!(CLOSE_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
 const _: () = assert!(INFLIGHT_TO_CLIENT_MAX < 65_535, "a free packet identifier always exists");

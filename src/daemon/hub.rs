@@ -73,6 +73,12 @@ impl Hub {
         self.lock().store = Some(store);
     }
 
+    /// Tells the subscribers of events what was wrong with the store.
+    pub(super) fn tell_damage(&self, report: &str) {
+        let message = self.events.store_damaged(report, self.clock.wall());
+        self.enter([Input::Announce { message }]);
+    }
+
     /// Waits until all that was to be kept is durable.
     pub(super) async fn flushed(&self) {
         const LOOK_AGAIN: Duration = Duration::from_millis(10);

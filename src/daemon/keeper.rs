@@ -11,13 +11,15 @@ use crate::broker::Input;
 use crate::broker::record::{Page, Restored, Trouble};
 use crate::bus::Clock;
 use crate::config::Durability;
-use crate::store::{self, OpenError, SqliteStore, Store, StoreThread};
+use crate::store::{self, OpenError, SqliteStore, Store};
 use crate::time::{Tick, Timestamp};
 
 /// A store that was opened, and what earlier lives left in it.
 pub(super) struct Opened {
     store: SqliteStore,
     pub(super) restored: Restored,
+    /// What was wrong with it, and what became of that.
+    pub(super) damage: Option<String>,
 }
 
 impl Opened {
@@ -34,7 +36,13 @@ impl Opened {
         };
         let path = state.path().join(store::FILE);
         let (now, wall) = (clock.now(), clock.wall());
-        let mut store = SqliteStore::open(&path, durability, now, wall)?;
+        let (mut store, report) = SqliteStore::open(&path, durability, now, wall)?;
+        for note in &report.notes {
+            info!(note, "store was opened");
+        }
+        if !report.is_clean() {
+            error!(%report, "store was damaged");
+        }
         let restored =
             store.restore(now, wall).map_err(|failure| OpenError::Failed { path, failure })?;
         info!(
@@ -42,22 +50,19 @@ impl Opened {
             retained = restored.retained.len(),
             "sessions, queues and retained messages of earlier lives are here"
         );
-        Ok(Some(Self { store, restored }))
+        let damage = (!report.is_clean()).then(|| report.to_string());
+        Ok(Some(Self { store, restored, damage }))
     }
 
-    /// Lets the store work for the hub.
-    pub(super) fn start(
-        store: SqliteStore,
-        hub: &Arc<Hub>,
-        clock: &Arc<dyn Clock>,
-    ) -> std::io::Result<StoreThread> {
+    /// Lets the store work for the hub, and tells the subscribers of events what was wrong.
+    pub(super) fn start(self, hub: &Arc<Hub>, clock: &Arc<dyn Clock>) -> std::io::Result<()> {
         let answers = Answers(Arc::downgrade(hub));
-        store::spawn(Box::new(store), Box::new(Times(Arc::clone(clock))), Box::new(answers))
-    }
-
-    /// The store, and what it had.
-    pub(super) fn into_parts(self) -> (SqliteStore, Restored) {
-        (self.store, self.restored)
+        let clock = Box::new(Times(Arc::clone(clock)));
+        hub.keep_in(store::spawn(Box::new(self.store), clock, Box::new(answers))?);
+        if let Some(damage) = &self.damage {
+            hub.tell_damage(damage);
+        }
+        Ok(())
     }
 }
 

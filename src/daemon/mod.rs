@@ -27,7 +27,6 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::access::Rights;
-use crate::broker::record::Restored;
 use crate::broker::{self, Delays};
 use crate::bus::Clock;
 use crate::bus::mailbox::Reports;
@@ -192,14 +191,17 @@ impl Gateway {
         state: &StateDir,
         clock: &Arc<dyn Clock>,
     ) -> Result<(Arc<Hub>, Logins), StartError> {
-        let (store, restored) = Opened::open(state, settings.broker.durability, clock)?
-            .map(Opened::into_parts)
-            .map_or((None, Restored::default()), |(store, restored)| (Some(store), restored));
+        let mut store = Opened::open(state, settings.broker.durability, clock)?;
+        let restored = store.as_mut().map(|opened| std::mem::take(&mut opened.restored));
         let events = EventTopic::new(&settings.gateway.root);
-        let (hub, logins) =
-            Hub::new(broker_settings(settings), Arc::clone(clock), events, restored);
+        let (hub, logins) = Hub::new(
+            broker_settings(settings),
+            Arc::clone(clock),
+            events,
+            restored.unwrap_or_default(),
+        );
         if let Some(store) = store {
-            hub.keep_in(Opened::start(store, &hub, clock).map_err(StartError::Thread)?);
+            store.start(&hub, clock).map_err(StartError::Thread)?;
         }
         Ok((hub, logins))
     }

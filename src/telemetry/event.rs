@@ -36,6 +36,11 @@ impl EventTopic {
         self.event("store-failed", [("reason", payload::text(why))], at)
     }
 
+    /// `{"event":"store-damaged","report":"the store was damaged: …","t":"2026-11-22T13:00:05Z"}`.
+    pub fn store_damaged(&self, report: &str, at: Timestamp) -> Message {
+        self.event("store-damaged", [("report", payload::text(report))], at)
+    }
+
     /// `{"event":"store-recovered","t":"2026-11-22T13:00:05Z"}`.
     pub fn store_recovered(&self, at: Timestamp) -> Message {
         self.event("store-recovered", [], at)
