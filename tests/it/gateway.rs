@@ -125,6 +125,10 @@ impl Gateway {
         self.log.wait(what, |line| line.contains(what))
     }
 
+    pub(crate) fn has_logged(&self, what: &str) -> bool {
+        self.log.all().iter().any(|line| line.contains(what))
+    }
+
     /// What the kernel says of its memory, in KiB: `VmRSS` now, `VmHWM` the most there was.
     pub(crate) fn memory(&self, what: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();

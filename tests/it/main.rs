@@ -18,6 +18,7 @@ mod day;
 mod fuzz;
 mod gateway;
 mod large;
+mod noise;
 mod onewire_scratchpad;
 mod onewire_tree;
 mod operating;
