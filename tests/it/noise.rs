@@ -37,10 +37,19 @@ const GROWTH_KIB_LATER_MAX: u64 = 4 * 1024;
 /// What is left behind is gone soon, and cannot be much before.
 const BROKER: &str = "sys_interval = \"100ms\"\nsession_expiry = \"1s\"\n\
                       queue = { messages = 100, bytes = \"1 MiB\" }\n";
-const LIMITS: &str = "[[listener]]\nbind = \"127.0.0.1:0\"\nwebsocket = true\nauth = \"anonymous\"\n\
-                      [broker.limits]\nretained = \"1 MiB\"\nqueued = \"8 MiB\"\n\
-                      unfinished = \"4 MiB\"\nconnect_timeout = \"1s\"\n\
-                      packet_before_login = \"1 MiB\"\n";
+const LIMITS: &str = r#"
+[[listener]]
+bind = "127.0.0.1:0"
+websocket = true
+auth = "anonymous"
+
+[broker.limits]
+retained = "1 MiB"
+queued = "8 MiB"
+unfinished = "4 MiB"
+connect_timeout = "1s"
+packet_before_login = "1 MiB"
+"#;
 
 #[test]
 fn mad_conversations_end_nothing_delay_nobody_and_leave_nothing() {
