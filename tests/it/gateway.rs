@@ -65,8 +65,8 @@ impl Gateway {
         let config = folder.path().join("maison.toml");
         let mut command = binary();
         command
-            .args(["run", "--config", config.to_str().unwrap(), "--log", "debug"])
-            .env("NO_COLOR", "1")
+            .args(["run", "--config", config.to_str().unwrap()])
+            .envs([("MAISON_LOG", "debug"), ("NO_COLOR", "1")])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
@@ -134,6 +134,11 @@ impl Gateway {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with(what)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {

@@ -15,6 +15,7 @@ mod conformance;
 mod crowd;
 mod cut_links;
 mod day;
+mod figures;
 mod fuzz;
 mod gateway;
 mod large;
