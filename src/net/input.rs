@@ -2,10 +2,11 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::mem;
 use std::pin::pin;
 use std::task::{Context, Poll};
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::limits::{
@@ -102,9 +103,11 @@ impl Input {
         let most = self.lent.min(missing);
         if self.buffer.capacity() - length < most {
             let ahead = missing.min(RECEIVE_AHEAD_BYTES_MAX.max(length));
-            let mut larger = BytesMut::with_capacity(length + ahead);
-            larger.extend_from_slice(&self.buffer);
-            self.buffer = larger;
+            // As a vector it grows where it lies, and by no more than it is told; a second buffer
+            // beside it would take half as much again at the last step.
+            let mut bytes = Vec::from(mem::take(&mut self.buffer));
+            bytes.reserve_exact(ahead);
+            self.buffer = BytesMut::from(Bytes::from(bytes));
         }
         most
     }
