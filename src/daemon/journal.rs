@@ -21,7 +21,7 @@ pub(super) fn record(event: &Event) {
             );
         }
         Event::Denied { peer, client_id, topic, reason, times } => {
-            warn!(%peer, client = client_id, topic, %reason, times, "message refused and dropped");
+            warn!(%peer, client = client_id, topic, %reason, times, "not allowed, refused");
         }
         Event::SessionDiscarded { client_id, user } => {
             warn!(client = client_id, user, "too many sessions: the longest absent is given up");

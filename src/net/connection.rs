@@ -41,8 +41,19 @@ pub(super) struct Terms {
 }
 
 /// Serves a peer until it or the service is done.
-pub(super) async fn serve(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
+pub(super) fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    service: Arc<dyn Service>,
+    peer: Peer,
+    terms: Terms,
+) -> impl Future<Output = ()> + use<S> {
+    // Here, or the future would keep room for the stream.
+    let halves = tokio::io::split(stream);
+    serve_halves(halves, service, peer, terms)
+}
+
+async fn serve_halves<S: AsyncRead + AsyncWrite + Unpin>(
+    (mut reader, mut writer): (ReadHalf<S>, WriteHalf<S>),
     service: Arc<dyn Service>,
     peer: Peer,
     terms: Terms,
@@ -50,7 +61,6 @@ pub(super) async fn serve(
     let address = peer.address;
     let outbox = Arc::new(Outbox::default());
     let registered = Registered::new(&*service, peer, &outbox);
-    let (mut reader, mut writer) = tokio::io::split(stream);
     let mut connection = Connection {
         address,
         registered,

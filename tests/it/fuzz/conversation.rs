@@ -3,6 +3,8 @@
 //! the end nothing is left.
 
 mod packets;
+#[cfg(test)]
+pub(super) mod speech;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -12,6 +12,8 @@ mod source;
 mod topic_filter;
 
 pub use conversation::conversation;
+#[cfg(test)]
+pub(crate) use conversation::speech::speech;
 pub use decode::decode;
 pub use round_trip::round_trip;
 pub use topic_filter::topic_filter;
