@@ -36,11 +36,13 @@ impl Copy {
             && self.tells_age(&publish.message, now)
     }
 
-    /// What is left to live is told, if a lifetime was.
+    /// What is left to live is told, if a lifetime was: that less the whole seconds it has waited
+    /// ([MQTT-3.3.2-6]).
     fn tells_age(&self, sent: &Message, now: Tick) -> bool {
         let lifetime = |message: &Message| message.properties.as_ref()?.message_expiry;
-        let left = self.expires.map(|at| at.since(now));
-        lifetime(sent) == lifetime(&self.message).and(left)
+        let left = self.expires.map(|at| at.since(now).as_nanos().div_ceil(1_000_000_000));
+        let told = lifetime(sent).map(|told| told.as_nanos() / 1_000_000_000);
+        told == lifetime(&self.message).and(left)
     }
 }
 

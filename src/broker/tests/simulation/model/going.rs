@@ -121,7 +121,7 @@ impl Model {
         }
         self.bequeath(life, &session);
         if let Some(will) = session.will {
-            self.publish_will(will);
+            self.publish_will(None, will);
         }
     }
 
@@ -129,16 +129,17 @@ impl Model {
         let session = self.session(life);
         session.will_at = None;
         if let Some(will) = session.will.take() {
-            self.publish_will(will);
+            self.publish_will(Some(life), will);
         }
     }
 
-    fn publish_will(&mut self, will: Will) {
+    /// A session that lives on may not want its own messages ([MQTT-3.8.3-3]).
+    fn publish_will(&mut self, publisher: Option<Life>, will: Will) {
         self.seen.wills += 1;
         let Will { message, qos, retain, .. } = will;
         if retain && self.retain(&message, qos, Tick::MAX, false).is_err() {
             self.ledger.denied += 1;
         }
-        self.route(&message, qos, retain, None);
+        self.route(&message, qos, retain, publisher);
     }
 }
