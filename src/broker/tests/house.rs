@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::record::{Batch, Trouble};
-use super::super::{Bounds, Broker, Delays, Event, Input, Keeping, Output, Retention, Settings};
+use super::super::record::Batch;
+use super::super::{Bounds, Broker, Event, Input, Output, Retention, Settings};
 use super::disk::Disk;
 use crate::access::{ConnectionId, Login, Peer, Policy, Principal, Refusal, Rights, Verdict};
 use crate::mqtt::{
@@ -15,9 +15,12 @@ use crate::mqtt::{
 };
 use crate::time::Tick;
 
+mod disks;
 mod packets;
 mod reader;
 
+use disks::AT_ONCE;
+pub(super) use disks::DiskMode;
 pub(super) use packets::*;
 pub(super) use reader::Reader;
 
@@ -41,19 +44,6 @@ pub(super) struct House {
     batches: VecDeque<Batch>,
     /// Of whom nothing is read.
     paused: BTreeSet<Client>,
-}
-
-/// All is kept as soon as it is said, so that each scenario is one of the store too.
-const AT_ONCE: Keeping =
-    Keeping::All(Delays { short: Duration::ZERO, soon: Duration::ZERO, late: Duration::ZERO });
-
-/// What the disk does with a batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum DiskMode {
-    Works,
-    /// Nothing, until [`House::write_batch`].
-    Waits,
-    Fails(Trouble),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -159,45 +149,6 @@ impl House {
                 None
             }
         }
-    }
-
-    fn keep(&mut self, batch: Batch) -> Option<Input> {
-        let number = batch.number;
-        match self.disk_mode {
-            DiskMode::Works => {
-                self.disk.commit(&batch);
-                Some(Input::Committed { number, outcome: Ok(()) })
-            }
-            DiskMode::Waits => {
-                self.batches.push_back(batch);
-                None
-            }
-            DiskMode::Fails(trouble) => Some(Input::Committed { number, outcome: Err(trouble) }),
-        }
-    }
-
-    /// A slow disk has done its work.
-    #[track_caller]
-    pub(super) fn write_batch(&mut self) {
-        let batch = self.batches.pop_front().expect("a batch is under way");
-        self.disk.commit(&batch);
-        self.tell(Input::Committed { number: batch.number, outcome: Ok(()) });
-    }
-
-    /// Whether a slow disk has something to do.
-    pub(super) fn has_batch(&self) -> bool {
-        !self.batches.is_empty()
-    }
-
-    /// The plug is pulled and put in again: all wires are cut, and what the disk has is all.
-    pub(super) fn crash(&mut self) {
-        self.broker = Broker::new(self.settings.clone());
-        self.wires.clear();
-        self.batches.clear();
-        self.paused.clear();
-        self.logins.clear();
-        self.broker.restore(self.now, self.disk.restore());
-        self.tell(Input::Wake);
     }
 
     fn answer_login(&mut self) -> Input {

@@ -1,6 +1,6 @@
-//! Clients that keep their side of the bargain, over links that are cut, with a gateway whose plug is
-//! pulled at any step and whose disk is slow, fails, or had written when it seemed that it had not.
-//! Everything follows from a seed:
+//! Clients that keep their side of the bargain, over links that are cut, with a gateway whose plug
+//! is pulled at any step and whose disk is slow, fails, or had written when it seemed that it had
+//! not. Everything follows from a seed:
 //!
 //! ```text
 //!   MAISON_SEED=7      cargo test --lib crash            one, with what happened

@@ -399,10 +399,12 @@ impl World {
         self.tell(Input::Packet { connection, packet: Packet::Subscribe(subscribe) });
         let heard = &self.clients[0].link.as_ref().unwrap().down;
         for (topic, number) in last {
-            let is_it = |packet: &&Packet| matches!(packet, Packet::Publish(it) if it.message.topic.as_str() == topic);
-            let Some(Packet::Publish(retained)) = heard.iter().find(is_it) else {
-                panic!("{topic} is not retained");
-            };
+            let mut published = heard.iter().filter_map(|packet| match packet {
+                Packet::Publish(publish) => Some(publish),
+                _ => None,
+            });
+            let retained = published.find(|it| it.message.topic.as_str() == topic);
+            let retained = retained.unwrap_or_else(|| panic!("{topic} is not retained"));
             let text = String::from_utf8_lossy(&retained.message.payload);
             assert!(text.ends_with(&format!(":{number}")), "{topic} is {text}, not {number}");
         }

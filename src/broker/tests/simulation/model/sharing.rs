@@ -1,6 +1,6 @@
 //! Shared subscriptions: each message to one member of each group at a time.
 
-use super::{Copy, Flight, Life, Model, Session, Subscription, words};
+use super::{Copy, Flight, Life, Model, Session, Sight, Subscription, words};
 use crate::mqtt::{Delivery, Message, QoS};
 use crate::time::Tick;
 
@@ -175,7 +175,7 @@ impl Model {
 
     /// A member is sent a message for the first time.
     pub(super) fn share_sent(&mut self, life: Life, index: usize, qos: QoS) {
-        self.seen.shared += 1;
+        self.seen.note(Sight::Shared);
         let is_over = qos == QoS::AtMostOnce;
         self.shares[index].state = if is_over { State::Done } else { State::Sent(life) };
     }
@@ -209,7 +209,7 @@ impl Model {
         let is_passed_on = matches!(flight.delivery, Delivery::AtLeastOnce(_)) && wanted(share);
         if is_passed_on {
             share.state = State::Free;
-            self.seen.handed_over += 1;
+            self.seen.note(Sight::HandedOver);
         }
         is_passed_on
     }
