@@ -142,8 +142,8 @@ impl Steward {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::broker::record::Restored;
     use crate::access::Rights;
+    use crate::broker::record::Restored;
     use crate::broker::{Bounds, Settings};
     use crate::bus::clock::ManualClock;
     use crate::telemetry::{EventTopic, Room};
@@ -165,7 +165,8 @@ mod tests {
             keeping: crate::broker::Keeping::Nothing,
         };
         let events = EventTopic::new("maison");
-        let (hub, _logins) = Hub::new(settings, Arc::clone(&its_clock), events, Restored::default());
+        let (hub, _logins) =
+            Hub::new(settings, Arc::clone(&its_clock), events, Restored::default());
         let (room, address): (Arc<str>, Arc<str>) = ("salon".into(), "28-1".into());
         let sensors = vec![(A, Arc::clone(&address))];
         let house = House::new("maison", vec![Room { slug: Arc::clone(&room), sensors }]);
