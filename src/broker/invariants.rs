@@ -33,6 +33,9 @@ impl Broker {
         let connected = super::outputs::counted(self.statistics().clients_connected);
         assert_eq!(self.outputs.connected, connected, "who is in was told");
         assert_eq!(self.subscriptions.len(), subscriptions, "tree and sessions agree");
+        let (changes, waiting) = self.persistence.counts();
+        let told = changes.written + changes.spared + super::outputs::counted(waiting);
+        assert_eq!(changes.noted, told, "no change is forgotten");
         self.subscriptions.check_invariants();
         self.retained.check_invariants();
     }

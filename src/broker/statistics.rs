@@ -1,6 +1,7 @@
 //! Plain counters, for `$SYS`, health and tests.
 
 use super::Broker;
+use super::record::Trouble;
 
 /// What there is now, and what went through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +28,12 @@ pub struct Statistics {
     pub retained: usize,
     /// Bytes that the retained messages take.
     pub retained_bytes: usize,
+    /// Changes that wait to be kept, or are on their way to the store.
+    pub changes_waiting: usize,
+    /// Answers that wait for them.
+    pub answers_waiting: usize,
+    /// Why nothing can be kept at the moment.
+    pub trouble: Option<Trouble>,
     /// What went through since the start.
     pub traffic: Traffic,
 }
@@ -66,6 +73,10 @@ pub struct Traffic {
     pub batches: u64,
     /// Changes in those.
     pub changes: u64,
+    /// Changes that were noted to be kept.
+    pub changes_noted: u64,
+    /// Those of them that were never written: over, or followed by newer ones, before.
+    pub changes_spared: u64,
     /// Publications of clients that were refused because they could not be kept.
     pub messages_unkept: u64,
     /// Publications and subscriptions that the rights denied.
@@ -76,6 +87,12 @@ impl Broker {
     /// Counters since the start, and what is there now. Goes through all sessions: for the
     /// intervals of `$SYS`, not for each packet.
     pub fn statistics(&self) -> Statistics {
+        let (changes, changes_waiting) = self.persistence.counts();
+        let traffic = Traffic {
+            changes_noted: changes.noted,
+            changes_spared: changes.spared,
+            ..self.outputs.traffic
+        };
         let mut statistics = Statistics {
             connections: self.connections.len(),
             sessions: self.sessions.len(),
@@ -83,7 +100,10 @@ impl Broker {
             shared_subscriptions: self.subscriptions.shared_len(),
             retained: self.retained.len(),
             retained_bytes: self.retained.bytes(),
-            traffic: self.outputs.traffic,
+            changes_waiting,
+            answers_waiting: self.persistence.holds(),
+            trouble: self.persistence.trouble(),
+            traffic,
             ..Statistics::default()
         };
         for (_, session) in self.sessions.iter() {

@@ -126,13 +126,18 @@ impl Broker {
             no_local: wanted.no_local,
             retain_as_published: wanted.retain_as_published,
         };
-        session.subscriptions.insert(Arc::clone(&filter), subscription);
+        let replaced = session.subscriptions.insert(Arc::clone(&filter), subscription);
         self.subscriptions.insert(&wanted.filter, index, subscription);
         if let Some(session) = store_id {
             let filter = Arc::clone(&filter);
             let change = Change::Subscription { session, filter, subscription };
-            let novelty = if is_new { Novelty::New } else { Novelty::Known };
-            self.persistence.note(now, change, novelty, Pace::Now);
+            if replaced == Some(subscription) {
+                // Many clients say it each time they come.
+                self.persistence.join(&change.thing());
+            } else {
+                let novelty = if is_new { Novelty::New } else { Novelty::Known };
+                self.persistence.note(now, change, novelty, Pace::Now);
+            }
         }
         let wants_retained = match wanted.retain_handling {
             RetainHandling::Send => true,

@@ -15,7 +15,7 @@ use crate::bus::Clock;
 use crate::daemon::{journal, keeper};
 use crate::mqtt::{DecodeError, Message, Packet};
 use crate::net::{Outbox, Reading, Service};
-use crate::store::StoreThread;
+use crate::store::{Pace, StoreThread};
 use crate::telemetry::{EventTopic, Publication};
 use crate::time::Tick;
 
@@ -126,6 +126,11 @@ impl Hub {
     /// What the broker has counted, and what is there now.
     pub(super) fn statistics(&self) -> Statistics {
         self.lock().broker.statistics()
+    }
+
+    /// How the store gets on; nothing where all is in memory.
+    pub(super) fn store_pace(&self) -> Option<Pace> {
+        self.lock().store.as_ref().map(StoreThread::pace)
     }
 
     /// Returns when the brain can be entered: proof for the watchdog.

@@ -13,10 +13,12 @@ use super::house::Health as Sensors;
 use super::hub::Hub;
 use super::machine::{self, Condition, Machine};
 use crate::broker::Statistics;
+use crate::broker::record::Trouble;
 use crate::bus::Clock;
 use crate::limits::HEALTH_INTERVAL;
 use crate::net::{Meter, Metered};
-use crate::telemetry::{Counts, Health, Memory, System};
+use crate::store::Pace;
+use crate::telemetry::{Counts, Health, Memory, Store, System};
 use crate::time::{Tick, Timestamp};
 
 /// Longest the first word on health waits for the sensors to be tried: it would call them neither
@@ -52,13 +54,51 @@ impl Counter {
     }
 
     fn tell(&mut self) {
-        let counts = counts(&self.hub.statistics(), &self.meter.read(), machine::memory());
+        let store = self.hub.store_pace();
+        let wire = self.meter.read();
+        let counts = counts(&self.hub.statistics(), store.as_ref(), &wire, machine::memory());
         self.hub.publish(self.system.tell(self.clock.now(), &counts));
     }
 }
 
-fn counts(statistics: &Statistics, wire: &Metered, memory: Option<Memory>) -> Counts {
-    let number = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+fn number(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+fn store(statistics: &Statistics, pace: &Pace) -> Store {
+    let (figures, traffic) = (&pace.figures, &statistics.traffic);
+    Store {
+        state: match statistics.trouble {
+            None => "ok",
+            Some(Trouble::Full) => "full",
+            Some(Trouble::ReadOnly) => "read-only",
+            Some(Trouble::Failed) => "failed",
+        },
+        bytes_written: figures.bytes_written,
+        syncs: figures.syncs,
+        commits: figures.commits,
+        failures: figures.failures,
+        commit_max: pace.max,
+        commit_total: pace.total,
+        changes_noted: traffic.changes_noted,
+        changes_spared: traffic.changes_spared,
+        changes_waiting: number(statistics.changes_waiting),
+        answers_waiting: number(statistics.answers_waiting),
+        refused: traffic.messages_unkept,
+        queued: number(statistics.queued.saturating_sub(statistics.queued_in_memory)),
+        damaged: figures.damaged,
+        file_bytes: figures.file_bytes,
+        free_bytes: figures.free_bytes,
+        log_bytes: figures.log_bytes,
+    }
+}
+
+fn counts(
+    statistics: &Statistics,
+    pace: Option<&Pace>,
+    wire: &Metered,
+    memory: Option<Memory>,
+) -> Counts {
     let traffic = &statistics.traffic;
     Counts {
         connections: number(statistics.connections),
@@ -82,6 +122,7 @@ fn counts(statistics: &Statistics, wire: &Metered, memory: Option<Memory>) -> Co
         bytes_sent: wire.bytes_sent,
         inflight: number(statistics.inflight),
         queued: number(statistics.queued),
+        queued_in_memory: number(statistics.queued_in_memory),
         queued_bytes: number(statistics.queued_bytes),
         retained: number(statistics.retained),
         retained_bytes: number(statistics.retained_bytes),
@@ -89,6 +130,7 @@ fn counts(statistics: &Statistics, wire: &Metered, memory: Option<Memory>) -> Co
         expired: traffic.messages_expired,
         denied: traffic.denied,
         memory,
+        store: pace.map(|pace| store(statistics, pace)),
     }
 }
 
@@ -125,6 +167,7 @@ impl Physician {
 
     fn health(&self, condition: Condition) -> Health {
         let Condition { cpu, under_voltage, disk_free } = condition;
+        let statistics = self.hub.statistics();
         let sensors = self.sensors.borrow();
         let expires = self.certificate.unix_s().map(|seconds| seconds.saturating_mul(1000));
         Health {
@@ -134,7 +177,8 @@ impl Physician {
             cpu,
             under_voltage,
             disk_free,
-            queue_drops: self.hub.statistics().traffic.messages_dropped,
+            store: self.hub.store_pace().map(|pace| store(&statistics, &pace)),
+            queue_drops: statistics.traffic.messages_dropped,
             sensors_ok: sensors.ok,
             sensors_failed: sensors.complaints.len(),
             certificate_expires: expires.map(|unix_ms| Timestamp::new(unix_ms, true)),

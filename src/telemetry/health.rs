@@ -7,6 +7,7 @@ use crate::time::Timestamp;
 use crate::units::MilliCelsius;
 
 use super::retained::{named, retained};
+use super::store::Store;
 use super::{Publication, payload};
 
 /// How the gateway is. What cannot be known here is left out.
@@ -24,6 +25,8 @@ pub struct Health {
     pub under_voltage: Option<bool>,
     /// Bytes that the gateway can still write to the file system of its state folder.
     pub disk_free: Option<u64>,
+    /// The store, where there is one.
+    pub store: Option<Store>,
     /// Messages that full queues lost since the start.
     pub queue_drops: u64,
     /// Sensors whose last reading was good.
@@ -50,6 +53,7 @@ impl Health {
             ("cpu_temperature", self.cpu.map(|temperature| temperature.to_decimal(1))),
             ("under_voltage", self.under_voltage.map(|alarm| alarm.to_string())),
             ("disk_free_bytes", self.disk_free.map(|bytes| bytes.to_string())),
+            ("store", self.store.map(|store| store.json())),
             ("queue_drops", Some(self.queue_drops.to_string())),
             ("sensors", Some(sensors)),
             (
@@ -74,6 +78,7 @@ mod tests {
         cpu: None,
         under_voltage: None,
         disk_free: None,
+        store: None,
         queue_drops: 0,
         sensors_ok: 0,
         sensors_failed: 0,
@@ -104,6 +109,7 @@ mod tests {
             cpu: Some(MilliCelsius::new(48_312)),
             under_voltage: Some(true),
             disk_free: Some(25_000_000_000),
+            store: Some(Store { state: "full", commits: 3, ..Store::default() }),
             queue_drops: 7,
             sensors_ok: 4,
             sensors_failed: 1,
@@ -114,7 +120,9 @@ mod tests {
             &all,
             concat!(
                 r#"{"uptime_s":61,"rss_bytes":9437184,"cpu_temperature":48.3"#,
-                r#","under_voltage":true,"disk_free_bytes":25000000000,"queue_drops":7"#,
+                r#","under_voltage":true,"disk_free_bytes":25000000000"#,
+                r#","store":{"state":"full","bytes_written":0,"syncs":0,"commits":3,"failures":0"#,
+                r#","changes_noted":0,"changes_spared":0,"refused":0,"queued":0},"queue_drops":7"#,
                 r#","sensors":{"ok":4,"failed":1},"certificate_expires":"2027-11-22T13:00:05Z""#,
                 r#","t":"2026-11-22T13:00:05Z"}"#,
             ),

@@ -12,8 +12,8 @@
 //! | `<room>/sensor/<id>/status` | likewise | 1 |
 //! | `_gateway/state` | `online`, `offline` | 1 |
 //! | `_gateway/info` | version, rooms | 1 |
-//! | `_gateway/health` | memory, temperature, disk, queue drops, sensors, certificate | 0 |
-//! | `_gateway/event` | what full queues and too many sessions cost whom | 1 |
+//! | `_gateway/health` | memory, temperature, disk, store, queue drops, sensors, certificate | 0 |
+//! | `_gateway/event` | what full queues and too many sessions cost whom; trouble of the store | 1 |
 //!
 //! `<id>` is the printed address, as `28-01131e858aef` or `0x44`; a second sensor with it in the
 //! same room, on another bus, has `-2` appended. Numbers are retained for `stale_after`. What the
@@ -26,6 +26,7 @@ mod payload;
 mod probe;
 mod retained;
 mod room;
+mod store;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ use room::RoomView;
 
 pub use event::EventTopic;
 pub use health::Health;
+pub use store::Store;
 pub use system::{Counts, Memory, System};
 
 /// A message of the gateway's own.

@@ -13,6 +13,7 @@ use crate::time::Tick;
 use super::Publication;
 use super::average::{SPANS, damped, per_minute};
 use super::retained::{named, retained};
+use super::store::{self, Store};
 
 /// What was counted, at one instant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub struct Counts {
     pub inflight: u64,
     /// Messages waiting in queues.
     pub queued: u64,
+    /// Those of them that are in memory.
+    pub queued_in_memory: u64,
     /// Bytes of those.
     pub queued_bytes: u64,
     /// Retained messages.
@@ -73,6 +76,8 @@ pub struct Counts {
     pub denied: u64,
     /// Memory of the process, where it can be known.
     pub memory: Option<Memory>,
+    /// The store, where there is one.
+    pub store: Option<Store>,
 }
 
 /// Bytes of the process that are in the machine's RAM.
@@ -121,6 +126,7 @@ const NUMBERS: &[(&str, Number)] = &[
     ("maison/messages/expired", |counts| Some(counts.expired)),
     ("maison/denied/count", |counts| Some(counts.denied)),
     ("maison/queues/messages", |counts| Some(counts.queued)),
+    ("maison/queues/memory", |counts| Some(counts.queued_in_memory)),
     ("maison/queues/bytes", |counts| Some(counts.queued_bytes)),
     ("maison/retained/bytes", |counts| Some(counts.retained_bytes)),
 ];
@@ -150,6 +156,8 @@ pub struct System {
     version: Leaf,
     uptime: Leaf,
     numbers: Vec<(Leaf, Number)>,
+    store: Leaf,
+    store_numbers: Vec<(Leaf, store::Number)>,
     loads: Vec<(Counter, [Average; 3])>,
 }
 
@@ -175,12 +183,17 @@ impl System {
         };
         let load =
             |(base, count): &(&str, Counter)| (*count, SPANS.map(|(span, _)| average(base, span)));
+        let of_store = |(name, number): &(&str, store::Number)| {
+            (Leaf::new(&format!("maison/store/{name}")), *number)
+        };
         Self {
             started: now,
             earlier: None,
             version: Leaf::new("version"),
             uptime: Leaf::new("uptime"),
             numbers: NUMBERS.iter().map(|(name, number)| (Leaf::new(name), *number)).collect(),
+            store: Leaf::new("maison/store/state"),
+            store_numbers: store::NUMBERS.iter().map(of_store).collect(),
             loads: LOADS.iter().map(load).collect(),
         }
     }
@@ -194,6 +207,12 @@ impl System {
         ];
         for (leaf, number) in &mut self.numbers {
             news.push(number(counts).and_then(|number| leaf.tell(number.to_string())));
+        }
+        if let Some(store) = &counts.store {
+            news.push(self.store.tell(store.state.to_owned()));
+            for (leaf, number) in &mut self.store_numbers {
+                news.push(leaf.tell(number(store).to_string()));
+            }
         }
         let averages = self.loads.iter_mut().flat_map(|(_, averages)| averages);
         news.extend(averages.map(|Average { leaf, value }| leaf.tell(format!("{value:.2}"))));
@@ -278,6 +297,7 @@ mod tests {
         bytes_sent: 19,
         inflight: 20,
         queued: 100,
+        queued_in_memory: 60,
         queued_bytes: 2000,
         retained: 200,
         retained_bytes: 4000,
@@ -285,6 +305,25 @@ mod tests {
         expired: 22,
         denied: 23,
         memory: Some(Memory { resident: 24, peak: 25 }),
+        store: Some(Store {
+            state: "ok",
+            bytes_written: 26,
+            syncs: 27,
+            commits: 10,
+            failures: 2,
+            commit_max: Duration::from_micros(900),
+            commit_total: Duration::from_micros(1200),
+            changes_noted: 28,
+            changes_spared: 29,
+            changes_waiting: 30,
+            answers_waiting: 31,
+            refused: 32,
+            queued: 33,
+            damaged: 34,
+            file_bytes: 35,
+            free_bytes: 36,
+            log_bytes: 37,
+        }),
     };
 
     const TOLD: &[(&str, &str)] = &[
@@ -319,8 +358,26 @@ mod tests {
         ("maison/messages/expired", "22"),
         ("maison/denied/count", "23"),
         ("maison/queues/messages", "100"),
+        ("maison/queues/memory", "60"),
         ("maison/queues/bytes", "2000"),
         ("maison/retained/bytes", "4000"),
+        ("maison/store/state", "ok"),
+        ("maison/store/bytes/written", "26"),
+        ("maison/store/bytes/file", "35"),
+        ("maison/store/bytes/free", "36"),
+        ("maison/store/bytes/log", "37"),
+        ("maison/store/syncs/count", "27"),
+        ("maison/store/commits/count", "10"),
+        ("maison/store/commits/failed", "2"),
+        ("maison/store/commits/mean_us", "100"),
+        ("maison/store/commits/max_us", "900"),
+        ("maison/store/changes/noted", "28"),
+        ("maison/store/changes/spared", "29"),
+        ("maison/store/changes/waiting", "30"),
+        ("maison/store/answers/waiting", "31"),
+        ("maison/store/messages/refused", "32"),
+        ("maison/store/messages/queued", "33"),
+        ("maison/store/messages/damaged", "34"),
     ];
 
     #[test]
@@ -352,10 +409,11 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_is_not_known_is_not_told() {
-        let counts = Counts { memory: None, ..COUNTS };
+    fn what_is_not_there_is_not_told() {
+        let counts = Counts { memory: None, store: None, ..COUNTS };
         let all = told(&System::new(at(0)).tell(at(0), &counts));
-        assert!(!all.keys().any(|name| name.starts_with("heap")), "{all:?}");
+        let absent = |name: &&String| name.starts_with("heap") || name.contains("/store/");
+        assert_eq!(all.keys().find(absent), None);
     }
 
     /// Each load is of its own counter, and starts from what was counted at first.

@@ -1,3 +1,4 @@
 //! What was acknowledged is kept, shown on the real binary.
 
 mod kills;
+mod trace;

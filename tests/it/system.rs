@@ -8,7 +8,11 @@ use crate::gateway::{Client, Gateway, recorded_tree};
 
 /// A gateway that looks at its counters ten times a second, with these further keys of `[broker]`.
 fn gateway(interval: &str, keys: &str, rooms: &str) -> Gateway {
-    let folder = Gateway::prepare(rooms);
+    keeping("memory", interval, keys, rooms)
+}
+
+fn keeping(durability: &str, interval: &str, keys: &str, rooms: &str) -> Gateway {
+    let folder = Gateway::prepare_keeping(durability, "", rooms);
     recorded_tree(&folder.path().join("sys"));
     let path = folder.path().join("maison.toml");
     let broker = format!("[broker]\nsys_interval = \"{interval}\"\n{keys}\n");
@@ -150,6 +154,43 @@ fn what_an_absent_clients_queue_loses_is_counted_and_told() {
                  \"messages\":7,\"t\":\"20";
     looker.lines.wait("event", |line| line.starts_with(event));
     assert_eq!(looker.lines.all().len(), 1);
+}
+
+/// Point 3 of issue 4: what the card bears, and what it is spared.
+#[test]
+fn what_is_written_and_what_need_not_be_is_counted() {
+    let gateway = keeping("power-cut", "100ms", "", "");
+    let tree = Tree::of(&gateway);
+    tree.expect("maison/store/state", "ok");
+    let port = gateway.plain_port().to_string();
+    let client = |name| {
+        let mut command = Command::new("mosquitto_sub");
+        command.args(["-h", "127.0.0.1", "-p", &port, "-i", name, "-c", "-q", "1", "-t", "notes"]);
+        command
+    };
+    assert!(client("absent").arg("-E").status().unwrap().success());
+    publish(&gateway, "notes", &["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]);
+    tree.expect("maison/queues/messages", "10");
+    tree.expect("maison/queues/memory", "0");
+    tree.expect("maison/store/messages/queued", "10");
+    let commits = tree.wait("maison/store/commits/count", |count| count >= 2.0);
+    tree.wait("maison/store/syncs/count", |count| count > commits);
+    let written = tree.wait("maison/store/bytes/written", |bytes| bytes >= commits * 2048.0);
+    tree.wait("maison/store/commits/mean_us", |time| time > 0.0);
+    tree.wait("maison/store/commits/max_us", |time| time > 0.0);
+    let present = Client::start(&mut client("absent"));
+    present.expect("10");
+    // Each copy was sent under an identifier and acknowledged: of that only the end is written.
+    tree.wait("maison/store/changes/spared", |count| count >= 10.0);
+    tree.wait("maison/store/changes/waiting", |count| count >= 10.0);
+    let health = subscribe(&gateway, &["maison/_gateway/health"]);
+    let line = health.lines.wait("health", |line| line.starts_with("maison/_gateway/health {"));
+    let json = line.strip_prefix("maison/_gateway/health ").unwrap();
+    let health: serde_json::Value = serde_json::from_str(json).unwrap();
+    let store = &health["store"];
+    assert_eq!((&store["state"], &store["failures"]), (&"ok".into(), &0.into()), "{line}");
+    assert!(store["bytes_written"].as_f64().unwrap() <= written, "told before: {line}");
+    drop(present);
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod pending;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::outputs::counted;
 use super::record::{Batch, Change, Place, SessionId, Trouble};
 use crate::access::ConnectionId;
 use crate::limits::{
@@ -82,9 +83,19 @@ pub(super) struct Persistence {
     /// Connections with an answer that waits no more.
     ready: Vec<ConnectionId>,
     trouble: Option<(Trouble, Tick, Duration)>,
+    counts: Counts,
     last_number: u64,
     last_hold: u64,
     last_session: u64,
+}
+
+/// What became of the changes that were noted: each is written, spared, or still here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) noted: u64,
+    /// Over, or followed by a newer one of the same thing, before they were written.
+    pub(super) spared: u64,
+    pub(super) written: u64,
 }
 
 #[derive(Debug)]
@@ -118,6 +129,7 @@ impl Persistence {
             idle_pace: Pace::Soon,
             ready: Vec::new(),
             trouble: None,
+            counts: Counts::default(),
             last_number: 0,
             last_hold: 0,
             last_session: 0,
@@ -166,7 +178,10 @@ impl Persistence {
             Pace::Later => delays.late,
         });
         let thing = is_awaited.then(|| change.thing());
+        let before = self.pending.len();
         let moot = self.pending.note(change, novelty, pace, due);
+        self.counts.noted += 1;
+        self.counts.spared += counted((before + 1).saturating_sub(self.pending.len()));
         self.settle(moot);
         if let Some(slot) = thing.and_then(|thing| self.pending.get_mut(&thing)) {
             for hold in &self.open {
@@ -191,7 +206,9 @@ impl Persistence {
 
     /// A session is over, with all that belongs to it.
     pub(super) fn forget(&mut self, now: Tick, session: SessionId) {
+        let before = self.pending.len();
         let (holds, novelty) = self.pending.forget(session);
+        self.counts.spared += counted(before.saturating_sub(self.pending.len()));
         self.settle(holds);
         if novelty == Novelty::Known {
             self.note(now, Change::SessionEnd(session), novelty, Pace::Soon);
@@ -309,9 +326,12 @@ impl Persistence {
             let (first, most) = COMMIT_RETRY;
             let wait = self.trouble.map_or(first, |(.., last)| last.saturating_mul(2).min(most));
             self.trouble = Some((trouble, now.after(wait), wait));
+            let before = self.pending.len() + batch.changes.len();
             self.pending.take_back(batch.changes);
+            self.counts.spared += counted(before.saturating_sub(self.pending.len()));
             return Outcome::Failed;
         }
+        self.counts.written += counted(batch.changes.len());
         let stored = last_places(&batch.changes);
         self.end_all(batch.changes.slots().flat_map(|(_, slot)| slot.holds.clone()).collect());
         match self.trouble.take() {
@@ -323,6 +343,12 @@ impl Persistence {
     /// Whether all that was noted is durable.
     pub(super) fn is_flushed(&self) -> bool {
         self.pending.len() == 0 && self.under_way.is_none()
+    }
+
+    /// What became of the changes so far, and how many wait.
+    pub(super) fn counts(&self) -> (Counts, usize) {
+        let under_way = self.under_way.as_ref().map_or(0, |batch| batch.changes.len());
+        (self.counts, self.pending.len() + under_way)
     }
 
     /// Whether more waits than is good for the memory.

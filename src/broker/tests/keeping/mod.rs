@@ -69,6 +69,7 @@ fn a_message_that_all_have_taken_is_acknowledged_and_never_written() {
     house.pass(Duration::from_secs(60));
     let publisher = house.connect("p");
     let before = house.disk.changes;
+    let counted = house.broker.statistics().traffic;
     house.send(publisher, Packet::Publish(publish("t", "1", QoS::AtLeastOnce)));
     house.hears(one, "t=1 q1");
     house.reads_nothing(publisher);
@@ -76,6 +77,9 @@ fn a_message_that_all_have_taken_is_acknowledged_and_never_written() {
     house.reads(publisher, &Packet::PubAck(success(id(7))));
     house.pass(Duration::from_secs(60));
     assert_eq!(house.disk.changes, before);
+    let traffic = house.broker.statistics().traffic;
+    assert_eq!(traffic.changes_noted - counted.changes_noted, 4, "a copy each, and its end");
+    assert_eq!(traffic.changes_spared - counted.changes_spared, 4);
     house.is_at_rest();
 }
 
@@ -253,6 +257,27 @@ fn a_subscription_of_a_lasting_session_is_granted_when_it_is_durable() {
     house.crash();
     assert_eq!(house.broker.statistics().subscriptions, 0);
     house.is_at_rest();
+}
+
+/// Many clients subscribe each time they come.
+#[test]
+fn a_subscription_that_is_there_already_is_not_written_again() {
+    let mut house = patient();
+    let (client, _) = house.connect_as(lasting("s"));
+    house.disk_mode = DiskMode::Waits;
+    house.send_subscribe(client, "t", QoS::AtLeastOnce);
+    house.send_subscribe(client, "t", QoS::AtLeastOnce);
+    house.reads_nothing(client);
+    house.write_batch();
+    assert!(matches!(house.read(client), Packet::SubAck(_)));
+    assert!(matches!(house.read(client), Packet::SubAck(_)), "it waited for the first");
+    house.send_subscribe(client, "t", QoS::AtLeastOnce);
+    assert!(!house.has_batch());
+    assert!(matches!(house.read(client), Packet::SubAck(_)));
+    house.send_subscribe(client, "t", QoS::ExactlyOnce);
+    house.reads_nothing(client);
+    house.write_batch();
+    assert!(matches!(house.read(client), Packet::SubAck(_)));
 }
 
 #[test]
