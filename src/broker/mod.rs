@@ -59,7 +59,7 @@ use objection::Objection;
 use outputs::Outputs;
 use persistence::Persistence;
 use queue::Gauge;
-use record::{Batch, Page, PageRequest, Trouble};
+use record::{Batch, Page, PageRequest, SessionId, Trouble};
 use retained::Retained;
 use session::{SessionIndex, Sessions};
 use subscriptions::{Match, Subscriptions};
@@ -289,7 +289,7 @@ pub struct Broker {
     losses: Losses,
     persistence: Persistence,
     /// Absent sessions of an earlier life, and when they ended by what was known then.
-    restored: Vec<(SessionIndex, Tick)>,
+    restored: Vec<(SessionId, Tick)>,
 }
 
 /// Whether connections are let in.
