@@ -66,10 +66,12 @@ impl Broker {
         self.pull(now, index);
     }
 
-    /// Sends what waits for a client, as far as window and connection have room.
+    /// Sends what waits for a client, as far as window and connection have room. A search that waits
+    /// for its turn goes on then, whatever its client says meanwhile.
     pub(super) fn pull(&mut self, now: Tick, index: SessionIndex) {
-        let mut seeks = limits::RETAINED_SEEKS_PER_TURN;
         let session = &mut self.sessions[index];
+        let waits_for_turn = session.resume_at.is_some();
+        let mut seeks = if waits_for_turn { 0 } else { limits::RETAINED_SEEKS_PER_TURN };
         let Some(connection) = session.connection.and_then(|id| self.connections.get_mut(&id))
         else {
             return;
@@ -91,6 +93,7 @@ impl Broker {
                     send(now, message, session, connection, &mut self.outputs);
                 }
                 Next::Nothing => return,
+                Next::Pause if waits_for_turn => return,
                 Next::Pause => {
                     let soon = now.after(Duration::from_micros(1));
                     return self.timers.arm(&mut session.resume_at, Timer::Resume(index), soon);
