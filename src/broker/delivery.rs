@@ -66,8 +66,8 @@ impl Broker {
         self.pull(now, index);
     }
 
-    /// Sends what waits for a client, as far as window and connection have room. A search that waits
-    /// for its turn goes on then, whatever its client says meanwhile.
+    /// Sends what waits for a client, as far as window and connection have room. A search that
+    /// waits for its turn goes on then, whatever its client says meanwhile.
     pub(super) fn pull(&mut self, now: Tick, index: SessionIndex) {
         let session = &mut self.sessions[index];
         let waits_for_turn = session.resume_at.is_some();
