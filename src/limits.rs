@@ -132,8 +132,12 @@ pub const SESSIONS_CONFIGURABLE_MAX: usize = 1_000_000;
 pub const SESSIONS_PER_USER_MAX: usize = 4_000;
 
 /// Bytes that the filters of one session may take, as the subscription tree stores them: 10,000
-/// filters of three levels.
+/// filters of some levels.
 pub const SUBSCRIPTION_BYTES_PER_SESSION_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes that the filters of all sessions together may take, unless configured otherwise: more than
+/// 100,000 of ordinary length. An eighth of a board of 1 GB.
+pub const SUBSCRIPTION_BYTES_DEFAULT: usize = 128 * 1024 * 1024;
 
 /// Bytes of retained messages that clients may fill; beyond it only the gateway's own are stored.
 /// An eighth of a board of 512 MB, or some 200,000 short messages.

@@ -19,10 +19,11 @@ impl Broker {
         for connection in self.connections.values() {
             timers += self.check_connection(connection);
         }
-        let mut subscriptions = 0;
+        let (mut subscriptions, mut subscription_bytes) = (0, 0);
         for (index, session) in self.sessions.iter() {
             timers += self.check_session(index, session);
             subscriptions += session.subscriptions.len();
+            subscription_bytes += session.subscription_bytes;
         }
         assert_eq!(self.timers.len(), timers, "each timer has an owner");
         assert!(self.sessions.len() <= self.settings.bounds.sessions, "sessions are bounded");
@@ -33,6 +34,8 @@ impl Broker {
         let connected = super::outputs::counted(self.statistics().clients_connected);
         assert_eq!(self.outputs.connected, connected, "who is in was told");
         assert_eq!(self.subscriptions.len(), subscriptions, "tree and sessions agree");
+        assert_eq!(self.subscriptions.bytes(), subscription_bytes, "their bytes are counted");
+        assert!(subscription_bytes <= self.settings.bounds.subscription_bytes, "and bounded");
         self.subscriptions.check_invariants();
         self.retained.check_invariants();
     }

@@ -406,6 +406,7 @@ impl Broker {
         self.close_if_flooded(now, id);
     }
 
+    /// One search goes on at a time, so that the others and the shell have their turn in between.
     fn wake(&mut self, now: Tick) {
         self.expire_retained(now);
         while let Some(timer) = self.timers.next_due(now) {
@@ -414,7 +415,10 @@ impl Broker {
                 Timer::SessionExpiry(session) => self.session_expired(now, session),
                 Timer::DropReport(session) => self.report_drops(session),
                 Timer::Will(session) => self.will_due(now, session),
-                Timer::Resume(session) => self.resume(now, session),
+                Timer::Resume(session) => {
+                    self.resume(now, session);
+                    break;
+                }
             }
         }
         self.commit(now);

@@ -155,6 +155,8 @@ impl Hub {
             };
             if deadline <= now {
                 self.enter([Input::Wake]);
+                // There may be work for many such turns, and connections wait for theirs.
+                tokio::task::yield_now().await;
                 continue;
             }
             let wait = deadline.since(now).min(Duration::from_secs(24 * 3600));

@@ -316,6 +316,7 @@ fn broker_bounds(settings: &Settings) -> broker::Bounds {
         topic_alias_maximum: limits.topic_aliases,
         packet_bytes: settings.broker.max_packet_size,
         keep_alive: limits.keep_alive,
+        subscription_bytes: limits.subscribed,
         retained_bytes: limits.retained,
         queued_bytes: limits.queued,
     }

@@ -283,6 +283,32 @@ fn a_search_takes_no_memory_and_others_are_served_while_it_goes_on() {
     house.is_at_rest();
 }
 
+/// A client that talks meanwhile has no more turns, and two do not have theirs at once.
+#[test]
+fn long_searches_take_turns() {
+    let mut house = House::new();
+    for number in 0..limits::RETAINED_SEEKS_PER_TURN {
+        house.reading(message(&format!("t/{number}/x"), "1"), QoS::AtMostOnce, true);
+    }
+    house.reading(message("t/z/y", "1"), QoS::AtMostOnce, true);
+    let clients = ["a", "b"].map(|name| {
+        let client = house.connect(name);
+        house.subscribe(client, "+/+/y", QoS::AtMostOnce);
+        client
+    });
+    let acknowledgement = house::success(crate::mqtt::PacketId::MIN);
+    for client in clients {
+        house.send(client, crate::mqtt::Packet::PubAck(acknowledgement.clone()));
+        house.reads_nothing(client);
+    }
+    for client in clients {
+        house.now = house.now.max(house.broker.deadline().unwrap());
+        house.tell(super::super::Input::Wake);
+        house.hears(client, "t/z/y=1 q0 retained");
+    }
+    house.is_at_rest();
+}
+
 fn short_lived(topic: &str) -> Message {
     let message_expiry = Some(Duration::from_secs(60));
     let properties = MessageProperties { message_expiry, ..MessageProperties::default() };
