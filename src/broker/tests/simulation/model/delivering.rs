@@ -107,7 +107,8 @@ impl Model {
                 break;
             }
             let flight = session.flights.remove(place);
-            assert!(flight.copy.bytes() > most, "not sent again: {flight:?}");
+            let is_too_large = flight.copy.was_too_large || flight.copy.bytes() > most;
+            assert!(is_too_large, "not sent again: {flight:?}");
             passed.push(flight);
         }
         for flight in passed {
@@ -176,10 +177,15 @@ impl Model {
 
     /// A message that looks like a stored one was due anyway: if that was lost, this is not it.
     fn may_be_stored(&mut self, life: Life, copy: &Copy) {
-        if copy.retain && self.bounded {
-            for search in &mut self.session(life).searches {
-                search.due.retain(|(topic, _)| topic != copy.message.topic.as_str());
-            }
+        let topic = copy.message.topic.as_str();
+        let Some(kept) = self.retained.get(topic).filter(|_| copy.retain && self.bounded) else {
+            return;
+        };
+        let session = self.sessions.get_mut(&life).expect("it is there");
+        let may_be = session.searches.iter().any(|search| search.may_bring(topic, kept));
+        self.ledger.vague += u64::from(may_be && is_same(&kept.message, &copy.message));
+        for search in &mut session.searches {
+            search.due.retain(|(due, _)| due != topic);
         }
     }
 
