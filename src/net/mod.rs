@@ -12,7 +12,7 @@ mod meter;
 mod names;
 pub mod tls;
 mod unfinished;
-mod websocket;
+pub mod websocket;
 mod writer;
 
 use std::collections::VecDeque;

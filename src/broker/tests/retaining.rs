@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::Event;
+use super::super::{Event, Keeping};
 use super::*;
 use crate::access::Denied;
 use crate::limits::{self, INFLIGHT_TO_CLIENT_DEFAULT};
@@ -286,7 +286,7 @@ fn a_search_takes_no_memory_and_others_are_served_while_it_goes_on() {
 /// A client that talks meanwhile has no more turns, and two do not have theirs at once.
 #[test]
 fn long_searches_take_turns() {
-    let mut house = House::new();
+    let mut house = House::with(|settings| settings.keeping = Keeping::Nothing);
     for number in 0..limits::RETAINED_SEEKS_PER_TURN {
         house.reading(message(&format!("t/{number}/x"), "1"), QoS::AtMostOnce, true);
     }
