@@ -167,8 +167,8 @@ pub const COMMIT_CHANGES_MAX: usize = 4096;
 /// card takes in some seconds.
 pub const COMMIT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Wait before a store in trouble is tried again, doubled up to the second: people need that long to
-/// make room, and a log bears it.
+/// Wait before a store in trouble is tried again, doubled up to the second: people need that long
+/// to make room, and a log bears it.
 pub const COMMIT_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(16));
 
 /// Messages of one session that are fetched from the store at a time, and their bytes: some

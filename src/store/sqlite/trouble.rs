@@ -43,6 +43,7 @@ fn describe(error: &rusqlite::Error) -> String {
 }
 
 /// Whether the file itself is wrong.
+#[expect(dead_code, reason = "what is damaged is put aside")]
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
