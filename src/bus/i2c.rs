@@ -11,7 +11,7 @@ use crate::sensors::catalog::Driver;
 use crate::sensors::i2c::I2cChip;
 use crate::sensors::sht3x::Sht3x;
 use crate::sensors::tmp117::Tmp117;
-use crate::sensors::{Address, Fault, Measurement};
+use crate::sensors::{Address, Fault, I2cAddress, Measurement};
 
 /// The bus `I` with its chips, which wait by `D`.
 pub struct I2cBus<I, D> {
@@ -23,7 +23,7 @@ pub struct I2cBus<I, D> {
 impl<I: I2c, D: DelayNs> I2cBus<I, D> {
     /// A bus with these chips; those of other buses are left out.
     pub fn new(i2c: I, delay: D, attached: &[Attached]) -> Self {
-        let chips = attached.iter().filter_map(|sensor| Some((sensor.id, chip::<I, D>(*sensor)?)));
+        let chips = attached.iter().filter_map(|sensor| Some((sensor.id, chip::<I, D>(sensor)?)));
         Self { i2c, delay, chips: chips.collect() }
     }
 
@@ -40,13 +40,13 @@ impl<I: I2c, D: DelayNs> I2cBus<I, D> {
 }
 
 /// Where the driver of a chip on I²C is registered, and nowhere else.
-fn chip<I: I2c, D: DelayNs>(sensor: Attached) -> Option<Box<dyn I2cChip<I, D>>> {
-    let Address::I2c(address) = sensor.address else { return None };
-    match sensor.driver {
-        Driver::Ds18b20 => None,
-        Driver::Sht3x => Some(Box::new(Sht3x::new(address))),
-        Driver::Tmp117 => Some(Box::new(Tmp117::new(address))),
-    }
+fn chip<I: I2c, D: DelayNs>(sensor: &Attached) -> Option<Box<dyn I2cChip<I, D>>> {
+    let Address::I2c(I2cAddress { chip, .. }) = sensor.address else { return None };
+    Some(match sensor.driver {
+        Driver::Sht3x => Box::new(Sht3x::new(chip)),
+        Driver::Tmp117 => Box::new(Tmp117::new(chip)),
+        Driver::Ds18b20 => return None,
+    })
 }
 
 impl<I: I2c + Send, D: DelayNs + Send> Bus for I2cBus<I, D> {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use crate::sim::air::Air;
 use crate::sim::i2c::{Answer, I2cDevice};
 use crate::time::Tick;
-use crate::units::MilliCelsius;
+use crate::units::{MilliCelsius, MilliPercent};
 
 /// Alert pending and reset detected: the status after power-up and reset.
 const STATUS_AFTER_RESET: u16 = 0x8010;
@@ -54,20 +55,6 @@ impl Sht3x {
         };
         chip.power_up(now);
         chip
-    }
-
-    /// Sets the raw humidity.
-    #[must_use]
-    pub fn with_humidity(mut self, raw: u16) -> Self {
-        self.humidity = raw;
-        self
-    }
-
-    /// A chip that holds the clock for half a second.
-    #[must_use]
-    pub fn that_hangs(mut self) -> Self {
-        self.hangs = true;
-        self
     }
 
     fn command(&mut self, now: Tick, command: [u8; 2]) -> Answer {
@@ -129,14 +116,23 @@ impl I2cDevice for Sht3x {
         }
     }
 
-    fn set_temperature(&mut self, temperature: MilliCelsius) {
-        self.temperature = raw(temperature);
+    fn expose(&mut self, air: Air) {
+        self.temperature = raw(air.temperature);
+        self.humidity = raw_humidity(air.humidity);
     }
 
     fn power_up(&mut self, now: Tick) {
         self.status = STATUS_AFTER_RESET;
         self.output = Output::Nothing;
         self.asleep_until = now.after(RESET_TIME);
+    }
+
+    fn hang(&mut self) {
+        self.hangs = true;
+    }
+
+    fn raw(&self) -> u32 {
+        self.temperature.into()
     }
 }
 
@@ -161,6 +157,12 @@ fn crc8(word: [u8; 2]) -> u8 {
 fn raw(temperature: MilliCelsius) -> u16 {
     let above = i64::from(temperature.thousandths()) + 45_000;
     let raw = (above * 65_535 * 2 + 175_000).div_euclid(350_000);
+    u16::try_from(raw.clamp(0, 65_535)).unwrap_or(u16::MAX)
+}
+
+/// The nearest raw value: RH = 100 · raw / 65535.
+fn raw_humidity(humidity: MilliPercent) -> u16 {
+    let raw = (i64::from(humidity.thousandths()) * 65_535 + 50_000) / 100_000;
     u16::try_from(raw.clamp(0, 65_535)).unwrap_or(u16::MAX)
 }
 

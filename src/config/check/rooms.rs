@@ -106,7 +106,7 @@ fn room_sensors(
         }
         let Some(sensor) = sensors::sensor(at, complaints) else { continue };
         let place = at.value.address.given().map_or(at.place, |address| address.place);
-        if let Some(first) = seen.chips.insert((sensor.bus, sensor.address), place) {
+        if let Some(first) = seen.chips.insert((sensor.bus, sensor.address.clone()), place) {
             let found = format!("{} on {}", sensor.address, sensor.bus);
             let complaint = Complaint::shape(place, "two sensors at one address").found(found);
             complaints.push(complaint.first(first));

@@ -84,11 +84,35 @@ fn calibrations() {
         "calibration = { low = [0, 0, 0] }",
         ":5:15: missing key: `high`\n  \
          hint: two points: `{ low = [raw, true], high = [raw, true] }`\n\
-         :5:23: expected a point, found an array\n  hint: two temperatures: `[raw, true]`",
+         :5:23: expected a point, found an array\n  hint: two numbers: `[raw, true]`",
     );
     check_sensor(
         "offset = 1\ncalibration = { low = [0, 0], high = [100, 99] }",
         ":5:10: `offset` beside `calibration`\n  hint: the two points of `calibration` say it all",
+    );
+}
+
+#[test]
+fn further_quantities() {
+    check_sensor("humidity = { offset = 1 }", ":5:12: `tmp117` does not measure this: `humidity`");
+    let sensor = "[[rooms.a.sensors]]\ndriver = \"sht3x\"\nbus = \"i2c-1\"\n";
+    let check = |keys: &str, expected| check(&format!("{sensor}{keys}"), expected);
+    check(
+        "humidity.max = 101",
+        ":4:16: `max` out of range: `101.0`\n  hint: from `0.0` to `100.0`",
+    );
+    check(
+        "humidity.calibration = { low = [11, 90], high = [75.3, 12] }",
+        ":4:32: raw and true humidity are too far apart: `11.0 and 90.0`\n  \
+         hint: by at most 50 %\n\
+         :4:49: raw and true humidity are too far apart: `75.3 and 12.0`\n  \
+         hint: by at most 50 %\n\
+         :4:49: `high` is not above `low`\n  \
+         hint: by 1 % or more, in both raw and true humidity",
+    );
+    check(
+        "humidity.interval = \"1s\"",
+        ":4:10: unknown key: `interval`\n  hint: `interval` belongs in `[[rooms.<slug>.sensors]]`",
     );
 }
 
@@ -311,12 +335,24 @@ fn addresses() {
     check_sensor(
         "address = 0x90",
         ":5:11: not an address of `tmp117`: `0x90`\n  \
-         hint: `tmp117` can be at `0x48`, `0x49`, `0x4a`, `0x4b`",
+         hint: `tmp117` can be at `0x48`, `0x49`, `0x4a`, `0x4b`; \
+         behind a multiplexer as `0x70:3/0x…`",
     );
     check_sensor(
         "address = \"48\"",
         ":5:11: not an address of `tmp117`: `48`\n  \
-         hint: `tmp117` can be at `0x48`, `0x49`, `0x4a`, `0x4b`",
+         hint: `tmp117` can be at `0x48`, `0x49`, `0x4a`, `0x4b`; \
+         behind a multiplexer as `0x70:3/0x…`",
+    );
+    check_sensor(
+        "address = \"0x70:8/0x48\"",
+        ":5:11: not an address of `tmp117`: `0x70:8/0x48`\n  \
+         hint: `tmp117` can be at `0x48`, `0x49`, `0x4a`, `0x4b`; \
+         behind a multiplexer as `0x70:3/0x…`",
+    );
+    check_sensor(
+        "address = \"0x70:3/0x48:1\"",
+        ":5:11: `tmp117` has no inputs: `0x70:3/0x48:1`\n  hint: write `0x70:3/0x48`",
     );
     let first = "[[rooms.a.sensors]]\ndriver = \"tmp117\"\nbus = \"i2c-1\"\n";
     check(
