@@ -23,6 +23,7 @@ mod objection;
 mod outputs;
 mod publish;
 mod queue;
+pub mod record;
 mod retained;
 mod session;
 mod settings;
