@@ -7,6 +7,8 @@ use embedded_hal::i2c::I2c;
 
 use crate::bus::{Attached, Bus};
 use crate::sampling::SensorId;
+use crate::sensors::bme280::Bme280;
+use crate::sensors::bmp280::Bmp280;
 use crate::sensors::catalog::Driver;
 use crate::sensors::i2c::I2cChip;
 use crate::sensors::sht3x::Sht3x;
@@ -43,6 +45,8 @@ impl<I: I2c, D: DelayNs> I2cBus<I, D> {
 fn chip<I: I2c, D: DelayNs>(sensor: &Attached) -> Option<Box<dyn I2cChip<I, D>>> {
     let Address::I2c(I2cAddress { chip, .. }) = sensor.address else { return None };
     Some(match sensor.driver {
+        Driver::Bme280 => Box::new(Bme280::new(chip)),
+        Driver::Bmp280 => Box::new(Bmp280::new(chip)),
         Driver::Sht3x => Box::new(Sht3x::new(chip)),
         Driver::Tmp117 => Box::new(Tmp117::new(chip)),
         Driver::Ds18b20 => return None,

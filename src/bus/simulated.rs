@@ -10,6 +10,7 @@ use crate::sampling::SensorId;
 use crate::sensors::catalog::Driver;
 use crate::sensors::{Address, Fault, I2cAddress, Measurement, OneWireId};
 use crate::sim::air::Air;
+use crate::sim::bme280::{self, Bme280};
 use crate::sim::chance::{Odds, mix};
 use crate::sim::clock::{VirtualClock, VirtualDelay};
 use crate::sim::i2c::{I2cDevice, SimI2c};
@@ -97,6 +98,8 @@ fn i2c_bus(attached: &[Attached], seed: u64) -> I2cBus<SimI2c, VirtualDelay> {
 /// A chip on I²C that powers up now. Where a model is registered.
 pub fn model(driver: Driver, now: Tick) -> Option<Box<dyn I2cDevice>> {
     Some(match driver {
+        Driver::Bme280 => Box::new(Bme280::new(bme280::Kind::Bme280, now)),
+        Driver::Bmp280 => Box::new(Bme280::new(bme280::Kind::Bmp280, now)),
         Driver::Sht3x => Box::new(Sht3x::new(now)),
         Driver::Tmp117 => Box::new(Tmp117::new(now)),
         Driver::Ds18b20 => return None,

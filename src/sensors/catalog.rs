@@ -3,7 +3,7 @@
 
 use crate::units::{DeciPascal, MilliCelsius, MilliPercent, Quantity, Value};
 
-use super::{ds18b20, sht3x, tmp117};
+use super::{bme280, bmp280, ds18b20, sht3x, tmp117};
 
 /// The drivers, each with the facts of its chip.
 macro_rules! drivers {
@@ -29,6 +29,10 @@ macro_rules! drivers {
 }
 
 drivers! {
+    /// BME280 on I²C.
+    Bme280: bme280::FACTS,
+    /// BMP280 on I²C.
+    Bmp280: bmp280::FACTS,
     /// DS18B20 and its family on 1-Wire.
     Ds18b20: ds18b20::FACTS,
     /// SHT30, SHT31, SHT35 on I²C.

@@ -2,6 +2,9 @@
 //! `embedded-hal` where there is a bus to talk on; nothing here knows MQTT, threads or settings.
 
 mod address;
+pub mod bme280;
+pub mod bmp280;
+mod bosch;
 pub mod catalog;
 pub mod ds18b20;
 pub mod i2c;
@@ -42,6 +45,17 @@ impl Measurement {
             Quantity::Pressure => self.pressure.map(DeciPascal::value),
         }
     }
+}
+
+/// Furthest that a hygrometer in order strays beyond dry and wet.
+const BEYOND_MAX: f64 = 10.0;
+
+/// What a hygrometer computes goes a little below 0 % and above 100 % where it is dry or wet; makers
+/// ask to crop it. What is further off is left as it is, and refused later.
+fn humidity(percent: f64) -> MilliPercent {
+    let cropped = percent.clamp(0.0, 100.0);
+    let is_near = (percent - cropped).abs() <= BEYOND_MAX;
+    MilliPercent::from_percent(if is_near { cropped } else { percent })
 }
 
 /// Why a chip gave no value. [`fmt::Display`] is its name in topics and logs.

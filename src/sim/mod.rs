@@ -4,6 +4,7 @@
 //! Pure: time moves when a driver waits, chance comes from a seed.
 
 pub mod air;
+pub mod bme280;
 pub mod chance;
 pub mod clock;
 pub mod i2c;

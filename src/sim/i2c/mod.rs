@@ -42,7 +42,8 @@ pub trait I2cDevice: Send + fmt::Debug {
     fn power_up(&mut self, now: Tick);
     /// From now on its conversions never end.
     fn hang(&mut self);
-    /// What its converter makes of the temperature around it, as the datasheet numbers that.
+    /// What its converter made of the temperature when it was last asked, as the datasheet numbers
+    /// that.
     fn raw(&self) -> u32;
 }
 
@@ -88,8 +89,8 @@ pub struct Intruder {
 pub enum Mishap {
     /// This bit arrives inverted, counted from the first of the transfer's bytes.
     BitFlip(usize),
-    /// Every chip restarts right before it.
-    PowerFailure,
+    /// Every chip restarts so long before it.
+    PowerFailure(Duration),
 }
 
 /// The bus with its chips, as its host sees it.
@@ -190,9 +191,11 @@ impl SimI2c {
         let number = self.transfers.len();
         self.transfers.push(bytes);
         let mishap = self.mishap.filter(|(at, _)| *at == number).map(|(_, mishap)| mishap);
-        if mishap == Some(Mishap::PowerFailure) {
-            let now = self.clock.now();
-            self.devices.values_mut().for_each(|device| device.power_up(now));
+        if let Some(Mishap::PowerFailure(ago)) = mishap {
+            let now = self.clock.now().as_micros();
+            let ago = u64::try_from(ago.as_micros()).unwrap_or(u64::MAX);
+            let then = Tick::from_micros(now.saturating_sub(ago));
+            self.devices.values_mut().for_each(|device| device.power_up(then));
         }
         mishap
     }

@@ -2,6 +2,7 @@
 //! value is never given, and a bus that is in order again gives the next one.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use maison::sensors::Fault;
 use maison::sensors::catalog::Driver;
@@ -101,9 +102,11 @@ fn bit_flips(driver: Driver) -> Names {
     })
 }
 
+/// Right before each transfer, and a while before it.
 fn power_failures(driver: Driver) -> Names {
     disturbed(driver, |transfers| {
-        (0..transfers.len()).map(|at| (at, Mishap::PowerFailure)).collect()
+        let both = |at| [0, 20].map(|ms| (at, Mishap::PowerFailure(Duration::from_millis(ms))));
+        (0..transfers.len()).flat_map(both).collect()
     })
 }
 

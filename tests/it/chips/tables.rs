@@ -63,14 +63,21 @@ fn the_table_of_the_ds18b20_is_what_its_scratchpad_means() {
     }
 }
 
+/// A temperature goes in by thousandths: how many raw values lie within half of one.
+fn between(driver: Driver) -> u32 {
+    let step = driver.facts().temperature.step_millionths;
+    if step > 500 { 0 } else { 500_u32.div_ceil(step) }
+}
+
 #[test]
 fn every_table_holds_through_model_and_driver() {
     for driver in drivers() {
         let mut bench = Bench::of(driver);
         for row in table(driver) {
             bench.expose(Air { temperature: row.thousandths(), ..Air::default() });
-            assert_eq!(bench.chip().raw(), row.raw, "{driver:?}: {row:?}");
             row.check(driver, bench.read().unwrap().temperature);
+            let raw = bench.chip().raw();
+            assert!(raw.abs_diff(row.raw) <= between(driver), "{driver:?}: {row:?} {raw:#x}");
         }
     }
 }
