@@ -23,8 +23,8 @@ const RESET_WORD: u8 = 0xb6;
 const HUMIDITY_ONCE: u8 = 0x01;
 /// Temperature and pressure sixteen times, asleep; the same and begin once. The temperature that
 /// often because the pressure is computed with it.
-const ASLEEP: u8 = 0b101_101_00;
-const FORCED: u8 = 0b101_101_01;
+const ASLEEP: u8 = 0xb4;
+const FORCED: u8 = ASLEEP | 0b01;
 /// No filter: what is shown is what is measured now.
 const UNFILTERED: u8 = 0x00;
 const MEASURING: u8 = 1 << 3;
@@ -107,7 +107,7 @@ impl Bosch {
         delay.delay_ms(MEASUREMENT_MS);
         self.wait_until_done(i2c, delay)?;
         let answer: [u8; 13] = read_twice(i2c, self.address, CONTROL_HUMIDITY)?;
-        self.convert(&trim, answer)
+        convert(&trim, answer)
     }
 
     fn prove<I: I2c>(&self, i2c: &mut I) -> Result<Trim, Fault> {
@@ -120,7 +120,7 @@ impl Bosch {
             Kind::Bmp280 => None,
             Kind::Bme280 => Some(read_twice(i2c, self.address, HUMIDITY_TRIM)?),
         };
-        Ok(Trim::new(&common, humidity.as_ref()))
+        Ok(Trim::new(&common, humidity))
     }
 
     fn wait_until_done<I: I2c>(&self, i2c: &mut I, delay: &mut impl DelayNs) -> Result<(), Fault> {
@@ -133,37 +133,37 @@ impl Bosch {
         }
         Err(Fault::Timeout)
     }
+}
 
-    /// Settings, a reserved byte, pressure, temperature, humidity.
-    fn convert(&self, trim: &Trim, answer: [u8; 13]) -> Result<Measurement, Fault> {
-        let [once, _, control, configuration, _, p0, p1, p2, t0, t1, t2, h0, h1] = answer;
-        if (control, configuration) != (ASLEEP, UNFILTERED) {
-            return Err(Fault::PowerOn);
-        }
-        let wide = |bytes: [u8; 3]| {
-            let [high, middle, low] = bytes.map(u32::from);
-            high << 12 | middle << 4 | low >> 4
-        };
-        let (pressure, temperature) = (wide([p0, p1, p2]), wide([t0, t1, t2]));
-        if pressure == NO_MEASUREMENT && temperature == NO_MEASUREMENT {
-            return Err(Fault::PowerOn);
-        }
-        let fine = trim.fine(temperature);
-        let humidity = match &trim.humidity {
-            None => None,
-            Some(trim) => {
-                if once & 0b111 != HUMIDITY_ONCE {
-                    return Err(Fault::PowerOn);
-                }
-                Some(humidity(trim.percent(u16::from_be_bytes([h0, h1]), fine)))
-            }
-        };
-        Ok(Measurement {
-            humidity,
-            pressure: Some(DeciPascal::from_pascals(trim.pascals(pressure, fine))),
-            ..Measurement::of(MilliCelsius::from_degrees(fine / 5120.0))
-        })
+/// Settings, a reserved byte, pressure, temperature, humidity.
+fn convert(trim: &Trim, answer: [u8; 13]) -> Result<Measurement, Fault> {
+    let [once, _, control, configuration, _, p0, p1, p2, t0, t1, t2, h0, h1] = answer;
+    if (control, configuration) != (ASLEEP, UNFILTERED) {
+        return Err(Fault::PowerOn);
     }
+    let wide = |bytes: [u8; 3]| {
+        let [high, middle, low] = bytes.map(u32::from);
+        high << 12 | middle << 4 | low >> 4
+    };
+    let (pressure, temperature) = (wide([p0, p1, p2]), wide([t0, t1, t2]));
+    if pressure == NO_MEASUREMENT && temperature == NO_MEASUREMENT {
+        return Err(Fault::PowerOn);
+    }
+    let fine = trim.fine(temperature);
+    let humidity = match &trim.humidity {
+        None => None,
+        Some(trim) => {
+            if once & 0b111 != HUMIDITY_ONCE {
+                return Err(Fault::PowerOn);
+            }
+            Some(humidity(trim.percent(u16::from_be_bytes([h0, h1]), fine)))
+        }
+    };
+    Ok(Measurement {
+        humidity,
+        pressure: Some(DeciPascal::from_pascals(trim.pascals(pressure, fine))),
+        ..Measurement::of(MilliCelsius::from_degrees(fine / 5120.0))
+    })
 }
 
 /// What the maker measured of this one chip: `dig_T1` to `dig_H6` of section 4.2.2.
@@ -180,7 +180,7 @@ struct HumidityTrim {
 }
 
 impl Trim {
-    fn new(common: &[u8; 26], humidity: Option<&[u8; 7]>) -> Self {
+    fn new(common: &[u8; 26], humidity: Option<[u8; 7]>) -> Self {
         let [words @ .., _, h1] = common;
         let unsigned = |at: usize| {
             let pair = words.as_chunks::<2>().0.get(at).copied().unwrap_or_default();
@@ -216,8 +216,8 @@ impl Trim {
 
 impl HumidityTrim {
     /// Four and five are twelve bits each and share a byte.
-    fn new(h1: u8, bytes: &[u8; 7]) -> Self {
-        let [h2_low, h2_high, h3, h4_high, shared, h5_high, h6] = *bytes;
+    fn new(h1: u8, bytes: [u8; 7]) -> Self {
+        let [h2_low, h2_high, h3, h4_high, shared, h5_high, h6] = bytes;
         let twelve = |high: u8, low: u8| i16::from(high.cast_signed()) << 4 | i16::from(low);
         let h = [
             h1.into(),

@@ -50,8 +50,8 @@ impl Measurement {
 /// Furthest that a hygrometer in order strays beyond dry and wet.
 const BEYOND_MAX: f64 = 10.0;
 
-/// What a hygrometer computes goes a little below 0 % and above 100 % where it is dry or wet; makers
-/// ask to crop it. What is further off is left as it is, and refused later.
+/// What a hygrometer computes goes a little below 0 % and above 100 % where it is dry or wet;
+/// makers ask to crop it. What is further off is left as it is, and refused later.
 fn humidity(percent: f64) -> MilliPercent {
     let cropped = percent.clamp(0.0, 100.0);
     let is_near = (percent - cropped).abs() <= BEYOND_MAX;
