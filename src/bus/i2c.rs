@@ -1,5 +1,7 @@
 //! An I²C bus with its chips, whatever is below: `/dev/i2c-N` or the simulation.
 
+mod gates;
+
 use std::fmt;
 
 use embedded_hal::delay::DelayNs;
@@ -15,18 +17,29 @@ use crate::sensors::sht3x::Sht3x;
 use crate::sensors::tmp117::Tmp117;
 use crate::sensors::{Address, Fault, I2cAddress, Measurement};
 
+use gates::Gates;
+
 /// The bus `I` with its chips, which wait by `D`.
 pub struct I2cBus<I, D> {
     i2c: I,
     delay: D,
-    chips: Vec<(SensorId, Box<dyn I2cChip<I, D>>)>,
+    chips: Vec<Chip<I, D>>,
+    gates: Gates,
+}
+
+/// A chip as its bus knows it.
+struct Chip<I, D> {
+    sensor: SensorId,
+    address: I2cAddress,
+    driver: Box<dyn I2cChip<I, D>>,
 }
 
 impl<I: I2c, D: DelayNs> I2cBus<I, D> {
     /// A bus with these chips; those of other buses are left out.
     pub fn new(i2c: I, delay: D, attached: &[Attached]) -> Self {
-        let chips = attached.iter().filter_map(|sensor| Some((sensor.id, chip::<I, D>(sensor)?)));
-        Self { i2c, delay, chips: chips.collect() }
+        let chips: Vec<Chip<I, D>> = attached.iter().filter_map(chip).collect();
+        let gates = Gates::before(chips.iter().map(|chip| chip.address).collect());
+        Self { i2c, delay, chips, gates }
     }
 
     /// The bus below.
@@ -35,22 +48,27 @@ impl<I: I2c, D: DelayNs> I2cBus<I, D> {
     }
 
     fn read_one(&mut self, sensor: SensorId) -> Result<Measurement, Fault> {
-        let found = self.chips.iter_mut().find(|(id, _)| *id == sensor);
-        let (_, chip) = found.ok_or(Fault::Absent)?;
-        chip.read(&mut self.i2c, &mut self.delay)
+        let found = self.chips.iter_mut().find(|chip| chip.sensor == sensor);
+        let Chip { address, driver, .. } = found.ok_or(Fault::Absent)?;
+        self.gates.open(&mut self.i2c, *address)?;
+        let reading = driver.read(&mut self.i2c, &mut self.delay);
+        self.gates.close(&mut self.i2c, *address);
+        reading
     }
 }
 
 /// Where the driver of a chip on I²C is registered, and nowhere else.
-fn chip<I: I2c, D: DelayNs>(sensor: &Attached) -> Option<Box<dyn I2cChip<I, D>>> {
-    let Address::I2c(I2cAddress { chip, .. }) = sensor.address else { return None };
-    Some(match sensor.driver {
+fn chip<I: I2c, D: DelayNs>(sensor: &Attached) -> Option<Chip<I, D>> {
+    let Address::I2c(address) = sensor.address else { return None };
+    let chip = address.chip;
+    let driver: Box<dyn I2cChip<I, D>> = match sensor.driver {
         Driver::Bme280 => Box::new(Bme280::new(chip)),
         Driver::Bmp280 => Box::new(Bmp280::new(chip)),
         Driver::Sht3x => Box::new(Sht3x::new(chip)),
         Driver::Tmp117 => Box::new(Tmp117::new(chip)),
         Driver::Ds18b20 => return None,
-    })
+    };
+    Some(Chip { sensor: sensor.id, address, driver })
 }
 
 impl<I: I2c + Send, D: DelayNs + Send> Bus for I2cBus<I, D> {
@@ -68,7 +86,7 @@ impl<I: I2c + Send, D: DelayNs + Send> Bus for I2cBus<I, D> {
 
 impl<I, D> fmt::Debug for I2cBus<I, D> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sensors: Vec<_> = self.chips.iter().map(|(id, _)| id).collect();
+        let sensors: Vec<_> = self.chips.iter().map(|chip| chip.sensor).collect();
         formatter.debug_struct("I2cBus").field("sensors", &sensors).finish_non_exhaustive()
     }
 }

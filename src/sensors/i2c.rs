@@ -33,7 +33,7 @@ impl Identity {
 
 /// A bus error as a fault. `ArbitrationLoss` is what buses report when somebody holds the clock or
 /// the data line: another master, or a chip that stretches too long.
-pub(super) fn fault(error: &impl Error) -> Fault {
+pub fn fault(error: &impl Error) -> Fault {
     match error.kind() {
         ErrorKind::NoAcknowledge(_) => Fault::Absent,
         ErrorKind::ArbitrationLoss => Fault::Timeout,

@@ -91,6 +91,7 @@ fn every_example_is_right() {
     assert_eq!(
         summary,
         [
+            "i2c-multiplexer.toml 4 4 2",
             "i2c.toml 3 3 2",
             "kernel-1wire.toml 3 4 2",
             "pin-1wire.toml 1 1 2",

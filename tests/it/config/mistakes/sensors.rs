@@ -153,3 +153,24 @@ fn calibrations() {
         ":5:10: `offset` beside `calibration`\n  hint: the two points of `calibration` say it all",
     );
 }
+
+#[test]
+fn multiplexers_do_not_hide_two_chips_of_one_address() {
+    let bus = "bus = \"i2c-1\"\naddress";
+    let [tmp117, bme280] = ["tmp117", "bme280"]
+        .map(|driver| format!("[[rooms.a.sensors]]\ndriver = \"{driver}\"\n{bus}"));
+    let what = "address on the bus itself and behind a multiplexer, or the multiplexer's";
+    let hint = "move one of them to another address";
+    check(
+        &format!("{tmp117} = 0x48\n{tmp117} = \"0x70:0/0x48\""),
+        &format!(":8:11: {what}: `0x48`\n  hint: the first is at `:4:11`; {hint}"),
+    );
+    check(
+        &format!("{tmp117} = \"0x76:0/0x48\"\n{bme280} = 0x76"),
+        &format!(":8:11: {what}: `0x76`\n  hint: the first is at `:4:11`; {hint}"),
+    );
+    check(
+        &format!("{bme280} = 0x76\n{tmp117} = \"0x76:0/0x48\""),
+        &format!(":8:11: {what}: `0x76`\n  hint: the first is at `:4:11`; {hint}"),
+    );
+}
