@@ -14,6 +14,8 @@ use crate::sensors::bmp280::Bmp280;
 use crate::sensors::catalog::Driver;
 use crate::sensors::i2c::I2cChip;
 use crate::sensors::sht3x::Sht3x;
+use crate::sensors::sht4x::Sht4x;
+use crate::sensors::shtc3::Shtc3;
 use crate::sensors::tmp117::Tmp117;
 use crate::sensors::{Address, Fault, I2cAddress, Measurement};
 
@@ -65,6 +67,8 @@ fn chip<I: I2c, D: DelayNs>(sensor: &Attached) -> Option<Chip<I, D>> {
         Driver::Bme280 => Box::new(Bme280::new(chip)),
         Driver::Bmp280 => Box::new(Bmp280::new(chip)),
         Driver::Sht3x => Box::new(Sht3x::new(chip)),
+        Driver::Sht4x => Box::new(Sht4x::new(chip)),
+        Driver::Shtc3 => Box::new(Shtc3::default()),
         Driver::Tmp117 => Box::new(Tmp117::new(chip)),
         Driver::Ds18b20 => return None,
     };

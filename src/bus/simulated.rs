@@ -16,6 +16,8 @@ use crate::sim::clock::{VirtualClock, VirtualDelay};
 use crate::sim::i2c::{I2cDevice, SimI2c};
 use crate::sim::onewire::{Ds18b20, SimPin, Wire};
 use crate::sim::sht3x::Sht3x;
+use crate::sim::sht4x::Sht4x;
+use crate::sim::shtc3::Shtc3;
 use crate::sim::tmp117::Tmp117;
 use crate::sim::weather::{Place, Weather};
 use crate::time::Tick;
@@ -101,6 +103,8 @@ pub fn model(driver: Driver, now: Tick) -> Option<Box<dyn I2cDevice>> {
         Driver::Bme280 => Box::new(Bme280::new(bme280::Kind::Bme280, now)),
         Driver::Bmp280 => Box::new(Bme280::new(bme280::Kind::Bmp280, now)),
         Driver::Sht3x => Box::new(Sht3x::new(now)),
+        Driver::Sht4x => Box::new(Sht4x::new(now)),
+        Driver::Shtc3 => Box::new(Shtc3::new(now)),
         Driver::Tmp117 => Box::new(Tmp117::new(now)),
         Driver::Ds18b20 => return None,
     })

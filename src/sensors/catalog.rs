@@ -3,7 +3,7 @@
 
 use crate::units::{DeciPascal, MilliCelsius, MilliPercent, Quantity, Value};
 
-use super::{bme280, bmp280, ds18b20, sht3x, tmp117};
+use super::{bme280, bmp280, ds18b20, sht3x, sht4x, shtc3, tmp117};
 
 /// The drivers, each with the facts of its chip.
 macro_rules! drivers {
@@ -37,6 +37,10 @@ drivers! {
     Ds18b20: ds18b20::FACTS,
     /// SHT30, SHT31, SHT35 on I²C.
     Sht3x: sht3x::FACTS,
+    /// SHT40, SHT41, SHT43, SHT45 on I²C.
+    Sht4x: sht4x::FACTS,
+    /// SHTC3 on I²C.
+    Shtc3: shtc3::FACTS,
     /// TMP117 on I²C.
     Tmp117: tmp117::FACTS,
 }

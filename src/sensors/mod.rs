@@ -9,7 +9,10 @@ pub mod catalog;
 pub mod ds18b20;
 pub mod i2c;
 pub mod onewire;
+mod sensirion;
 pub mod sht3x;
+pub mod sht4x;
+pub mod shtc3;
 pub mod tmp117;
 
 use std::fmt;
