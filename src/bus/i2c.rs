@@ -9,9 +9,12 @@ use embedded_hal::i2c::I2c;
 
 use crate::bus::{Attached, Bus};
 use crate::sampling::SensorId;
+use crate::sensors::aht10::Aht10;
+use crate::sensors::aht20::Aht20;
 use crate::sensors::bme280::Bme280;
 use crate::sensors::bmp280::Bmp280;
 use crate::sensors::catalog::Driver;
+use crate::sensors::htu21d::Htu21d;
 use crate::sensors::i2c::I2cChip;
 use crate::sensors::sht3x::Sht3x;
 use crate::sensors::sht4x::Sht4x;
@@ -64,8 +67,11 @@ fn chip<I: I2c, D: DelayNs>(sensor: &Attached) -> Option<Chip<I, D>> {
     let Address::I2c(address) = sensor.address else { return None };
     let chip = address.chip;
     let driver: Box<dyn I2cChip<I, D>> = match sensor.driver {
+        Driver::Aht10 => Box::new(Aht10::new(chip)),
+        Driver::Aht20 => Box::new(Aht20::new(chip)),
         Driver::Bme280 => Box::new(Bme280::new(chip)),
         Driver::Bmp280 => Box::new(Bmp280::new(chip)),
+        Driver::Htu21d => Box::new(Htu21d::new(chip)),
         Driver::Sht3x => Box::new(Sht3x::new(chip)),
         Driver::Sht4x => Box::new(Sht4x::new(chip)),
         Driver::Shtc3 => Box::new(Shtc3::default()),

@@ -9,10 +9,12 @@ use crate::bus::{Attached, Bus, Clock};
 use crate::sampling::SensorId;
 use crate::sensors::catalog::Driver;
 use crate::sensors::{Address, Fault, I2cAddress, Measurement, OneWireId};
+use crate::sim::aht20::{self, Aht20};
 use crate::sim::air::Air;
 use crate::sim::bme280::{self, Bme280};
 use crate::sim::chance::{Odds, mix};
 use crate::sim::clock::{VirtualClock, VirtualDelay};
+use crate::sim::htu21d::Htu21d;
 use crate::sim::i2c::{I2cDevice, SimI2c};
 use crate::sim::onewire::{Ds18b20, SimPin, Wire};
 use crate::sim::sht3x::Sht3x;
@@ -100,8 +102,11 @@ fn i2c_bus(attached: &[Attached], seed: u64) -> I2cBus<SimI2c, VirtualDelay> {
 /// A chip on I²C that powers up now. Where a model is registered.
 pub fn model(driver: Driver, now: Tick) -> Option<Box<dyn I2cDevice>> {
     Some(match driver {
+        Driver::Aht10 => Box::new(Aht20::new(aht20::Kind::Aht10, now)),
+        Driver::Aht20 => Box::new(Aht20::new(aht20::Kind::Aht20, now)),
         Driver::Bme280 => Box::new(Bme280::new(bme280::Kind::Bme280, now)),
         Driver::Bmp280 => Box::new(Bme280::new(bme280::Kind::Bmp280, now)),
+        Driver::Htu21d => Box::new(Htu21d::new(now)),
         Driver::Sht3x => Box::new(Sht3x::new(now)),
         Driver::Sht4x => Box::new(Sht4x::new(now)),
         Driver::Shtc3 => Box::new(Shtc3::new(now)),

@@ -3,7 +3,7 @@
 
 use crate::units::{DeciPascal, MilliCelsius, MilliPercent, Quantity, Value};
 
-use super::{bme280, bmp280, ds18b20, sht3x, sht4x, shtc3, tmp117};
+use super::{aht10, aht20, bme280, bmp280, ds18b20, htu21d, sht3x, sht4x, shtc3, tmp117};
 
 /// The drivers, each with the facts of its chip.
 macro_rules! drivers {
@@ -29,12 +29,18 @@ macro_rules! drivers {
 }
 
 drivers! {
+    /// AHT10, AHT15 on I²C.
+    Aht10: aht10::FACTS,
+    /// AHT20, AHT21, AHT25, DHT20 on I²C.
+    Aht20: aht20::FACTS,
     /// BME280 on I²C.
     Bme280: bme280::FACTS,
     /// BMP280 on I²C.
     Bmp280: bmp280::FACTS,
     /// DS18B20 and its family on 1-Wire.
     Ds18b20: ds18b20::FACTS,
+    /// HTU21D, SHT20, SHT21, SHT25, Si7020, Si7021 on I²C.
+    Htu21d: htu21d::FACTS,
     /// SHT30, SHT31, SHT35 on I²C.
     Sht3x: sht3x::FACTS,
     /// SHT40, SHT41, SHT43, SHT45 on I²C.

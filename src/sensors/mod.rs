@@ -2,11 +2,15 @@
 //! `embedded-hal` where there is a bus to talk on; nothing here knows MQTT, threads or settings.
 
 mod address;
+pub mod aht10;
+pub mod aht20;
+mod aosong;
 pub mod bme280;
 pub mod bmp280;
 mod bosch;
 pub mod catalog;
 pub mod ds18b20;
+pub mod htu21d;
 pub mod i2c;
 pub mod onewire;
 mod sensirion;

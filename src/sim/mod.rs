@@ -3,10 +3,12 @@
 //!
 //! Pure: time moves when a driver waits, chance comes from a seed.
 
+pub mod aht20;
 pub mod air;
 pub mod bme280;
 pub mod chance;
 pub mod clock;
+pub mod htu21d;
 pub mod i2c;
 pub mod onewire;
 pub mod scratchpad;

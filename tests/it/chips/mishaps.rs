@@ -12,7 +12,7 @@ use maison::sim::i2c::{Line, Mishap};
 use super::bench::{Bench, any_air, drivers, is_right};
 
 /// Chips that cannot be told apart: the first driver also takes the other's chip.
-const TWINS: &[(Driver, Driver)] = &[];
+const TWINS: &[(Driver, Driver)] = &[(Driver::Aht10, Driver::Aht20)];
 
 /// Chips that do not say whether a conversion has ended.
 const SILENT: &[Driver] = &[];
