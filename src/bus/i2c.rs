@@ -16,9 +16,13 @@ use crate::sensors::bmp280::Bmp280;
 use crate::sensors::catalog::Driver;
 use crate::sensors::htu21d::Htu21d;
 use crate::sensors::i2c::I2cChip;
+use crate::sensors::lm75::Lm75;
+use crate::sensors::mcp9808::Mcp9808;
+use crate::sensors::pct2075::Pct2075;
 use crate::sensors::sht3x::Sht3x;
 use crate::sensors::sht4x::Sht4x;
 use crate::sensors::shtc3::Shtc3;
+use crate::sensors::tmp102::Tmp102;
 use crate::sensors::tmp117::Tmp117;
 use crate::sensors::{Address, Fault, I2cAddress, Measurement};
 
@@ -72,9 +76,13 @@ fn chip<I: I2c, D: DelayNs>(sensor: &Attached) -> Option<Chip<I, D>> {
         Driver::Bme280 => Box::new(Bme280::new(chip)),
         Driver::Bmp280 => Box::new(Bmp280::new(chip)),
         Driver::Htu21d => Box::new(Htu21d::new(chip)),
+        Driver::Lm75 => Box::new(Lm75::new(chip)),
+        Driver::Mcp9808 => Box::new(Mcp9808::new(chip)),
+        Driver::Pct2075 => Box::new(Pct2075::new(chip)),
         Driver::Sht3x => Box::new(Sht3x::new(chip)),
         Driver::Sht4x => Box::new(Sht4x::new(chip)),
         Driver::Shtc3 => Box::new(Shtc3::default()),
+        Driver::Tmp102 => Box::new(Tmp102::new(chip)),
         Driver::Tmp117 => Box::new(Tmp117::new(chip)),
         Driver::Ds18b20 => return None,
     };

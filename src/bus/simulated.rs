@@ -16,10 +16,13 @@ use crate::sim::chance::{Odds, mix};
 use crate::sim::clock::{VirtualClock, VirtualDelay};
 use crate::sim::htu21d::Htu21d;
 use crate::sim::i2c::{I2cDevice, SimI2c};
+use crate::sim::lm75::{self, Lm75};
+use crate::sim::mcp9808::Mcp9808;
 use crate::sim::onewire::{Ds18b20, SimPin, Wire};
 use crate::sim::sht3x::Sht3x;
 use crate::sim::sht4x::Sht4x;
 use crate::sim::shtc3::Shtc3;
+use crate::sim::tmp102::Tmp102;
 use crate::sim::tmp117::Tmp117;
 use crate::sim::weather::{Place, Weather};
 use crate::time::Tick;
@@ -107,9 +110,13 @@ pub fn model(driver: Driver, now: Tick) -> Option<Box<dyn I2cDevice>> {
         Driver::Bme280 => Box::new(Bme280::new(bme280::Kind::Bme280, now)),
         Driver::Bmp280 => Box::new(Bme280::new(bme280::Kind::Bmp280, now)),
         Driver::Htu21d => Box::new(Htu21d::new(now)),
+        Driver::Lm75 => Box::new(Lm75::new(lm75::Kind::Lm75, now)),
+        Driver::Mcp9808 => Box::new(Mcp9808::new(now)),
+        Driver::Pct2075 => Box::new(Lm75::new(lm75::Kind::Pct2075, now)),
         Driver::Sht3x => Box::new(Sht3x::new(now)),
         Driver::Sht4x => Box::new(Sht4x::new(now)),
         Driver::Shtc3 => Box::new(Shtc3::new(now)),
+        Driver::Tmp102 => Box::new(Tmp102::new(now)),
         Driver::Tmp117 => Box::new(Tmp117::new(now)),
         Driver::Ds18b20 => return None,
     })

@@ -3,7 +3,10 @@
 
 use crate::units::{DeciPascal, MilliCelsius, MilliPercent, Quantity, Value};
 
-use super::{aht10, aht20, bme280, bmp280, ds18b20, htu21d, sht3x, sht4x, shtc3, tmp117};
+use super::{
+    aht10, aht20, bme280, bmp280, ds18b20, htu21d, lm75, mcp9808, pct2075, sht3x, sht4x, shtc3,
+    tmp102, tmp117,
+};
 
 /// The drivers, each with the facts of its chip.
 macro_rules! drivers {
@@ -41,12 +44,20 @@ drivers! {
     Ds18b20: ds18b20::FACTS,
     /// HTU21D, SHT20, SHT21, SHT25, Si7020, Si7021 on I²C.
     Htu21d: htu21d::FACTS,
+    /// LM75 on I²C.
+    Lm75: lm75::FACTS,
+    /// MCP9808 on I²C.
+    Mcp9808: mcp9808::FACTS,
+    /// PCT2075, LM75A, LM75B on I²C.
+    Pct2075: pct2075::FACTS,
     /// SHT30, SHT31, SHT35 on I²C.
     Sht3x: sht3x::FACTS,
     /// SHT40, SHT41, SHT43, SHT45 on I²C.
     Sht4x: sht4x::FACTS,
     /// SHTC3 on I²C.
     Shtc3: shtc3::FACTS,
+    /// TMP102, TMP112 on I²C.
+    Tmp102: tmp102::FACTS,
     /// TMP117 on I²C.
     Tmp117: tmp117::FACTS,
 }

@@ -12,11 +12,15 @@ pub mod catalog;
 pub mod ds18b20;
 pub mod htu21d;
 pub mod i2c;
+pub mod lm75;
+pub mod mcp9808;
 pub mod onewire;
+pub mod pct2075;
 mod sensirion;
 pub mod sht3x;
 pub mod sht4x;
 pub mod shtc3;
+pub mod tmp102;
 pub mod tmp117;
 
 use std::fmt;

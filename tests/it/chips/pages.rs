@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use maison::sensors::Fault;
 use maison::sensors::catalog::Driver;
@@ -9,6 +10,9 @@ use maison::sim::air::Air;
 
 use super::bench::{Bench, drivers};
 use super::mishaps;
+
+/// Several tests write into one page.
+static WRITING: Mutex<()> = Mutex::new(());
 
 /// A file of `hardware/`.
 pub(super) fn path(name: &str) -> PathBuf {
@@ -25,6 +29,7 @@ pub(super) fn page(name: &str) -> String {
 /// does not belong, must be these; with `MAISON_PAGES=write` they are made so.
 #[track_caller]
 pub(super) fn check_block(name: &str, heading: &str, block: &Block) {
+    let _alone = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let text = page(name);
     let found =
         text.find(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("{name}: no `{heading}`"));
@@ -44,7 +49,10 @@ pub(super) fn check_block(name: &str, heading: &str, block: &Block) {
         "{name}, `{heading}`: found\n{}\nand not\n{wanted}\nMAISON_PAGES=write changes it",
         &text[start..end],
     );
-    fs::write(path(name), format!("{}{wanted}{}", &text[..start], &text[end..])).unwrap();
+    // Renamed into its place, because others read it meanwhile.
+    let draft = path(name).with_extension("draft");
+    fs::write(&draft, format!("{}{wanted}{}", &text[..start], &text[end..])).unwrap();
+    fs::rename(draft, path(name)).unwrap();
 }
 
 /// A part of a page that a test writes.
@@ -103,10 +111,11 @@ fn every_page_shows_what_is_said_on_the_bus() {
 
 #[test]
 fn every_page_names_what_goes_wrong() {
-    for driver in drivers() {
-        let rows = mishaps::all(driver);
-        let rows: Vec<_> =
-            rows.iter().map(|(what, names)| format!("| {what} | {} |", names.listed())).collect();
+    for (driver, findings) in mishaps::findings() {
+        let rows: Vec<_> = findings
+            .iter()
+            .map(|(what, names)| format!("| {what} | {} |", names.listed()))
+            .collect();
         let block = Block::table("| what happens | fault |\n|---|---|\n", &rows);
         check_block(driver.facts().name, "## What goes wrong", &block);
     }

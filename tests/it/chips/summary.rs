@@ -4,7 +4,6 @@
 use maison::sensors::catalog::{Driver, Facts, Span, Wiring};
 use maison::units::Quantity;
 
-use super::bench::drivers;
 use super::pages::{Block, check_block};
 use super::round_trip::worst_errors;
 
@@ -15,7 +14,7 @@ fn row(driver: Driver) -> String {
     let facts = driver.facts();
     let name = facts.name;
     let wirings: Vec<&str> = facts.wirings.iter().map(|wiring| wiring.title()).collect();
-    let errors = drivers().any(|it| it == driver).then(|| worst_errors(driver));
+    let errors = worst_errors().get(&driver);
     let errors = errors.map_or("see the page".to_owned(), |errors| {
         let shown = errors.iter().map(|(quantity, thousandths)| {
             format!("{} {}", thousandths_of(i64::from(*thousandths)), quantity.unit())
