@@ -328,9 +328,9 @@ pub const USERS_FILE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// Password hashes computed at a time: each takes `argon2`'s memory and most of a core.
 pub const PASSWORD_CHECKS_MAX: usize = 2;
 
-/// Reports waiting between the bus threads and the broker: beyond this the newest of each sensor
-/// stays and the loss is counted.
-pub const REPORTS_WAITING_MAX: usize = 1024;
+/// Reports waiting between the bus threads and the broker: beyond this the newest of each quantity
+/// of each sensor stays and the loss is counted.
+pub const REPORTS_WAITING_MAX: usize = 4096;
 
 /// Bytes of one file of sysfs: the smallest page, of which the kernel fills one at most.
 pub const SYSFS_FILE_BYTES_MAX: u64 = 4096;
@@ -394,9 +394,13 @@ pub const STALE_AFTER_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Further tries to read a sensor within one interval: each holds its bus for a conversion.
 pub const RETRIES_MAX: u8 = 10;
 
-/// Furthest a calibration may move a reading, in thousandths of a degree: beyond it the chip is
-/// broken, not inexact.
+/// Furthest a calibration may move a temperature or a humidity, in thousandths of a degree or a per
+/// cent: beyond it the chip is broken, not inexact.
 pub const CORRECTION_MAX: i32 = 50_000;
+
+/// Furthest a calibration may move a pressure, in thousandths of a hectopascal: at 3000 m it is so
+/// much lower than what the weather report says for the level of the sea.
+pub const PRESSURE_CORRECTION_MAX: i32 = 350_000;
 
 /// Longest a session may outlive its connection: the protocol counts seconds in 32 bits and keeps
 /// the highest number for "never" (MQTT 5.0 section 3.1.2.11.2).
@@ -445,5 +449,5 @@ const _: () = assert!(LAST_WORDS_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis())
 const _: () = assert!(RETRY_BACKOFF_MIN.as_millis() < RETRY_BACKOFF_MAX.as_millis());
 const _: () = assert!(BUS_STOP_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
 const _: () = assert!(BUS_SLEEP_MIN.as_millis() < BUS_SLEEP_MAX.as_millis());
-const _: () = assert!(SENSORS_MAX <= REPORTS_WAITING_MAX);
+const _: () = assert!(SENSORS_MAX * 3 <= REPORTS_WAITING_MAX, "temperature, humidity, pressure");
 const _: () = assert!(SCRATCHPAD_READS_MAX >= 2);
