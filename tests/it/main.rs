@@ -21,6 +21,7 @@ mod large;
 mod onewire_scratchpad;
 mod onewire_tree;
 mod operating;
+mod store;
 mod subscribers;
 mod system;
 mod tidy;
