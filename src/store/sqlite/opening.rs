@@ -13,7 +13,6 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode};
 use rustix::process::geteuid;
 
@@ -240,7 +239,7 @@ fn check(
             }
             Ok(checked)
         }
-        Err(error) if is_damage(&error) || salvage::is_missing(&error) => {
+        Err(error) if is_damage(&error) => {
             report.faults.push(error.to_string());
             Ok(Checked::Damaged)
         }
@@ -290,6 +289,10 @@ fn examine(
     if schema::version(connection)? < schema::known() {
         return Ok(Checked::Older);
     }
+    if !schema::is_intact(connection)? {
+        report.faults.push("its description of its tables is damaged".to_owned());
+        return Ok(Checked::Damaged);
+    }
     let mut whole = load(connection, moment)?;
     let bad = &mut whole.2.bad;
     if !read::check_payloads(connection, is_over, bad)? {
@@ -312,9 +315,9 @@ fn structure(
     let answer = ask(connection, "PRAGMA quick_check(1)");
     connection.progress_handler(0, None::<fn() -> bool>)?;
     match answer {
-        Ok(Some(Value::Text(answer))) if answer == "ok" => Ok(None),
-        Ok(Some(Value::Text(answer))) => Ok(Some(one_line(&answer))),
-        Ok(_) => Ok(Some("its structure cannot be checked".to_owned())),
+        Ok(Some(answer)) if answer == "ok" => Ok(None),
+        Ok(Some(answer)) => Ok(Some(one_line(&answer))),
+        Ok(None) => Ok(Some("its structure cannot be checked".to_owned())),
         // The note of it follows: there is no time for the payloads either.
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
             Ok(None)
@@ -344,7 +347,7 @@ fn describe(bad: &[BadRow]) -> Vec<String> {
 /// before it is written over.
 fn judge_log(connection: &Connection, log: Log, report: &mut OpenReport) -> SqlResult<bool> {
     let sql = format!("SELECT value FROM store WHERE name = '{}'", Fact::Open.name());
-    let must_be_there = ask(connection, &sql)? == Some(Value::Integer(1));
+    let must_be_there = ask(connection, &sql)?.as_deref() == Some("1");
     let fault = match log {
         Log::None if must_be_there => "its log is gone, with what was written last",
         Log::Headless if must_be_there => "its log is damaged at the beginning",
@@ -470,10 +473,8 @@ fn save(aside: &Path, path: &Path, draft: &Path) -> Result<Salvaged, MakeError> 
     let target = Connection::open(draft)?;
     schema::configure(&target, Durability::PowerCut)?;
     let as_it_is = open_to_read(aside).and_then(|source| {
-        // A schema that cannot be read makes every table look empty.
-        let tables = ask(&source, "SELECT count(*) FROM sqlite_schema")?;
-        let ours = schema::has_tables(&source)?;
-        Ok((tables.is_some() && ours).then_some(source))
+        // A schema that is not ours makes every row look wrong.
+        Ok(schema::is_intact(&source)?.then_some(source))
     });
     let salvaged = match as_it_is {
         Ok(Some(source)) => salvage::copy(&source, &target)?,

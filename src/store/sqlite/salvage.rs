@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
-use rusqlite::types::{Value, ValueRef};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::key::{Slot, split};
@@ -132,7 +132,7 @@ impl<'all> Copying<'all> {
         });
         let sight = match sight {
             // A table that is not there at all.
-            Err(error) if is_damage(&error) || is_missing(&error) => Sight::Holes,
+            Err(error) if is_damage(&error) => Sight::Holes,
             other => other?,
         };
         *count_of(&mut self.result.saved, table) =
@@ -255,14 +255,18 @@ pub(super) fn count_of(contents: &mut Contents, table: Table) -> &mut u64 {
     }
 }
 
-/// Whether a table is not there.
-pub(super) fn is_missing(error: &rusqlite::Error) -> bool {
-    error.to_string().contains("no such table")
-}
-
-/// A value of one row, for whoever asks for nothing else; `None` where there is none.
-pub(super) fn ask(connection: &Connection, sql: &str) -> SqlResult<Option<Value>> {
+/// The one value that a question is answered with, as text; `None` where there is none.
+pub(super) fn ask(connection: &Connection, sql: &str) -> SqlResult<Option<String>> {
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
-    rows.next()?.map(|row| row.get(0)).transpose()
+    let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(match row.get_ref(0)? {
+        ValueRef::Null => None,
+        ValueRef::Integer(number) => Some(number.to_string()),
+        ValueRef::Real(number) => Some(number.to_string()),
+        // SQLite quotes what it finds, whatever that is.
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+            Some(String::from_utf8_lossy(bytes).into_owned())
+        }
+    })
 }

@@ -2,7 +2,6 @@
 
 use rusqlite::Connection;
 
-use super::row::Table;
 use super::trouble::SqlResult;
 use crate::limits::{STORE_CACHE_KIB, STORE_LOG_BYTES_MAX};
 use crate::store::Durability;
@@ -74,11 +73,19 @@ pub(super) fn is_ours(connection: &Connection) -> SqlResult<bool> {
     Ok(id == APPLICATION_ID)
 }
 
-/// Whether the file has the tables that it must have.
-pub(super) fn has_tables(connection: &Connection) -> SqlResult<bool> {
-    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table'";
-    let tables: usize = connection.query_row(sql, [], |row| row.get(0))?;
-    Ok(tables >= Table::ALL.len())
+/// Whether the file says of its tables what a fresh one says, down to where they begin.
+pub(super) fn is_intact(connection: &Connection) -> SqlResult<bool> {
+    let mut fresh = Connection::open_in_memory()?;
+    fresh.pragma_update(None, "page_size", PAGE_BYTES)?;
+    migrate(&mut fresh)?;
+    Ok(description(connection)? == description(&fresh)?)
+}
+
+fn description(connection: &Connection) -> SqlResult<Vec<(String, Option<i64>, Option<String>)>> {
+    let sql = "SELECT name, rootpage, sql FROM sqlite_schema ORDER BY rowid";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    rows.collect()
 }
 
 /// The pages that say where the tables are.

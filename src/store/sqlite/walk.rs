@@ -133,7 +133,9 @@ fn texts(
         let mut last = start.clone();
         let sql = format!("SELECT * FROM {table} WHERE {column} >= ? ORDER BY {column}");
         let ended = run(connection, &sql, ValueRef::Text(start.as_bytes()), &mut |row| {
-            last = row.get(0)?;
+            if let ValueRef::Text(text) = row.get_ref(0)? {
+                last = String::from_utf8_lossy(text).into_owned();
+            }
             take(row)
         })?;
         if ended == Ended::AtTheEnd || holes >= STORE_HOLES_MAX {

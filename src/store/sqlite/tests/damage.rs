@@ -299,6 +299,24 @@ fn a_first_page_that_is_gone_costs_nothing_else() {
     }
 }
 
+/// Rows are read as the file describes them: a flipped bit there would make all of them wrong.
+#[test]
+fn a_description_of_the_tables_that_is_damaged_costs_nothing() {
+    for (from, to) in [("user TEXT,", "user TEXT."), ("CREATE TABLE lives", "CREATE TABLE livez")] {
+        let flip = |house: &House| {
+            let mut content = house.read();
+            let places = 0..content.len() - from.len();
+            let places = places.filter(|at| content[*at..].starts_with(from.as_bytes()));
+            for at in places.collect::<Vec<_>>() {
+                content[at..at + to.len()].copy_from_slice(to.as_bytes());
+            }
+            house.write(content);
+        };
+        let report = check(End::InPeace, flip, "store was damaged", ALL..=ALL);
+        assert_eq!(report.saved.sessions, 3, "{report}");
+    }
+}
+
 #[test]
 fn a_page_that_is_gone_costs_what_was_in_it() {
     let pages = House::new(End::InPeace).read().len() / 2048;
