@@ -206,6 +206,20 @@ pub const STORE_LIFE_INTERVAL: Duration = Duration::from_secs(60);
 /// Less than this is no jump of the wall clock: it is adjusted all the time.
 pub const STORE_CLOCK_JUMP_MIN: Duration = Duration::from_secs(2);
 
+/// Damaged stores that are kept beside the good one: enough to find out what damages them.
+pub const STORE_DAMAGED_KEPT_MAX: usize = 4;
+
+/// Longest the structure of the store is checked at the start: 100 MB of messages on the card of a
+/// Pi Zero. What is beyond is found when it is read.
+pub const STORE_CHECK_TIME_MAX: Duration = Duration::from_secs(20);
+
+/// Holes in a damaged table that are looked beyond: each takes some hundred looks.
+pub const STORE_HOLES_MAX: u32 = 10_000;
+
+/// Rows that are copied out of a damaged store at a time: what a full disk leaves uncopied at the
+/// end.
+pub const STORE_SALVAGE_ROWS: u64 = 1000;
+
 /// Wishes for pages that wait for the store: one for each session that can be there.
 pub const STORE_PAGES_WAITING_MAX: usize = CONNECTIONS_CONFIGURABLE_MAX;
 

@@ -1,19 +1,23 @@
 //! The store as an SQLite file with a write-ahead log.
 
+mod aside;
+mod graft;
 mod key;
+mod log_file;
 mod message;
+mod opening;
 mod payloads;
 mod read;
 mod row;
+mod salvage;
 mod schema;
 #[cfg(test)]
 mod tests;
 mod trouble;
+mod walk;
 mod write;
 
-use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +28,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, TransactionBehavior};
 
 use self::key::Slots;
+use self::opening::{Moment, Opened};
 use self::payloads::Payloads;
 use self::read::Loaded;
 use self::row::{ReadError, Table, put};
@@ -84,36 +89,22 @@ impl SqliteStore {
         now: Tick,
         wall: Timestamp,
     ) -> Result<(Self, OpenReport), OpenError> {
-        let failed = |error: rusqlite::Error| OpenError::Failed {
+        let opened = opening::open(path, durability, Moment { now, wall })?;
+        Self::of(opened, path, durability).map_err(|error| OpenError::Failed {
             path: path.to_owned(),
             failure: failure(&error, path),
-        };
-        make(path)?;
-        let mut connection = Connection::open(path).map_err(failed)?;
-        schema::configure(&connection, durability).map_err(failed)?;
-        schema::migrate(&mut connection).map_err(failed)?;
-        let store = Self::with(connection, path, durability, now, wall).map_err(failed)?;
-        Ok((store, OpenReport::default()))
+        })
     }
 
-    fn with(
-        mut connection: Connection,
-        path: &Path,
-        durability: Durability,
-        now: Tick,
-        wall: Timestamp,
-    ) -> SqlResult<Self> {
+    fn of(opened: Opened, path: &Path, durability: Durability) -> SqlResult<(Self, OpenReport)> {
+        let Opened { mut connection, mut lives, payloads, loaded, report } = opened;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        let (earlier, _bad) = read::lives(&connection)?;
-        let mut lives = Lives::begin(earlier, now, wall);
-        let mut payloads = Payloads::load(&connection)?;
-        let Loaded { restored, slots, oldest_life, bad: _ } =
-            read::load(&connection, &lives, &mut payloads)?;
+        let Loaded { restored, slots, oldest_life, bad: _ } = loaded;
         let forgotten = lives.forget_before(oldest_life.unwrap_or(lives.current()));
         let page_bytes = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
         let logged = Arc::new(AtomicU64::new(0));
         count_log(&mut connection, &logged)?;
-        Ok(Self {
+        let store = Self {
             connection,
             path: path.to_owned(),
             durability,
@@ -127,7 +118,8 @@ impl SqliteStore {
             figures: Figures::default(),
             page_bytes,
             logged,
-        })
+        };
+        Ok((store, report))
     }
 
     fn failure(&self, error: &rusqlite::Error) -> Failure {
@@ -250,21 +242,6 @@ impl SqliteStore {
             self.checkpoint()?;
         }
         Ok(())
-    }
-}
-
-/// Makes an empty file that only its owner can read, unless there is one; SQLite makes those beside
-/// it alike. Its name is on the disk before anything is in it.
-fn make(path: &Path) -> Result<(), OpenError> {
-    const PRIVATE: u32 = 0o600;
-    let failed = |doing| move |error| OpenError::Io { doing, path: path.to_owned(), error };
-    match OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path) {
-        Ok(_) => {
-            let folder = path.parent().unwrap_or(Path::new("/"));
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("sync"))
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(failed("make")(error)),
     }
 }
 

@@ -23,7 +23,6 @@ pub(super) enum Table {
     PayloadParts,
 }
 
-#[expect(dead_code, reason = "what is damaged is saved table by table")]
 impl Table {
     /// All, in the order in which one can be filled after the other.
     pub(super) const ALL: [Self; 11] = [

@@ -1,5 +1,6 @@
 //! The engine, on real files.
 
+mod damage;
 mod round_trip;
 
 use std::path::{Path, PathBuf};
