@@ -190,6 +190,13 @@ impl Broker {
         let last_sent = sent.last().and_then(|message: &Queued| message.place);
         session.durable = last.max(last_sent).unwrap_or_default();
         session.place_after(session.durable);
+        // What is released from now on is to come after these, in the store too.
+        for packet_id in &released {
+            let order = session.next_place().0;
+            let (session, packet_id) = (record.id, *packet_id);
+            let change = Change::Released { session, packet_id, order };
+            self.persistence.note(now, change, Novelty::Known, Pace::Later);
+        }
         session.window.restore(sent, released);
         session.queue.restore(waiting);
         let (id, expires, will_at) = (record.id, record.expires, record.will_at);

@@ -36,10 +36,15 @@ impl Gateway {
 
     /// The same, with these keys of `[broker]`.
     pub(crate) fn prepare_with(broker: &str, rooms: &str) -> TempDir {
+        Self::prepare_keeping("memory", broker, rooms)
+    }
+
+    /// The same, with that `durability`.
+    pub(crate) fn prepare_keeping(durability: &str, broker: &str, rooms: &str) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().display();
         let mut text = format!(
-            "[gateway]\nstate_dir = \"{path}/state\"\n[broker]\ndurability = \"memory\"\n\
+            "[gateway]\nstate_dir = \"{path}/state\"\n[broker]\ndurability = \"{durability}\"\n\
              {broker}\n[hardware]\nsysfs = \"{path}/sys\"\n"
         );
         for (port, rest) in [(0, "auth = \"anonymous\""), (0, "tls = true\nauth = \"password\"")] {

@@ -18,6 +18,7 @@ mod day;
 mod figures;
 mod fuzz;
 mod gateway;
+mod kept;
 mod large;
 mod noise;
 mod onewire_scratchpad;

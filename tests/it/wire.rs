@@ -37,11 +37,15 @@ pub(crate) struct Wire<S = TcpStream> {
 
 /// A connection to a port of this machine.
 pub(crate) fn dial(port: u16) -> TcpStream {
-    let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_nodelay(true).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
-    stream
+    try_dial(port).unwrap()
+}
+
+fn try_dial(port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
 }
 
 impl Wire {
@@ -56,8 +60,13 @@ impl Wire {
         client_id: &str,
         session: Session,
     ) -> io::Result<(Self, bool)> {
-        let mut wire = Self::over(dial(port), Version::V3_1_1);
-        wire.send(&connect(Version::V3_1_1, client_id, session))?;
+        Self::try_open(port, connect(Version::V3_1_1, client_id, session))
+    }
+
+    /// Connects with these words; whether the broker had a session.
+    pub(crate) fn try_open(port: u16, words: Connect) -> io::Result<(Self, bool)> {
+        let mut wire = Self::over(try_dial(port)?, words.version);
+        wire.send(&Packet::Connect(Box::new(words)))?;
         match wire.receive()? {
             Packet::ConnAck(answer) => Ok((wire, answer.session_present)),
             other => panic!("no CONNACK: {other:?}"),
@@ -129,17 +138,21 @@ impl<S: Read + Write> Wire<S> {
     }
 }
 
-pub(crate) fn connect(version: Version, client_id: &str, session: Session) -> Packet {
-    let connect = Connect {
+/// A session that stays is to outlive the connection for as long as the broker lets it.
+pub(crate) fn connect(version: Version, client_id: &str, session: Session) -> Connect {
+    let mut properties = ConnectProperties::default();
+    if version == Version::V5 && session == Session::Stays {
+        properties.session_expiry = None;
+    }
+    Connect {
         version,
         client_id: ByteString::from(client_id),
         clean_start: session == Session::Clean,
         keep_alive: Duration::ZERO,
         will: None,
         credentials: Credentials::default(),
-        properties: ConnectProperties::default(),
-    };
-    Packet::Connect(Box::new(connect))
+        properties,
+    }
 }
 
 pub(crate) fn subscribe(filter: &str, qos: QoS) -> Packet {

@@ -25,7 +25,8 @@ struct Kept {
     record: Option<SessionRecord>,
     subscriptions: BTreeMap<Arc<str>, Subscription>,
     received: Vec<PacketId>,
-    released: BTreeMap<u64, PacketId>,
+    /// With their order.
+    released: BTreeMap<PacketId, u64>,
     queued: BTreeMap<Place, Queued>,
 }
 
@@ -62,10 +63,10 @@ impl Disk {
             }
             Change::QueuedEnd { session, place } => drop(self.kept(session).queued.remove(&place)),
             Change::Released { session, packet_id, order } => {
-                self.kept(session).released.insert(order, packet_id);
+                self.kept(session).released.insert(packet_id, order);
             }
             Change::ReleasedEnd { session, packet_id } => {
-                self.kept(session).released.retain(|_, other| *other != packet_id);
+                self.kept(session).released.remove(&packet_id);
             }
             Change::Retained(record) => {
                 self.retained.insert(record.message.topic.clone(), record);
@@ -103,7 +104,7 @@ impl Disk {
                 record: kept.record.clone().unwrap_or_else(|| panic!("{id:?} has no record")),
                 subscriptions: kept.subscriptions.clone().into_iter().collect(),
                 received: kept.received.clone(),
-                released: kept.released.values().copied().collect(),
+                released: kept.released(),
                 sent,
                 waiting: runs(&waiting),
             }
@@ -113,6 +114,14 @@ impl Disk {
             retained: self.retained.values().cloned().collect(),
             next_session: SessionId(self.next_session),
         }
+    }
+}
+
+impl Kept {
+    fn released(&self) -> Vec<PacketId> {
+        let mut released: Vec<_> = self.released.iter().collect();
+        released.sort_by_key(|(_, order)| **order);
+        released.into_iter().map(|(packet_id, _)| *packet_id).collect()
     }
 }
 

@@ -182,6 +182,40 @@ fn a_qos_2_message_is_sent_when_its_identifier_is_durable_and_released_likewise(
     house.is_at_rest();
 }
 
+/// [MQTT-4.6.0-4]: what is released in a later life comes after what was released before.
+#[test]
+fn releases_keep_their_order_from_life_to_life() {
+    let mut house = House::new();
+    let (subscriber, _) = house.connect_as(lasting("s"));
+    house.subscribe(subscriber, "t", QoS::ExactlyOnce);
+    let publisher = house.connect("p");
+    for number in 0..3 {
+        house.publish(publisher, "t", &number.to_string(), QoS::ExactlyOnce);
+        house.hears(subscriber, &format!("t={number} q2"));
+    }
+    house.cut(subscriber);
+    let mut released = Vec::new();
+    for text in ["in one life", "in the next"] {
+        let subscriber = house.connect_as(lasting("s")).0;
+        let publisher = house.connect("p");
+        house.publish(publisher, "t", text, QoS::ExactlyOnce);
+        for packet_id in &released {
+            house.reads(subscriber, &Packet::PubRel(success(*packet_id)));
+        }
+        let packet_id = house.gets(subscriber, &format!("t={text} q2"));
+        house.send(subscriber, Packet::PubRec(success(packet_id)));
+        house.reads(subscriber, &Packet::PubRel(success(packet_id)));
+        released.push(packet_id);
+        house.crash();
+    }
+    let subscriber = house.connect_as(lasting("s")).0;
+    for packet_id in released {
+        house.reads(subscriber, &Packet::PubRel(success(packet_id)));
+        house.send(subscriber, Packet::PubComp(success(packet_id)));
+    }
+    house.is_at_rest();
+}
+
 /// Found by the simulation of crashes (seed 1373): an end that is said again is not more durable
 /// for that.
 #[test]

@@ -1,0 +1,3 @@
+//! What was acknowledged is kept, shown on the real binary.
+
+mod kills;
