@@ -197,10 +197,8 @@ impl World {
         let mut properties = WillProperties::default();
         if self.clients[client].version == Version::V5 {
             self.give_properties(&mut message);
-            let seconds = self.dice.choose(&[0, 2, 9]);
-            if seconds > 0 {
-                properties.delay = Duration::from_secs(seconds + index);
-            }
+            let seconds = self.dice.choose(&[0, 1, 3, 9 + index]);
+            properties.delay = Duration::from_secs(seconds);
         }
         let retain = self.plan.retained && self.one_in(3);
         Will { message, qos, retain, properties }
