@@ -301,6 +301,13 @@ pub const READ_BYTES_MAX: usize = 32 * 1024;
 /// Packets handed to the broker at a time: its lock is held no longer than for these.
 pub const PACKETS_PER_BATCH_MAX: usize = 128;
 
+/// Longest that the packets of one connection are handled before others have their turn: a message
+/// that must be compared with very many filters takes milliseconds.
+pub const TURN: Duration = Duration::from_millis(5);
+
+/// After each so many packets the clock is looked at.
+pub const TURN_PACKETS: usize = 4;
+
 /// Payloads up to here are copied into one buffer with their neighbours; larger ones are written
 /// from where they lie. The size of a TLS record.
 pub const PAYLOAD_BYTES_COPIED_MAX: usize = 16 * 1024;

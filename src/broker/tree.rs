@@ -342,16 +342,13 @@ fn without<'text>(levels: Levels<&'text str>, first: Levels<&str>) -> Levels<&'t
 
 /// What a topic has after a run of a filter, if its first levels match that.
 fn past<'topic>(run: &str, topic: &'topic str) -> Option<Levels<&'topic str>> {
-    let mut rest = topic.as_bytes();
-    for &wanted in run.as_bytes() {
-        if wanted == b'+' {
-            let level = rest.iter().position(|&byte| byte == b'/').unwrap_or(rest.len());
-            rest = rest.get(level..)?;
-        } else {
-            rest = rest.strip_prefix(&[wanted])?;
+    let mut rest = topic;
+    for (number, literal) in run.split('+').enumerate() {
+        if number > 0 {
+            rest = rest.get(rest.find('/').unwrap_or(rest.len())..)?;
         }
+        rest = rest.strip_prefix(literal)?;
     }
-    let rest = topic.get(topic.len() - rest.len()..)?;
     if rest.is_empty() { Some(None) } else { rest.strip_prefix('/').map(Some) }
 }
 
