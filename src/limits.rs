@@ -47,6 +47,10 @@ pub const FILTERS_PER_PACKET_MAX: usize = SUBSCRIPTIONS_PER_SESSION_MAX;
 /// house come round again and again, and each is remembered at this end too.
 pub const TOPIC_ALIASES_TO_PEER_MAX: u16 = 64;
 
+/// Longest topic that we give an alias: a hostile publisher's longest ones, remembered for each
+/// subscriber, would be 4 MiB a connection.
+pub const TOPIC_ALIAS_BYTES_TO_PEER_MAX: usize = 512;
+
 /// Longest client identifier. The standard asks for 23 at least; UUIDs with a prefix are common.
 pub const CLIENT_ID_BYTES_MAX: usize = 1024;
 
@@ -64,12 +68,17 @@ pub const INFLIGHT_TO_CLIENT_MAX: usize = 1000;
 /// long link, and a place for each costs a few bytes only.
 pub const RECEIVE_MAXIMUM_DEFAULT: NonZeroU16 = NonZeroU16::new(256).unwrap();
 
-/// Topic aliases a 5.0 client may set, unless configured otherwise: each may name a topic of 64
-/// KiB, and 2048 connections can do so.
+/// Topic aliases a 5.0 client may set, unless configured otherwise: more than the topics of most
+/// clients.
 pub const TOPIC_ALIASES_FROM_PEER_DEFAULT: u16 = 16;
 
-/// Most that can be configured: 64 MiB of topics for one client.
+/// Most that can be configured: 256 KiB of topics for one client.
 pub const TOPIC_ALIASES_FROM_PEER_MAX: u16 = 1024;
+
+/// Bytes of topics that a client may have behind its aliases, for each that it may set, but one of
+/// the longest topics at least: several times what the topics of a house take. Without it 2048
+/// connections could make us remember 2 GiB.
+pub const TOPIC_ALIAS_BYTES_FROM_PEER: usize = 256;
 
 /// Bytes queued for all sessions together, unless configured otherwise: a quarter of a board of
 /// 512 MB.

@@ -59,7 +59,7 @@ pub enum Reason {
     TooLarge,
     /// More than a request before there is an answer.
     Hasty,
-    /// None of [`PROTOCOLS`] is offered.
+    /// No sub-protocol of MQTT is offered.
     NoProtocol,
     /// A page of somewhere else.
     Origin,
