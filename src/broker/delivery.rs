@@ -62,7 +62,7 @@ impl Broker {
             let release = Packet::PubRel(Acknowledgement::success(packet_id));
             self.outputs.send(connection, release);
         }
-        session.queue.defer_searches(self.retained.stamp());
+        session.queue.resume_searches(self.retained.stamp());
         self.pull(now, index);
     }
 
