@@ -122,10 +122,13 @@ impl Broker {
         }
         assert_eq!(session.subscription_bytes, bytes, "the filters' bytes are counted");
         let mut searched = HashSet::new();
-        for filter in session.queue.searched() {
+        for search in session.queue.searches() {
+            let filter = search.filter();
             assert!(session.subscriptions.contains_key(filter), "a search is of a subscription");
-            assert!(searched.insert(filter), "a subscription has one search");
+            let is_first = searched.insert((filter, search.is_late()));
+            assert!(is_first, "a subscription has one search, and one for what came late");
         }
+        assert!(session.queue.has_order(), "searches begin in their order");
     }
 
     fn check_queue(&self, session: &Session) {

@@ -357,7 +357,7 @@ impl World {
         SubscribeFilter {
             filter: TopicFilter::new(filter.to_owned()).unwrap(),
             qos: self.dice.choose(QUALITIES),
-            no_local: is_v5 && self.one_in(3),
+            no_local: is_v5 && self.one_in(2),
             retain_as_published: is_v5 && self.one_in(2),
             retain_handling: if is_v5 { handling } else { RetainHandling::Send },
         }

@@ -177,6 +177,9 @@ impl Model {
         if retain && self.retain(&message, qos, Tick::MAX, false).is_err() {
             self.ledger.denied += 1;
         }
+        let before = self.seen.times(Sight::NotEchoed);
         self.route(&message, qos, retain, publisher);
+        let not_echoed = self.seen.times(Sight::NotEchoed) - before;
+        self.seen.notes(Sight::WillNotEchoed, not_echoed);
     }
 }

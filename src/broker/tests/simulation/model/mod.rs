@@ -12,11 +12,13 @@ mod going;
 mod ledger;
 mod resting;
 mod routing;
+mod searching;
 mod seen;
 mod sharing;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::super::super::{Event, Input, Output, Retention, Settings};
@@ -156,7 +158,8 @@ struct Kept {
     stamp: u64,
 }
 
-/// Retained messages that a subscription asked for.
+/// Retained messages that a subscription asked for. They come after all that waited before, and
+/// before all that is published later.
 #[derive(Debug)]
 struct Search {
     filter: String,
@@ -165,8 +168,11 @@ struct Search {
     /// What was there when it was asked, by topic and stamp.
     due: Vec<(String, u64)>,
     sent: BTreeSet<String>,
-    /// Later ones reach the client as they are published, or on its return.
-    until: u64,
+    /// Stamps of those that it may bring.
+    stamps: RangeInclusive<u64>,
+    since: Tick,
+    /// It is for what came at QoS 0 while the client was away, which did not wait for it.
+    is_late: bool,
 }
 
 impl Model {
