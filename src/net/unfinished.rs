@@ -1,6 +1,6 @@
-//! Room for large packets that have not arrived as a whole, shared by all connections. Whoever is to
-//! receive one claims all of it before it takes more than a small packet's room, so that nobody who
-//! has begun waits for another: there is no deadlock, and memory is bounded by what is claimed.
+//! Room for large packets that have not arrived as a whole, shared by all connections. Whoever is
+//! to receive one claims all of it before it takes more than a small packet's room, so that nobody
+//! who has begun waits for another: there is no deadlock, and memory is bounded by what is claimed.
 //!
 //! ```text
 //!   Idle ──claim──▶ Waiting ──first in line, and it fits──▶ Held ──stalls, and one waits──▶ Lost

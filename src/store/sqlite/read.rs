@@ -1,4 +1,5 @@
-//! All that is in the file at the start, in one walk that looks at every row; and pages of messages.
+//! All that is in the file at the start, in one walk that looks at every row; and pages of
+//! messages.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
