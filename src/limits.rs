@@ -204,6 +204,10 @@ pub const STORE_LOG_BYTES: u64 = 1024 * 1024;
 /// a moment between two commits.
 pub const STORE_LOG_BYTES_MAX: u64 = 4 * STORE_LOG_BYTES;
 
+/// Room that is taken for the store's file ahead of what it needs: a call each some thousand
+/// messages.
+pub const STORE_ROOM_STEP_BYTES: u64 = 1024 * 1024;
+
 /// Rows of ended sessions that are removed in one go, so that an end of a session with millions of
 /// messages delays nobody.
 pub const STORE_PURGE_ROWS: u32 = 1000;
@@ -225,9 +229,9 @@ pub const STORE_CHECK_TIME_MAX: Duration = Duration::from_secs(20);
 /// Holes in a damaged table that are looked beyond: each takes some hundred looks.
 pub const STORE_HOLES_MAX: u32 = 10_000;
 
-/// Rows that are copied out of a damaged store at a time: what a full disk leaves uncopied at the
-/// end.
-pub const STORE_SALVAGE_ROWS: u64 = 1000;
+/// Bytes of rows that are copied out of a damaged store at a time: what a full disk leaves uncopied
+/// at the end.
+pub const STORE_SALVAGE_BYTES: u64 = 256 * 1024;
 
 /// Wishes for pages that wait for the store: one for each session that can be there.
 pub const STORE_PAGES_WAITING_MAX: usize = CONNECTIONS_CONFIGURABLE_MAX;

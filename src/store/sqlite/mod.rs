@@ -1,13 +1,17 @@
 //! The store as an SQLite file with a write-ahead log.
 
 mod aside;
+mod check;
+mod fresh;
 mod graft;
 mod key;
 mod log_file;
+mod look;
 mod message;
 mod opening;
 mod payloads;
 mod read;
+mod room;
 mod row;
 mod salvage;
 mod schema;
@@ -27,10 +31,12 @@ use rusqlite::hooks::Wal;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, TransactionBehavior};
 
+use self::aside::log_of;
 use self::key::Slots;
 use self::opening::{Moment, Opened};
 use self::payloads::Payloads;
 use self::read::Loaded;
+use self::room::Room;
 use self::row::{ReadError, Table, put};
 use self::trouble::{SqlResult, failure};
 use self::write::{Fact, WriteError, Writer, fact};
@@ -68,6 +74,8 @@ pub struct SqliteStore {
     page_bytes: u64,
     /// Pages in the log, as the last commit told.
     logged: Arc<AtomicU64>,
+    /// Stands after the connection: it is closed after that.
+    room: Room,
 }
 
 /// Whether what is in memory is what is in the file.
@@ -118,6 +126,7 @@ impl SqliteStore {
             figures: Figures::default(),
             page_bytes,
             logged,
+            room: Room::of(path),
         };
         Ok((store, report))
     }
@@ -147,6 +156,28 @@ impl SqliteStore {
         Ok(())
     }
 
+    /// Refuses a batch for which the file has no room, before it is in the log.
+    fn make_room(&mut self, growth: u64) -> Result<(), WriteError> {
+        if growth == 0 {
+            return Ok(());
+        }
+        let pages = self.pragma("PRAGMA page_count")?;
+        let wanted = pages.saturating_mul(self.page_bytes).saturating_add(growth);
+        let reserved = self.room.reserve(wanted);
+        if reserved.is_err() {
+            // What was freed in the file can be used again.
+            let free = self.pragma("PRAGMA freelist_count")?;
+            if free.saturating_mul(self.page_bytes) >= growth {
+                return Ok(());
+            }
+        }
+        Ok(reserved?)
+    }
+
+    fn pragma(&self, sql: &str) -> SqlResult<u64> {
+        self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
+    }
+
     /// Writes into the file itself, not only into its log, that there is a log from now on: a later
     /// start can tell if it is gone.
     fn mark(&mut self) -> SqlResult<()> {
@@ -154,6 +185,7 @@ impl SqliteStore {
             fact(&self.connection, Fact::Open, 1)?;
             self.count_commit();
             self.checkpoint()?;
+            room::reserve_log(&log_of(&self.path));
             self.state = State::Marked;
         }
         Ok(())
@@ -161,6 +193,7 @@ impl SqliteStore {
 
     fn write(&mut self, batch: &Batch, now: Tick, wall: Timestamp) -> Result<(), WriteError> {
         self.freshen()?;
+        self.make_room(room::growth(batch))?;
         self.mark()?;
         let behavior = TransactionBehavior::Immediate;
         let transaction = self.connection.transaction_with_behavior(behavior)?;
@@ -238,7 +271,8 @@ impl SqliteStore {
         if self.state == State::Marked && self.slots.ended().is_some() {
             self.purge()?;
         }
-        if self.figures.log_bytes > STORE_LOG_BYTES {
+        // On a full disk, what is in the log keeps its room until it is moved.
+        if self.figures.log_bytes > STORE_LOG_BYTES || self.state == State::Stale {
             self.checkpoint()?;
         }
         Ok(())
@@ -310,8 +344,8 @@ impl Store for SqliteStore {
 
     fn figures(&self) -> Figures {
         let file_bytes = fs::metadata(&self.path).map_or(0, |facts| facts.len());
-        let free = self.connection.pragma_query_value(None, "freelist_count", |row| row.get(0));
-        let free_bytes = free.map_or(0, |pages: u64| pages.saturating_mul(self.page_bytes));
+        let free = self.pragma("PRAGMA freelist_count");
+        let free_bytes = free.map_or(0, |pages| pages.saturating_mul(self.page_bytes));
         Figures { file_bytes, free_bytes, ..self.figures }
     }
 }

@@ -7,15 +7,17 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use super::key::{Slot, split};
 use super::message::{PayloadId, integer};
 use super::payloads::keys;
+use super::room::Room;
 use super::row::{Columns, ReadError, Table, put};
+use super::schema;
 use super::trouble::{SqlResult, is_damage};
 use super::walk::{Sight, walk};
-use crate::limits::{STORE_PAYLOAD_PART_BYTES, STORE_SALVAGE_ROWS};
+use crate::limits::STORE_SALVAGE_BYTES;
 use crate::store::Contents;
 
 /// What a salvage achieved.
@@ -36,23 +38,23 @@ pub(super) fn open_to_read(path: &Path) -> SqlResult<Connection> {
 }
 
 /// Copies what can be read of `from` into `to`, which is fresh.
-pub(super) fn copy(from: &Connection, to: &Connection) -> SqlResult<Salvaged> {
-    let mut copying = Copying { from, to, ..Copying::new(from, to) };
+pub(super) fn copy(from: &Connection, to: &Connection, room: &mut Room) -> SqlResult<Salvaged> {
+    let mut copying = Copying::new(from, to, room);
     to.execute_batch("BEGIN IMMEDIATE")?;
-    let copied = copying.all();
+    let copied = copying.all().and_then(|()| copying.make_room());
     match copied {
         Ok(()) => {}
         // What was copied so far stays; the rest is in the file that was put aside.
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+            copying.is_full = true;
             copying.result.uncounted = true;
             copying.result.faults.push("the disk is too full to save all of it".to_owned());
         }
         Err(error) => return Err(error),
     }
-    if to.is_autocommit() {
-        return Ok(copying.result);
+    if !to.is_autocommit() {
+        to.execute_batch(if copying.is_full { "ROLLBACK" } else { "COMMIT" })?;
     }
-    to.execute_batch("COMMIT")?;
     Ok(copying.result)
 }
 
@@ -66,11 +68,14 @@ struct Copying<'all> {
     parts: BTreeMap<PayloadId, u64>,
     payloads: BTreeSet<PayloadId>,
     references: BTreeMap<PayloadId, i64>,
-    written: u64,
+    room: &'all mut Room,
+    /// Bytes of the rows since the last commit.
+    uncommitted: u64,
+    is_full: bool,
 }
 
 impl<'all> Copying<'all> {
-    fn new(from: &'all Connection, to: &'all Connection) -> Self {
+    fn new(from: &'all Connection, to: &'all Connection, room: &'all mut Room) -> Self {
         Self {
             from,
             to,
@@ -80,7 +85,9 @@ impl<'all> Copying<'all> {
             parts: BTreeMap::new(),
             payloads: BTreeSet::new(),
             references: BTreeMap::new(),
-            written: 0,
+            room,
+            uncommitted: 0,
+            is_full: false,
         }
     }
 
@@ -203,18 +210,29 @@ impl<'all> Copying<'all> {
             }
         }
         put(self.to, table, &fields)?;
-        self.written = self.written.saturating_add(1);
-        let step = if table == Table::PayloadParts {
-            // So that as many bytes are under way as with rows of a kilobyte.
-            u64::try_from(STORE_PAYLOAD_PART_BYTES / 1024).unwrap_or(1)
-        } else {
-            1
+        let length = |field: &ValueRef<'_>| match field {
+            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),
+            ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => size_of::<i64>(),
         };
-        if self.written.saturating_mul(step) >= STORE_SALVAGE_ROWS {
-            self.written = 0;
+        let bytes = fields.iter().map(length).fold(0, usize::saturating_add);
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.uncommitted = self.uncommitted.saturating_add(bytes);
+        if self.uncommitted >= STORE_SALVAGE_BYTES {
+            self.make_room()?;
             self.to.execute_batch("COMMIT; BEGIN IMMEDIATE")?;
+            self.uncommitted = 0;
         }
         Ok(())
+    }
+
+    /// Before a commit: what is in the log must find room in the file, for that goes alone.
+    fn make_room(&mut self) -> SqlResult<()> {
+        let pragma = |sql| -> SqlResult<u64> { self.to.query_row(sql, [], |row| row.get(0)) };
+        let pages = pragma("PRAGMA page_count")?;
+        let bytes = pages.saturating_mul(schema::PAGE_BYTES.into());
+        self.room
+            .reserve(bytes)
+            .map_err(|_| rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_FULL), None))
     }
 
     /// Large payloads have as many references as were saved; those without any go.

@@ -81,7 +81,10 @@ pub(super) fn is_intact(connection: &Connection) -> SqlResult<bool> {
     Ok(description(connection)? == description(&fresh)?)
 }
 
-fn description(connection: &Connection) -> SqlResult<Vec<(String, Option<i64>, Option<String>)>> {
+/// Name, first page and text of a table.
+type Description = (String, Option<i64>, Option<String>);
+
+fn description(connection: &Connection) -> SqlResult<Vec<Description>> {
     let sql = "SELECT name, rootpage, sql FROM sqlite_schema ORDER BY rowid";
     let mut statement = connection.prepare(sql)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;

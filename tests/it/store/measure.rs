@@ -5,6 +5,7 @@
 //! cargo test --release --test it store::measure -- --ignored --nocapture
 //! MAISON_STORE_DIR=/mnt/card …      on another disk
 //! ```
+#![allow(clippy::print_stdout, reason = "a measurement is read by people")]
 
 use std::fs::{self, File};
 use std::io::Write;

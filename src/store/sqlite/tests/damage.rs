@@ -345,7 +345,8 @@ fn no_flipped_bit_goes_unnoticed() {
         let house = House { room: Room::new(), model: whole.model.clone() };
         let mut content = content.clone();
         for _ in 0..=chance.below(3) {
-            let byte = usize::try_from(chance.below(content.len() as u64)).unwrap();
+            let length = u64::try_from(content.len()).unwrap();
+            let byte = usize::try_from(chance.below(length)).unwrap();
             content[byte] ^= 1 << chance.below(8);
         }
         house.write(&content);

@@ -2,6 +2,7 @@
 
 mod damage;
 mod round_trip;
+mod trouble;
 
 use std::path::{Path, PathBuf};
 
