@@ -93,7 +93,8 @@ fn fill(path: &Path, size: u64, commits: u64, sessions: u64, payload: &Bytes) {
     report(&what, size * commits, commits, began.elapsed(), before);
     let figures = store.figures();
     println!(
-        "{:44} slowest {slowest:?}, {} checkpoints, slowest {:?}, own count {} B a message, file {}",
+        "{:44} slowest {slowest:?}, {} checkpoints, slowest {:?}, own count {} B a message, \
+         file {}",
         "",
         figures.checkpoints,
         figures.checkpoint_max,
