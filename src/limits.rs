@@ -47,6 +47,10 @@ pub const FILTERS_PER_PACKET_MAX: usize = SUBSCRIPTIONS_PER_SESSION_MAX;
 /// house come round again and again, and each is remembered at this end too.
 pub const TOPIC_ALIASES_TO_PEER_MAX: u16 = 64;
 
+/// Longest topic that we give an alias: a hostile publisher's longest ones, remembered for each
+/// subscriber, would be 4 MiB a connection.
+pub const TOPIC_ALIAS_BYTES_TO_PEER_MAX: usize = 512;
+
 /// Longest client identifier. The standard asks for 23 at least; UUIDs with a prefix are common.
 pub const CLIENT_ID_BYTES_MAX: usize = 1024;
 
@@ -64,12 +68,17 @@ pub const INFLIGHT_TO_CLIENT_MAX: usize = 1000;
 /// long link, and a place for each costs a few bytes only.
 pub const RECEIVE_MAXIMUM_DEFAULT: NonZeroU16 = NonZeroU16::new(256).unwrap();
 
-/// Topic aliases a 5.0 client may set, unless configured otherwise: each may name a topic of 64
-/// KiB, and 2048 connections can do so.
+/// Topic aliases a 5.0 client may set, unless configured otherwise: more than the topics of most
+/// clients.
 pub const TOPIC_ALIASES_FROM_PEER_DEFAULT: u16 = 16;
 
-/// Most that can be configured: 64 MiB of topics for one client.
+/// Most that can be configured: 256 KiB of topics for one client.
 pub const TOPIC_ALIASES_FROM_PEER_MAX: u16 = 1024;
+
+/// Bytes of topics that a client may have behind its aliases, for each that it may set, but one of
+/// the longest topics at least: several times what the topics of a house take. Without it 2048
+/// connections could make us remember 2 GiB.
+pub const TOPIC_ALIAS_BYTES_FROM_PEER: usize = 256;
 
 /// Bytes queued for all sessions together, unless configured otherwise: a quarter of a board of
 /// 512 MB.
@@ -132,8 +141,12 @@ pub const SESSIONS_CONFIGURABLE_MAX: usize = 1_000_000;
 pub const SESSIONS_PER_USER_MAX: usize = 4_000;
 
 /// Bytes that the filters of one session may take, as the subscription tree stores them: 10,000
-/// filters of three levels.
+/// filters of some levels.
 pub const SUBSCRIPTION_BYTES_PER_SESSION_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes that the filters of all sessions together may take, unless configured otherwise: more than
+/// 100,000 of ordinary length. An eighth of a board of 1 GB.
+pub const SUBSCRIPTION_BYTES_DEFAULT: usize = 128 * 1024 * 1024;
 
 /// Bytes of retained messages that clients may fill; beyond it only the gateway's own are stored.
 /// An eighth of a board of 512 MB, or some 200,000 short messages.
@@ -163,8 +176,8 @@ pub const COMMIT_CHANGES_MAX: usize = 4096;
 /// card takes in some seconds.
 pub const COMMIT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Wait before a store in trouble is tried again, doubled up to the second: people need that long to
-/// make room, and a log bears it.
+/// Wait before a store in trouble is tried again, doubled up to the second: people need that long
+/// to make room, and a log bears it.
 pub const COMMIT_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(16));
 
 /// Messages of one session that are fetched from the store at a time, and their bytes: some
@@ -191,6 +204,10 @@ pub const STORE_LOG_BYTES: u64 = 1024 * 1024;
 /// a moment between two commits.
 pub const STORE_LOG_BYTES_MAX: u64 = 4 * STORE_LOG_BYTES;
 
+/// Room that is taken for the store's file ahead of what it needs: a call each some thousand
+/// messages.
+pub const STORE_ROOM_STEP_BYTES: u64 = 1024 * 1024;
+
 /// Rows of ended sessions that are removed in one go, so that an end of a session with millions of
 /// messages delays nobody.
 pub const STORE_PURGE_ROWS: u32 = 1000;
@@ -201,6 +218,20 @@ pub const STORE_LIFE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Less than this is no jump of the wall clock: it is adjusted all the time.
 pub const STORE_CLOCK_JUMP_MIN: Duration = Duration::from_secs(2);
+
+/// Damaged stores that are kept beside the good one: enough to find out what damages them.
+pub const STORE_DAMAGED_KEPT_MAX: usize = 4;
+
+/// Longest the structure of the store is checked at the start: 100 MB of messages on the card of a
+/// Pi Zero. What is beyond is found when it is read.
+pub const STORE_CHECK_TIME_MAX: Duration = Duration::from_secs(20);
+
+/// Holes in a damaged table that are looked beyond: each takes some hundred looks.
+pub const STORE_HOLES_MAX: u32 = 10_000;
+
+/// Bytes of rows that are copied out of a damaged store at a time: what a full disk leaves uncopied
+/// at the end.
+pub const STORE_SALVAGE_BYTES: u64 = 256 * 1024;
 
 /// Wishes for pages that wait for the store: one for each session that can be there.
 pub const STORE_PAGES_WAITING_MAX: usize = CONNECTIONS_CONFIGURABLE_MAX;
@@ -283,6 +314,13 @@ pub const READ_BYTES_MAX: usize = 32 * 1024;
 /// Packets handed to the broker at a time: its lock is held no longer than for these.
 pub const PACKETS_PER_BATCH_MAX: usize = 128;
 
+/// Longest that the packets of one connection are handled before others have their turn: a message
+/// that must be compared with very many filters takes milliseconds.
+pub const TURN: Duration = Duration::from_millis(5);
+
+/// After each so many packets the clock is looked at.
+pub const TURN_PACKETS: usize = 4;
+
 /// Payloads up to here are copied into one buffer with their neighbours; larger ones are written
 /// from where they lie. The size of a TLS record.
 pub const PAYLOAD_BYTES_COPIED_MAX: usize = 16 * 1024;
@@ -324,9 +362,9 @@ pub const USERS_FILE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// Password hashes computed at a time: each takes `argon2`'s memory and most of a core.
 pub const PASSWORD_CHECKS_MAX: usize = 2;
 
-/// Reports waiting between the bus threads and the broker: beyond this the newest of each sensor
-/// stays and the loss is counted.
-pub const REPORTS_WAITING_MAX: usize = 1024;
+/// Reports waiting between the bus threads and the broker: beyond this the newest of each quantity
+/// of each sensor stays and the loss is counted.
+pub const REPORTS_WAITING_MAX: usize = 4096;
 
 /// Bytes of one file of sysfs: the smallest page, of which the kernel fills one at most.
 pub const SYSFS_FILE_BYTES_MAX: u64 = 4096;
@@ -390,9 +428,13 @@ pub const STALE_AFTER_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Further tries to read a sensor within one interval: each holds its bus for a conversion.
 pub const RETRIES_MAX: u8 = 10;
 
-/// Furthest a calibration may move a reading, in thousandths of a degree: beyond it the chip is
-/// broken, not inexact.
+/// Furthest a calibration may move a temperature or a humidity, in thousandths of a degree or a per
+/// cent: beyond it the chip is broken, not inexact.
 pub const CORRECTION_MAX: i32 = 50_000;
+
+/// Furthest a calibration may move a pressure, in thousandths of a hectopascal: at 3000 m it is so
+/// much lower than what the weather report says for the level of the sea.
+pub const PRESSURE_CORRECTION_MAX: i32 = 350_000;
 
 /// Longest a session may outlive its connection: the protocol counts seconds in 32 bits and keeps
 /// the highest number for "never" (MQTT 5.0 section 3.1.2.11.2).
@@ -441,5 +483,5 @@ const _: () = assert!(LAST_WORDS_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis())
 const _: () = assert!(RETRY_BACKOFF_MIN.as_millis() < RETRY_BACKOFF_MAX.as_millis());
 const _: () = assert!(BUS_STOP_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
 const _: () = assert!(BUS_SLEEP_MIN.as_millis() < BUS_SLEEP_MAX.as_millis());
-const _: () = assert!(SENSORS_MAX <= REPORTS_WAITING_MAX);
+const _: () = assert!(SENSORS_MAX * 3 <= REPORTS_WAITING_MAX, "temperature, humidity, pressure");
 const _: () = assert!(SCRATCHPAD_READS_MAX >= 2);

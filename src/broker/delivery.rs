@@ -69,7 +69,7 @@ impl Broker {
         let session = &mut self.sessions[index];
         let store_id = session.id;
         let released: Vec<_> = session.window.restart().collect();
-        session.queue.defer_searches(self.retained.stamp());
+        session.queue.resume_searches(self.retained.stamp());
         for packet_id in released {
             let thing = store_id.map(|session| Thing::Of(session, Part::Released(packet_id)));
             let hold = thing.and_then(|thing| self.persistence.hold(id, &thing));
@@ -78,10 +78,12 @@ impl Broker {
         self.pull(now, index);
     }
 
-    /// Sends what waits for a client, as far as window and connection have room.
+    /// Sends what waits for a client, as far as window and connection have room. A search that
+    /// waits for its turn goes on then, whatever its client says meanwhile.
     pub(super) fn pull(&mut self, now: Tick, index: SessionIndex) {
-        let mut seeks = limits::RETAINED_SEEKS_PER_TURN;
         let session = &mut self.sessions[index];
+        let waits_for_turn = session.resume_at.is_some();
+        let mut seeks = if waits_for_turn { 0 } else { limits::RETAINED_SEEKS_PER_TURN };
         let Some(connection) = session.connection.and_then(|id| self.connections.get_mut(&id))
         else {
             return;
@@ -108,6 +110,7 @@ impl Broker {
                 }
                 Next::Nothing => return,
                 Next::Stored(request) => return line.ask_for(request),
+                Next::Pause if waits_for_turn => return,
                 Next::Pause => {
                     let soon = now.after(Duration::from_micros(1));
                     let slot = &mut line.session.resume_at;

@@ -19,10 +19,11 @@ impl Broker {
         for connection in self.connections.values() {
             timers += self.check_connection(connection);
         }
-        let mut subscriptions = 0;
+        let (mut subscriptions, mut subscription_bytes) = (0, 0);
         for (index, session) in self.sessions.iter() {
             timers += self.check_session(index, session);
             subscriptions += session.subscriptions.len();
+            subscription_bytes += session.subscription_bytes;
         }
         assert_eq!(self.timers.len(), timers, "each timer has an owner");
         assert!(self.sessions.len() <= self.settings.bounds.sessions, "sessions are bounded");
@@ -36,6 +37,8 @@ impl Broker {
         let (changes, waiting) = self.persistence.counts();
         let told = changes.written + changes.spared + super::outputs::counted(waiting);
         assert_eq!(changes.noted, told, "no change is forgotten");
+        assert_eq!(self.subscriptions.bytes(), subscription_bytes, "their bytes are counted");
+        assert!(subscription_bytes <= self.settings.bounds.subscription_bytes, "and bounded");
         self.subscriptions.check_invariants();
         self.retained.check_invariants();
     }
@@ -122,10 +125,13 @@ impl Broker {
         }
         assert_eq!(session.subscription_bytes, bytes, "the filters' bytes are counted");
         let mut searched = HashSet::new();
-        for filter in session.queue.searched() {
+        for search in session.queue.searches() {
+            let filter = search.filter();
             assert!(session.subscriptions.contains_key(filter), "a search is of a subscription");
-            assert!(searched.insert(filter), "a subscription has one search");
+            let is_first = searched.insert((filter, search.is_late()));
+            assert!(is_first, "a subscription has one search, and one for what came late");
         }
+        assert!(session.queue.has_order(), "searches begin in their order");
     }
 
     fn check_queue(&self, session: &Session) {

@@ -109,8 +109,9 @@ impl Broker {
     /// The machine had been off for longer than was known: what waited for its end since then is
     /// nearer to it.
     pub(super) fn slept(&mut self, now: Tick, time: Duration) {
-        for (index, known) in std::mem::take(&mut self.restored) {
-            let Some(session) = self.sessions.find_mut(index) else { continue };
+        for (id, known) in std::mem::take(&mut self.restored) {
+            let Some(index) = self.sessions.find_kept(id) else { continue };
+            let session = &mut self.sessions[index];
             if session.expires_at == Some(known) && session.connection.is_none() {
                 let at = known.before(time);
                 self.timers.arm(&mut session.expires_at, Timer::SessionExpiry(index), at);
@@ -198,7 +199,7 @@ impl Broker {
         }
         session.window.restore(sent, released);
         session.queue.restore(waiting);
-        let (expires, will_at) = (record.expires, record.will_at);
+        let (id, expires, will_at) = (record.id, record.expires, record.will_at);
         let will_delay = session.will.as_ref().map(|will| will.properties.delay);
         let expiry = session.expiry;
         let index = self.sessions.insert(session);
@@ -217,7 +218,7 @@ impl Broker {
             self.timers.arm(&mut session.will_at, Timer::Will(index), at);
         }
         if expires.is_some() {
-            self.restored.push((index, ends));
+            self.restored.push((id, ends));
         }
     }
 }

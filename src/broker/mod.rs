@@ -59,7 +59,7 @@ use objection::Objection;
 use outputs::Outputs;
 use persistence::Persistence;
 use queue::Gauge;
-use record::{Batch, Page, PageRequest, Trouble};
+use record::{Batch, Page, PageRequest, SessionId, Trouble};
 use retained::Retained;
 use session::{SessionIndex, Sessions};
 use subscriptions::{Match, Subscriptions};
@@ -289,7 +289,7 @@ pub struct Broker {
     losses: Losses,
     persistence: Persistence,
     /// Absent sessions of an earlier life, and when they ended by what was known then.
-    restored: Vec<(SessionIndex, Tick)>,
+    restored: Vec<(SessionId, Tick)>,
 }
 
 /// Whether connections are let in.
@@ -406,6 +406,7 @@ impl Broker {
         self.close_if_flooded(now, id);
     }
 
+    /// One search goes on at a time, so that the others and the shell have their turn in between.
     fn wake(&mut self, now: Tick) {
         self.expire_retained(now);
         while let Some(timer) = self.timers.next_due(now) {
@@ -414,7 +415,10 @@ impl Broker {
                 Timer::SessionExpiry(session) => self.session_expired(now, session),
                 Timer::DropReport(session) => self.report_drops(session),
                 Timer::Will(session) => self.will_due(now, session),
-                Timer::Resume(session) => self.resume(now, session),
+                Timer::Resume(session) => {
+                    self.resume(now, session);
+                    break;
+                }
             }
         }
         self.commit(now);

@@ -82,7 +82,8 @@ pub(super) struct Queue {
     searches: VecDeque<Waiting>,
 }
 
-/// A search that begins when as many messages were taken as had been queued before it.
+/// A search that begins when as many messages were taken as had been queued before it. They stand
+/// in the order in which they begin.
 #[derive(Debug)]
 struct Waiting {
     search: Search,
@@ -294,21 +295,28 @@ impl Queue {
     }
 
     fn take_if(&mut self, wanted: impl Fn(&Queued) -> bool) -> Vec<Queued> {
-        let mut taken = Vec::new();
-        for part in [&mut self.front, &mut self.back] {
-            if part.iter().any(&wanted) {
-                let all = std::mem::take(part);
-                let (goes, stays): (VecDeque<_>, VecDeque<_>) = all.into_iter().partition(&wanted);
-                *part = stays;
-                taken.extend(goes);
+        let behind = super::outputs::counted(self.front.len() + self.stored.size().0);
+        let starts = [self.taken, self.taken.saturating_add(behind)];
+        let (mut gone, mut places) = (Vec::new(), Vec::new());
+        for (part, start) in [&mut self.front, &mut self.back].into_iter().zip(starts) {
+            if !part.iter().any(&wanted) {
+                continue;
+            }
+            for (message, place) in std::mem::take(part).into_iter().zip(start..) {
+                if wanted(&message) {
+                    gone.push(message);
+                    places.push(place);
+                } else {
+                    part.push_back(message);
+                }
             }
         }
-        self.weigh_off(taken.iter().map(Queued::weight).sum());
-        let end = self.end();
+        self.weigh_off(gone.iter().map(Queued::weight).sum());
         for waiting in &mut self.searches {
-            waiting.after = waiting.after.min(end);
+            let before = places.partition_point(|&place| place < waiting.after);
+            waiting.after -= super::outputs::counted(before);
         }
-        taken
+        gone
     }
 
     /// Searches the retained messages for a new subscription, after all that waits now.
@@ -322,19 +330,37 @@ impl Queue {
         self.searches.retain(|waiting| !Arc::ptr_eq(waiting.search.filter(), filter));
     }
 
-    /// A client is back: the rest of its searches comes after what was queued in between, and finds
-    /// what was retained in between.
-    pub(super) fn defer_searches(&mut self, stamp: u64) {
-        let end = self.end();
-        for waiting in &mut self.searches {
-            waiting.after = end;
+    /// A client is back: its searches go on in their places. What was retained at QoS 0 in between
+    /// was not queued, and is looked for after all that was: an older value must not be the last
+    /// that the client hears.
+    pub(super) fn resume_searches(&mut self, stamp: u64) {
+        let after = self.end();
+        let all = std::mem::take(&mut self.searches);
+        let (mut late, first): (VecDeque<_>, VecDeque<_>) =
+            all.into_iter().partition(|waiting| waiting.search.is_late());
+        for waiting in &mut late {
+            waiting.after = after;
             waiting.search.extend(stamp);
         }
+        for Waiting { search, qos, subscription_id, .. } in &first {
+            let is_it = |other: &Waiting| Arc::ptr_eq(other.search.filter(), search.filter());
+            if !late.iter().any(is_it) {
+                let (search, qos, subscription_id) = (search.late(stamp), *qos, *subscription_id);
+                late.push_back(Waiting { search, qos, subscription_id, after });
+            }
+        }
+        self.searches = first;
+        self.searches.append(&mut late);
     }
 
-    /// The filters whose search is not over.
-    pub(super) fn searched(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.searches.iter().map(|waiting| waiting.search.filter())
+    /// The searches that are not over, in their order.
+    pub(super) fn searches(&self) -> impl Iterator<Item = &Search> {
+        self.searches.iter().map(|waiting| &waiting.search)
+    }
+
+    /// Whether the searches stand in the order in which they begin.
+    pub(super) fn has_order(&self) -> bool {
+        self.searches.iter().is_sorted_by_key(|waiting| waiting.after)
     }
 
     /// The messages that are in memory.

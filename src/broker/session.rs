@@ -150,11 +150,6 @@ impl Sessions {
         self.by_id.insert(id, index);
     }
 
-    /// A session, if there is one at this place.
-    pub(super) fn find_mut(&mut self, index: SessionIndex) -> Option<&mut Session> {
-        self.places.get_mut(index.0).and_then(Option::as_mut)
-    }
-
     /// Adds a session whose key is not there.
     pub(super) fn insert(&mut self, session: Session) -> SessionIndex {
         let index = self.free.pop().unwrap_or(SessionIndex(self.places.len()));

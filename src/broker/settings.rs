@@ -53,6 +53,8 @@ pub struct Bounds {
     pub packet_bytes: u32,
     /// Longest keep alive of a 5.0 client, which is told so; `None`: as it likes, or none.
     pub keep_alive: Option<Duration>,
+    /// Bytes that the topic filters of all sessions together may take.
+    pub subscription_bytes: usize,
     /// Bytes of retained messages that clients may fill.
     pub retained_bytes: usize,
     /// Bytes queued for all sessions together; `None`: no bound.
@@ -72,6 +74,7 @@ impl Default for Bounds {
             topic_alias_maximum: limits::TOPIC_ALIASES_FROM_PEER_DEFAULT,
             packet_bytes: limits::PACKET_BYTES_DEFAULT,
             keep_alive: None,
+            subscription_bytes: limits::SUBSCRIPTION_BYTES_DEFAULT,
             retained_bytes: limits::RETAINED_BYTES_MAX,
             queued_bytes: Some(limits::QUEUED_BYTES_DEFAULT),
         }

@@ -119,6 +119,11 @@ impl Broker {
         }
         let text = wanted.filter.as_str();
         let is_new = !session.subscriptions.contains_key(text);
+        let bytes = self.subscriptions.bytes().saturating_add(Subscriptions::weight(text));
+        if is_new && bytes > self.settings.bounds.subscription_bytes {
+            let why = "all clients together have too many topic filters: our limit";
+            return Err(Objection::new(ReasonCode::QuotaExceeded, why));
+        }
         let filter = place(session, text, self.settings.bounds.subscriptions_per_session)?;
         let subscription = Subscription {
             qos: wanted.qos,

@@ -92,8 +92,8 @@ impl Window {
         self.unacknowledged.back().map(|sent| &sent.message)
     }
 
-    /// What was under way in an earlier life: messages with their identifiers, and identifiers to be
-    /// released.
+    /// What was under way in an earlier life: messages with their identifiers, and identifiers to
+    /// be released.
     pub(super) fn restore(&mut self, sent: Vec<Queued>, released: Vec<PacketId>) {
         let again = sent.into_iter().filter_map(|message| {
             let delivery = match (message.qos, message.packet_id?) {

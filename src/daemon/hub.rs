@@ -2,6 +2,7 @@
 //! here, in batches, under one short lock.
 
 use std::collections::HashMap;
+use std::iter;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use crate::broker::record::{Page, Restored};
 use crate::broker::{Broker, Event, Input, Output, Retention, Settings, Statistics};
 use crate::bus::Clock;
 use crate::daemon::{journal, keeper};
+use crate::limits::{TURN, TURN_PACKETS};
 use crate::mqtt::{DecodeError, Message, Packet};
 use crate::net::{Outbox, Reading, Service};
 use crate::store::{Pace, StoreThread};
@@ -160,6 +162,8 @@ impl Hub {
             };
             if deadline <= now {
                 self.enter([Input::Wake]);
+                // There may be work for many such turns, and connections wait for theirs.
+                tokio::task::yield_now().await;
                 continue;
             }
             let wait = deadline.since(now).min(Duration::from_secs(24 * 3600));
@@ -261,6 +265,25 @@ impl Hub {
     }
 }
 
+/// How long one connection may keep the brain to itself.
+struct Turn<'a> {
+    clock: &'a dyn Clock,
+    end: Tick,
+    packets: usize,
+}
+
+impl<'a> Turn<'a> {
+    fn begins(clock: &'a dyn Clock) -> Self {
+        Self { clock, end: clock.now().after(TURN), packets: 0 }
+    }
+
+    /// Whether one more packet may follow; the first few always may.
+    fn goes_on(&mut self) -> bool {
+        self.packets += 1;
+        !self.packets.is_multiple_of(TURN_PACKETS) || self.clock.now() < self.end
+    }
+}
+
 impl Service for Hub {
     fn opened(&self, peer: Peer, outbox: Arc<Outbox>) -> ConnectionId {
         let connection = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
@@ -270,7 +293,13 @@ impl Service for Hub {
     }
 
     fn received(&self, connection: ConnectionId, packets: &mut Vec<Packet>) {
-        self.enter(packets.drain(..).map(|packet| Input::Packet { connection, packet }));
+        let mut turn = Turn::begins(&*self.clock);
+        packets.reverse();
+        self.enter(iter::from_fn(|| {
+            let packet = if turn.goes_on() { packets.pop() } else { None };
+            packet.map(|packet| Input::Packet { connection, packet })
+        }));
+        packets.reverse();
     }
 
     fn malformed(&self, connection: ConnectionId, error: DecodeError) {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::hub::Hub;
 use super::state::StateDir;
@@ -29,12 +29,21 @@ impl Opened {
         durability: Durability,
         clock: &Arc<dyn Clock>,
     ) -> Result<Option<Self>, OpenError> {
+        let path = state.path().join(store::FILE);
         let durability = match durability {
             Durability::PowerCut => store::Durability::PowerCut,
             Durability::Crash => store::Durability::Crash,
-            Durability::Memory => return Ok(None),
+            Durability::Memory => {
+                if path.exists() {
+                    warn!(
+                        file = %path.display(),
+                        "what is kept there is left alone: with `durability = \"memory\"` nothing \
+                         is read or written"
+                    );
+                }
+                return Ok(None);
+            }
         };
-        let path = state.path().join(store::FILE);
         let (now, wall) = (clock.now(), clock.wall());
         let (mut store, report) = SqliteStore::open(&path, durability, now, wall)?;
         for note in &report.notes {

@@ -35,9 +35,10 @@ use crate::config::{Durability, Settings};
 use crate::limits::{BUS_STOP_TIMEOUT, LAST_WORDS_TIMEOUT, STOP_TIMEOUT, STORE_STOP_TIMEOUT};
 use crate::net::tls::TlsError;
 use crate::net::{self, Admission, BindError, Bound, Listener, Service, Stop, Transport};
-use crate::sampling::SensorId;
+use crate::sampling::{SensorId, Silence};
 use crate::store::OpenError;
-use crate::telemetry::{EventTopic, House, Room};
+use crate::telemetry::{EventTopic, House, Room, Sensor};
+use crate::time::Tick;
 
 use certificates::Certificates;
 use clock::SystemClock;
@@ -129,7 +130,7 @@ impl Gateway {
         let listeners = bind(settings, &state, &mut certificates)?;
         let addresses = listeners.iter().filter_map(|bound| bound.local_addr().ok()).collect();
         let (hub, logins) = Self::hub(settings, &state, &clock)?;
-        let house = House::new(&settings.gateway.root, rooms(settings));
+        let house = House::new(&settings.gateway.root, &rooms(settings));
         let house = Arc::new(Mutex::new(house));
         hub.publish(lock(&house).start(clock.wall()));
 
@@ -154,6 +155,7 @@ impl Gateway {
             Arc::clone(&hub),
             Arc::clone(&house),
             labels(settings),
+            silence(settings, clock.now()),
             Arc::clone(&clock),
         );
         tasks.spawn(steward.serve(Arc::clone(&reports)));
@@ -316,6 +318,7 @@ fn broker_bounds(settings: &Settings) -> broker::Bounds {
         topic_alias_maximum: limits.topic_aliases,
         packet_bytes: settings.broker.max_packet_size,
         keep_alive: limits.keep_alive,
+        subscription_bytes: limits.subscribed,
         retained_bytes: limits.retained,
         queued_bytes: limits.queued,
     }
@@ -352,7 +355,12 @@ fn sensors(settings: &Settings) -> impl Iterator<Item = (SensorId, &str, &crate:
 fn rooms(settings: &Settings) -> Vec<Room> {
     let of_room = |slug: &str| {
         let mine = sensors(settings).filter(|(_, room, _)| *room == slug);
-        mine.map(|(id, _, sensor)| (id, Arc::from(sensor.address.to_string()))).collect()
+        let sensor = |(id, _, sensor): (SensorId, &str, &crate::config::Sensor)| Sensor {
+            id,
+            address: Arc::from(sensor.address.to_string()),
+            quantities: sensor.sampling.rules().map(|(quantity, _)| quantity).collect(),
+        };
+        mine.map(sensor).collect()
     };
     let room = |room: &crate::config::Room| Room {
         slug: Arc::from(&*room.slug),
@@ -364,8 +372,11 @@ fn rooms(settings: &Settings) -> Vec<Room> {
 fn labels(settings: &Settings) -> BTreeMap<SensorId, Label> {
     let label = |(id, room, sensor): (SensorId, &str, &crate::config::Sensor)| {
         let address = Arc::from(sensor.address.to_string());
-        let stale_after = sensor.sampling.stale_after;
-        (id, Label { room: Arc::from(room), address, stale_after })
+        (id, Label { room: Arc::from(room), address })
     };
     sensors(settings).map(label).collect()
+}
+
+fn silence(settings: &Settings, now: Tick) -> Silence {
+    Silence::new(sensors(settings).map(|(id, _, sensor)| (id, &sensor.sampling)), now)
 }

@@ -6,12 +6,15 @@
 //!     └───────────────────┴─── outbox closed, or the peer is done ───────┴──▶ farewell
 //! ```
 
+use std::future::ready;
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
 
@@ -66,6 +69,8 @@ async fn serve_halves<S: AsyncRead + AsyncWrite + Unpin>(
         registered,
         outbox,
         packets: Vec::new(),
+        arrived: Vec::new(),
+        backlog: Backlog::None,
         listening: Listening::Open,
         decoder: Decoder::new(Role::Client, terms.packet_bytes_before_login),
         encoder: None,
@@ -75,6 +80,9 @@ async fn serve_halves<S: AsyncRead + AsyncWrite + Unpin>(
         writer: Writer::default(),
     };
     let end = connection.run(&mut reader, &mut writer).await;
+    if !matches!(end, End::ByService) {
+        connection.finish().await;
+    }
     if matches!(end, End::ByService | End::ByPeer) {
         connection.say_good_bye(&mut reader, &mut writer).await;
     }
@@ -91,8 +99,12 @@ struct Connection<'a> {
     address: SocketAddr,
     registered: Registered<'a>,
     outbox: Arc<Outbox>,
-    /// On their way in or out; empty between steps.
+    /// On their way out; empty between steps.
     packets: Vec<Packet>,
+    /// On their way in.
+    arrived: Vec<Packet>,
+    /// What is behind those.
+    backlog: Backlog,
     listening: Listening,
     decoder: Decoder,
     /// Made for the CONNECT of the peer, or for the refusal of what was to be one.
@@ -112,6 +124,17 @@ enum Listening {
     Answering,
     /// What came was no packet, or took too much room for too long.
     Deaf,
+}
+
+/// What has been read and is not with the service, beside packets that had no turn.
+#[derive(Debug, PartialEq, Eq)]
+enum Backlog {
+    /// A packet that is not whole.
+    None,
+    /// Perhaps whole packets.
+    Bytes,
+    /// What is no packet.
+    Fault(DecodeError),
 }
 
 #[derive(Debug)]
@@ -144,6 +167,11 @@ impl Connection<'_> {
     ) -> End {
         let mut stall = pin!(sleep(WRITE_STALL_TIMEOUT));
         loop {
+            let has_more = self.has_more();
+            if has_more {
+                yield_now().await;
+                self.decode();
+            }
             let busy = self.writer.is_busy();
             tokio::select! {
                 read = self.input.read(reader), if self.listens() => match read {
@@ -173,6 +201,7 @@ impl Connection<'_> {
                     Err(error) => return End::Failed(error),
                 },
                 () = &mut stall, if busy => return End::Stalled,
+                () = ready(()), if has_more => {}
             }
         }
     }
@@ -180,24 +209,32 @@ impl Connection<'_> {
     /// Whether more is read now.
     fn listens(&self) -> bool {
         self.listening == Listening::Open
+            && !self.has_more()
             && self.outbox.reading() == Reading::On
             && !self.writer.is_crowded()
             && self.claim.standing() != Standing::Waiting
     }
 
-    /// Hands all whole packets to the service, and claims room for one that is not whole.
+    /// Whether there is something to hand over when the others had their turn.
+    fn has_more(&self) -> bool {
+        !self.arrived.is_empty() || self.backlog != Backlog::None
+    }
+
+    /// Hands whole packets to the service, as many as one turn allows, and claims room for one that
+    /// is not whole.
     fn decode(&mut self) {
-        while self.listening == Listening::Open {
-            match self.decoder.next(&mut self.input.buffer) {
-                Ok(Some(packet)) => self.batch(packet),
-                Ok(None) => break,
-                Err(error) => {
-                    self.hand_over();
-                    self.stop_listening(error);
-                }
-            }
+        if self.arrived.is_empty() && self.listening == Listening::Open {
+            self.backlog = self.take_packets();
         }
-        self.hand_over();
+        if !self.arrived.is_empty() {
+            self.registered.service.received(self.registered.id, &mut self.arrived);
+        }
+        if !self.arrived.is_empty() || self.backlog == Backlog::Bytes {
+            return;
+        }
+        if let Backlog::Fault(error) = mem::replace(&mut self.backlog, Backlog::None) {
+            return self.stop_listening(error);
+        }
         self.input.expect(self.decoder.announced());
         match self.input.claim() {
             Some(bytes) => self.claim.ask(bytes),
@@ -205,8 +242,36 @@ impl Connection<'_> {
         }
     }
 
+    /// Takes whole packets off the input, up to a CONNECT; what is behind them.
+    fn take_packets(&mut self) -> Backlog {
+        while self.arrived.len() < PACKETS_PER_BATCH_MAX {
+            let packet = match self.decoder.next(&mut self.input.buffer) {
+                Ok(Some(packet)) => packet,
+                Ok(None) => return Backlog::None,
+                Err(error) => return Backlog::Fault(error),
+            };
+            if let Packet::Connect(connect) = &packet {
+                self.encoder.get_or_insert_with(|| encoder_for(connect));
+                self.listening = Listening::Answering;
+                self.arrived.push(packet);
+                return Backlog::None;
+            }
+            self.arrived.push(packet);
+        }
+        Backlog::Bytes
+    }
+
+    /// Hands over all that was read before the end: a DISCONNECT may be the last of it.
+    async fn finish(&mut self) {
+        while self.has_more() {
+            yield_now().await;
+            self.decode();
+        }
+    }
+
     fn stop_listening(&mut self, error: DecodeError) {
         self.listening = Listening::Deaf;
+        self.backlog = Backlog::None;
         self.input.discard();
         self.claim.release();
         self.registered.service.malformed(self.registered.id, error);
@@ -221,25 +286,6 @@ impl Connection<'_> {
             );
         });
         self.stop_listening(CROWDED_OUT);
-    }
-
-    fn batch(&mut self, packet: Packet) {
-        if self.packets.len() >= PACKETS_PER_BATCH_MAX {
-            self.hand_over();
-        }
-        let Packet::Connect(connect) = &packet else { return self.packets.push(packet) };
-        self.hand_over();
-        self.encoder.get_or_insert_with(|| encoder_for(connect));
-        self.listening = Listening::Answering;
-        self.packets.push(packet);
-        self.hand_over();
-    }
-
-    fn hand_over(&mut self) {
-        if !self.packets.is_empty() {
-            self.registered.service.received(self.registered.id, &mut self.packets);
-            self.packets.clear();
-        }
     }
 
     /// Encodes what is in the outbox. An answer to CONNECT opens the ear again.

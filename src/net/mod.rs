@@ -12,7 +12,7 @@ mod meter;
 mod names;
 pub mod tls;
 mod unfinished;
-mod websocket;
+pub mod websocket;
 mod writer;
 
 use std::collections::VecDeque;
@@ -52,8 +52,9 @@ pub trait Service: Send + Sync + 'static {
     /// `outbox`.
     fn opened(&self, peer: Peer, outbox: Arc<Outbox>) -> ConnectionId;
 
-    /// Packets that arrived in one read, in order; left empty. A CONNECT is alone in its batch, and
-    /// nothing is decoded after it until the outbox was filled or closed.
+    /// Packets that arrived, in order. What would take too long is left, and comes again when
+    /// others had their turn. After a CONNECT nothing is decoded until the outbox was filled or
+    /// closed.
     fn received(&self, connection: ConnectionId, packets: &mut Vec<Packet>);
 
     /// What arrived is no packet, or an unfinished one had to make room.

@@ -1,6 +1,7 @@
 //! A service that writes down what it is told.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -23,6 +24,8 @@ pub(super) enum Seen {
 pub(super) struct Recorder {
     seen: mpsc::UnboundedSender<(ConnectionId, Seen)>,
     outboxes: Mutex<Vec<Arc<Outbox>>>,
+    /// Packets that it takes at a time.
+    pub(super) bite: AtomicUsize,
 }
 
 pub(super) struct Record {
@@ -33,7 +36,11 @@ pub(super) struct Record {
 impl Record {
     pub(super) fn new() -> Self {
         let (sender, seen) = mpsc::unbounded_channel();
-        let service = Recorder { seen: sender, outboxes: Mutex::default() };
+        let service = Recorder {
+            seen: sender,
+            outboxes: Mutex::default(),
+            bite: AtomicUsize::new(usize::MAX),
+        };
         Self { service: Arc::new(service), seen }
     }
 
@@ -68,6 +75,11 @@ impl Record {
         timeout(Duration::from_secs(5), self.seen.recv()).await.is_err()
     }
 
+    /// Whether all is seen.
+    pub(super) fn is_empty(&self) -> bool {
+        self.seen.is_empty()
+    }
+
     pub(super) fn outbox(&self, connection: usize) -> Arc<Outbox> {
         Arc::clone(&self.service.outboxes.lock().unwrap()[connection])
     }
@@ -91,7 +103,8 @@ impl Service for Recorder {
     }
 
     fn received(&self, connection: ConnectionId, packets: &mut Vec<Packet>) {
-        self.see(connection, Seen::Received(std::mem::take(packets)));
+        let count = self.bite.load(Ordering::Relaxed).min(packets.len());
+        self.see(connection, Seen::Received(packets.drain(..count).collect()));
     }
 
     fn malformed(&self, connection: ConnectionId, error: DecodeError) {

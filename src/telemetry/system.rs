@@ -3,9 +3,8 @@
 //!
 //! Two meanings to know: `heap/…` is the memory of the process that is in RAM (its peak, the
 //! maximum), since Rust's allocator keeps no books; `store/messages/bytes` counts topics and
-//! bookkeeping too, as the bounds of queues and retained messages do. Left out are mosquitto's
-//! `clients/active` and `clients/inactive`, deprecated names of others, and the `timestamp` of its
-//! build.
+//! bookkeeping too, as the bounds of queues and retained messages do. Left out is the `timestamp`
+//! of mosquitto's build, which Debian's does not tell either.
 
 use crate::mqtt::{QoS, TopicName};
 use crate::time::Tick;
@@ -100,6 +99,9 @@ const NUMBERS: &[(&str, Number)] = &[
     ("clients/total", |counts| Some(counts.sessions)),
     ("clients/connected", |counts| Some(counts.clients_connected)),
     ("clients/disconnected", |counts| counts.sessions.checked_sub(counts.clients_connected)),
+    // Older names of the two above, which dashboards still ask for.
+    ("clients/active", |counts| Some(counts.clients_connected)),
+    ("clients/inactive", |counts| counts.sessions.checked_sub(counts.clients_connected)),
     ("clients/maximum", |counts| Some(counts.clients_maximum)),
     ("clients/expired", |counts| Some(counts.sessions_expired)),
     ("messages/received", |counts| Some(counts.packets_received)),
@@ -332,6 +334,8 @@ mod tests {
         ("clients/total", "40"),
         ("clients/connected", "7"),
         ("clients/disconnected", "33"),
+        ("clients/active", "7"),
+        ("clients/inactive", "33"),
         ("clients/maximum", "8"),
         ("clients/expired", "5"),
         ("messages/received", "11"),
@@ -405,7 +409,8 @@ mod tests {
         assert_eq!(later.into_iter().collect::<Vec<_>>(), [("uptime".into(), "10 seconds".into())]);
         let counts = Counts { clients_connected: 8, ..COUNTS };
         let names: Vec<_> = told(&system.tell(at(15), &counts)).into_keys().collect();
-        assert_eq!(names, ["clients/connected", "clients/disconnected"]);
+        let parts = ["active", "connected", "disconnected", "inactive"];
+        assert_eq!(names, parts.map(|part| format!("clients/{part}")));
     }
 
     #[test]

@@ -63,6 +63,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("rppal", &["bus/gpio.rs"]),
     ("linux_embedded_hal", &["bus/linux.rs"]),
     ("one_wire_bus", &["bus/pin.rs", "sim/onewire/tests.rs"]),
+    ("shtcx", &["sensors/shtc3.rs"]),
     ("argon2", &["access/password.rs"]),
     ("rcgen", &["net/"]),
     ("rusqlite", &["store/"]),

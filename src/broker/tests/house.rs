@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::record::Batch;
-use super::super::{Bounds, Broker, Event, Input, Output, Retention, Settings};
+use super::super::{Bounds, Broker, Event, Input, Keeping, Output, Retention, Settings};
 use super::disk::Disk;
 use crate::access::{ConnectionId, Login, Peer, Policy, Principal, Refusal, Rights, Verdict};
 use crate::mqtt::{
@@ -106,7 +106,8 @@ impl House {
         for input in then {
             self.tell(input);
         }
-        if self.broker.deadline().is_some_and(|at| at <= self.now) {
+        let is_kept = self.settings.keeping != Keeping::Nothing;
+        if is_kept && self.broker.deadline().is_some_and(|at| at <= self.now) {
             self.tell(Input::Wake);
         }
     }

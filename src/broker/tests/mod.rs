@@ -14,6 +14,7 @@ mod keeping_alive;
 mod publishing;
 mod queueing;
 mod retaining;
+mod searching;
 mod sessions;
 mod simulation;
 mod slow_readers;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::gateway::PACKET_BYTES_MAX;
 use super::{integer, within};
+use crate::config::amount::{Bounded, Size};
 use crate::config::complaint::{Complaint, Complaints};
-use crate::config::quantity::{Quantity, Size};
 use crate::config::written::{At, Field};
 use crate::config::{Limits, schema};
 use crate::limits;
@@ -96,6 +96,7 @@ fn each(written: &schema::Limits, complaints: &mut Complaints) -> Limits {
         ),
         packet_before_login: packet_before_login(&written.packet_before_login, complaints),
         keep_alive: keep_alive(&written.keep_alive, complaints),
+        subscribed: shared(&written.subscribed, "subscribed", default.subscribed, complaints),
         retained: shared(&written.retained, "retained", default.retained, complaints),
         queued: queued(&written.queued, default.queued, complaints),
         unfinished: shared(&written.unfinished, "unfinished", default.unfinished, complaints),
@@ -178,7 +179,7 @@ fn bound<'a, T>(key: &'static str, field: &'a Field<T>, value: T) -> Bound<'a, T
 
 /// Complains where the smaller of two limits is not; told where one of them is written, since the
 /// defaults agree with each other.
-fn at_most<T: Quantity>(small: &Bound<T>, large: &Bound<T>, complaints: &mut Complaints) {
+fn at_most<T: Bounded>(small: &Bound<T>, large: &Bound<T>, complaints: &mut Complaints) {
     if small.value <= large.value {
         return;
     }

@@ -3,8 +3,8 @@ use crate::broker::Bounds;
 use crate::bus::clock::ManualClock;
 use crate::limits::EVENT_INTERVAL;
 use crate::mqtt::{
-    Connect, ConnectProperties, Credentials, PacketId, QoS, RetainHandling, Subscribe,
-    SubscribeFilter, TopicFilter, TopicName, Version,
+    Acknowledgement, Connect, ConnectProperties, Credentials, PacketId, QoS, RetainHandling,
+    Subscribe, SubscribeFilter, TopicFilter, TopicName, Version,
 };
 
 use super::*;
@@ -21,7 +21,11 @@ type Line = (ConnectionId, Arc<Outbox>);
 
 impl Desk {
     fn new() -> Self {
-        let clock = Arc::new(ManualClock::default());
+        Self::with_clock(ManualClock::default())
+    }
+
+    fn with_clock(clock: ManualClock) -> Self {
+        let clock = Arc::new(clock);
         let settings = Settings {
             session_expiry: Duration::from_secs(24 * 3600),
             queue_messages: Some(2),
@@ -146,4 +150,28 @@ fn an_absent_subscriber_of_events_does_not_feed_itself() {
     desk.pass(EVENT_INTERVAL * 60);
     assert_eq!(heard(&reader).len(), 1);
     assert_eq!(desk.dropped(), 2, "the event itself took one place");
+}
+
+#[test]
+fn a_turn_ends_when_it_takes_too_long_and_the_rest_is_left_in_order() {
+    let mut desk = Desk::with_clock(ManualClock::stepping(TURN / 2));
+    let (talker, outbox) = desk.subscriber("talker", "t", QoS::AtMostOnce);
+    let ids = 1..=20;
+    let ping = |id| Packet::PubRel(Acknowledgement::success(PacketId::new(id).unwrap()));
+    let mut packets: Vec<Packet> = ids.clone().map(ping).collect();
+    let mut turns = 0;
+    while !packets.is_empty() {
+        let before = packets.len();
+        desk.hub.received(talker, &mut packets);
+        assert!(packets.len() < before, "each turn takes some");
+        turns += 1;
+    }
+    assert!(turns >= 3, "{turns} turns");
+    let mut answers = Vec::new();
+    outbox.take(&mut answers);
+    let answered = answers.iter().filter_map(|packet| match packet {
+        Packet::PubComp(answer) => Some(answer.packet_id.get()),
+        _ => None,
+    });
+    assert!(answered.eq(ids), "{answers:?}");
 }

@@ -6,7 +6,7 @@ use bytestring::ByteString;
 
 use super::properties::Section;
 use super::{Body, DecodeError};
-use crate::limits::SUBSCRIPTIONS_PER_SESSION_MAX;
+use crate::limits::{SUBSCRIPTIONS_PER_SESSION_MAX, TOPIC_ALIAS_BYTES_FROM_PEER, TOPIC_BYTES_MAX};
 use crate::mqtt::property::PropertyId;
 use crate::mqtt::{
     Delivery, Message, MessageProperties, Publish, QoS, ReasonCode, Role, TopicName, Version,
@@ -18,6 +18,8 @@ pub(super) struct TopicAliases {
     maximum: u16,
     /// Grows with what was sent, not with what may be: an alias costs its sender a PUBLISH.
     topics: BTreeMap<u16, TopicName>,
+    /// Of all of them.
+    bytes: usize,
 }
 
 impl TopicAliases {
@@ -41,8 +43,22 @@ impl TopicAliases {
             ));
         }
         let topic = TopicName::new(text).map_err(DecodeError::topic_name)?;
-        self.topics.insert(alias, topic.compact());
+        self.remember(alias, topic.compact())?;
         Ok(topic)
+    }
+
+    fn remember(&mut self, alias: u16, topic: TopicName) -> Result<(), DecodeError> {
+        let bytes_max = TOPIC_ALIAS_BYTES_FROM_PEER.saturating_mul(self.maximum.into());
+        self.bytes = self.bytes.saturating_add(topic.as_str().len());
+        let replaced = self.topics.insert(alias, topic);
+        self.bytes -= replaced.map_or(0, |replaced| replaced.as_str().len());
+        if self.bytes > bytes_max.max(TOPIC_BYTES_MAX) {
+            return Err(DecodeError::new(
+                ReasonCode::QuotaExceeded,
+                "topics of all aliases together too long: our limit",
+            ));
+        }
+        Ok(())
     }
 }
 

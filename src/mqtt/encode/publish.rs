@@ -1,10 +1,11 @@
 //! PUBLISH but for its payload (3.3.2), and the topic aliases we assign.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use super::properties::PublishProperties;
 use super::sink::{Encode, Sink};
-use crate::limits::TOPIC_ALIASES_TO_PEER_MAX;
+use crate::limits::{TOPIC_ALIAS_BYTES_TO_PEER_MAX, TOPIC_ALIASES_TO_PEER_MAX};
 use crate::mqtt::kind::PacketKind;
 use crate::mqtt::{Publish, QoS, TopicName, Version};
 
@@ -35,7 +36,9 @@ impl AssignedAliases {
     pub(super) fn form(&self, topic: &TopicName) -> TopicForm {
         /// Identifier and number: no shorter topic gains by an alias.
         const ALIAS_PROPERTY_BYTES: usize = 3;
-        if self.maximum == 0 || topic.as_str().len() <= ALIAS_PROPERTY_BYTES {
+        const GAINING: RangeInclusive<usize> =
+            ALIAS_PROPERTY_BYTES + 1..=TOPIC_ALIAS_BYTES_TO_PEER_MAX;
+        if self.maximum == 0 || !GAINING.contains(&topic.as_str().len()) {
             return TopicForm::Name;
         }
         if let Some(&alias) = self.aliases.get(topic) {

@@ -4,7 +4,8 @@ use bytes::{Bytes, BytesMut};
 
 use super::{decode, decoder, drain, frame};
 use crate::limits::{
-    FILTERS_PER_PACKET_MAX, PACKET_BYTES_ALONE_MIN, TOPIC_ALIASES_TO_PEER_MAX, TOPIC_LEVELS_MAX,
+    FILTERS_PER_PACKET_MAX, PACKET_BYTES_ALONE_MIN, TOPIC_ALIAS_BYTES_TO_PEER_MAX,
+    TOPIC_ALIASES_FROM_PEER_DEFAULT, TOPIC_ALIASES_TO_PEER_MAX, TOPIC_LEVELS_MAX,
     USER_PROPERTIES_PER_PACKET_MAX,
 };
 use crate::mqtt::{
@@ -282,6 +283,39 @@ fn every_alias_up_to_the_offer_is_taken() {
             assert_eq!(publish.message.topic.as_str().as_bytes(), [b'a' + low % 26]);
         }
     }
+}
+
+/// The longest topic may have an alias, and change it, but not several.
+#[test]
+fn topics_of_all_aliases_together_are_bounded_in_bytes() {
+    let (mut decoder, mut buffer) = (decoder(Role::Client, Version::V5), BytesMut::new());
+    decoder.set_topic_alias_maximum(TOPIC_ALIASES_FROM_PEER_DEFAULT);
+    let mut give = |alias: u8, bytes: u16| {
+        let topic = "t".repeat(bytes.into());
+        let body = [&bytes.to_be_bytes(), topic.as_bytes(), &[3, 0x23, 0, alias]].concat();
+        // The length takes three bytes, as it must for each of these.
+        let [low, middle, high] = [0, 7, 14].map(|shift| body.len() >> shift & 0x7F);
+        let length = [low | 0x80, middle | 0x80, high].map(|digit| u8::try_from(digit).unwrap());
+        buffer.extend_from_slice(&[&[0x30], &length[..], &body].concat());
+        drain(&mut decoder, &mut buffer).map(|packets| packets.len())
+    };
+    for _ in 0..3 {
+        assert_eq!(give(1, u16::MAX), Ok(1));
+    }
+    assert_eq!(give(1, 40_000), Ok(1));
+    assert_eq!(give(2, 25_535), Ok(1));
+    assert_eq!(give(2, 25_536).unwrap_err().reason, ReasonCode::QuotaExceeded);
+}
+
+#[test]
+fn long_topics_are_given_no_alias() {
+    let mut encoder = Encoder::new(Version::V5);
+    encoder.set_topic_alias_maximum(10);
+    let topics = [TOPIC_ALIAS_BYTES_TO_PEER_MAX, TOPIC_ALIAS_BYTES_TO_PEER_MAX + 1]
+        .map(|bytes| "t".repeat(bytes));
+    let lengths = alias_lengths(&mut encoder, &[topics.clone(), topics].concat());
+    assert_eq!(lengths[1], lengths[3], "written as it is each time");
+    assert!(lengths[2] < 20 && lengths[0] == lengths[1] - 1 + 3);
 }
 
 /// [MQTT-3.3.2-7]: each connection has a decoder and an encoder of its own.

@@ -1,5 +1,6 @@
 mod unfinished;
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, DuplexStream, duplex};
@@ -10,7 +11,10 @@ use crate::limits::{
     PACKET_BYTES_ALONE_MIN, PACKET_BYTES_BEFORE_LOGIN_MAX, PACKET_BYTES_DEFAULT, READ_BYTES_MAX,
     UNFINISHED_BYTES_DEFAULT,
 };
-use crate::mqtt::{Delivery, Disconnect, DisconnectProperties, Message, Publish, TopicName};
+use crate::mqtt::{
+    Acknowledgement, Delivery, Disconnect, DisconnectProperties, Message, PacketId, Publish,
+    TopicName,
+};
 use crate::net::tests::{Record, Seen, peer, refusal, welcome};
 
 const CONNECT_3_1_1: &[u8] = b"\x10\x0D\x00\x04MQTT\x04\x02\x00\x3C\x00\x01c";
@@ -416,6 +420,44 @@ async fn a_fault_of_the_service_ends_one_connection_in_order() {
     near.write_all(CONNECT_3_1_1).await.unwrap();
     assert_eq!(record.next().await, Seen::Closed);
     assert!(task.await.unwrap_err().is_panic());
+}
+
+/// What follows a packet waits with it, the end of the connection too.
+#[tokio::test(start_paused = true)]
+async fn what_had_no_turn_comes_again_in_order_and_before_what_is_behind_it() {
+    for behind in [&b""[..], b"\x00\x00"] {
+        let mut line = Line::logged_in(1024).await;
+        line.record.service.bite.store(1, Ordering::Relaxed);
+        let acknowledgements = [1, 2, 3].map(|id| [0x40, 2, 0, id]).concat();
+        line.peer.write_all(&[&acknowledgements, behind].concat()).await.unwrap();
+        line.peer.shutdown().await.unwrap();
+        for id in 1..=3 {
+            let packet_id = PacketId::new(id).unwrap();
+            let expected = Packet::PubAck(Acknowledgement::success(packet_id));
+            assert_eq!(line.record.next().await, Seen::Received(vec![expected]));
+        }
+        if !behind.is_empty() {
+            assert!(matches!(line.record.next().await, Seen::Malformed(_)));
+            line.record.outbox(0).close();
+        }
+        assert_eq!(line.record.next().await, Seen::Closed);
+    }
+}
+
+/// One that sends without end is heard in pieces: others have their turn in between.
+#[tokio::test]
+async fn a_batch_is_bounded_and_others_have_their_turn_after_it() {
+    let mut line = Line::logged_in(READ_BYTES_MAX).await;
+    let pings = 4 * PACKETS_PER_BATCH_MAX;
+    line.peer.write_all(&PINGREQ.repeat(pings)).await.unwrap();
+    let (mut heard, mut batches) = (0, 0);
+    while heard < pings {
+        let Seen::Received(batch) = line.record.next().await else { panic!("no packets") };
+        assert!(batch.len() <= PACKETS_PER_BATCH_MAX);
+        (heard, batches) = (heard + batch.len(), batches + 1);
+        // This is such another: no further batch came while it had no turn.
+        assert!(line.record.is_empty(), "after {batches}");
+    }
 }
 
 /// Its future is what a quiet connection costs all day, beside what the broker keeps of it.

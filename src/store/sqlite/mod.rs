@@ -1,19 +1,27 @@
 //! The store as an SQLite file with a write-ahead log.
 
+mod aside;
+mod check;
+mod fresh;
+mod graft;
 mod key;
+mod log_file;
+mod look;
 mod message;
+mod opening;
 mod payloads;
 mod read;
+mod room;
 mod row;
+mod salvage;
 mod schema;
 #[cfg(test)]
 mod tests;
 mod trouble;
+mod walk;
 mod write;
 
-use std::fs::{self, File, OpenOptions};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,9 +31,12 @@ use rusqlite::hooks::Wal;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, TransactionBehavior};
 
+use self::aside::log_of;
 use self::key::Slots;
+use self::opening::{Moment, Opened};
 use self::payloads::Payloads;
 use self::read::Loaded;
+use self::room::Room;
 use self::row::{ReadError, Table, put};
 use self::trouble::{SqlResult, failure};
 use self::write::{Fact, WriteError, Writer, fact};
@@ -63,6 +74,8 @@ pub struct SqliteStore {
     page_bytes: u64,
     /// Pages in the log, as the last commit told.
     logged: Arc<AtomicU64>,
+    /// Stands after the connection: it is closed after that.
+    room: Room,
 }
 
 /// Whether what is in memory is what is in the file.
@@ -84,36 +97,22 @@ impl SqliteStore {
         now: Tick,
         wall: Timestamp,
     ) -> Result<(Self, OpenReport), OpenError> {
-        let failed = |error: rusqlite::Error| OpenError::Failed {
+        let opened = opening::open(path, durability, Moment { now, wall })?;
+        Self::of(opened, path, durability).map_err(|error| OpenError::Failed {
             path: path.to_owned(),
             failure: failure(&error, path),
-        };
-        make(path)?;
-        let mut connection = Connection::open(path).map_err(failed)?;
-        schema::configure(&connection, durability).map_err(failed)?;
-        schema::migrate(&mut connection).map_err(failed)?;
-        let store = Self::with(connection, path, durability, now, wall).map_err(failed)?;
-        Ok((store, OpenReport::default()))
+        })
     }
 
-    fn with(
-        mut connection: Connection,
-        path: &Path,
-        durability: Durability,
-        now: Tick,
-        wall: Timestamp,
-    ) -> SqlResult<Self> {
+    fn of(opened: Opened, path: &Path, durability: Durability) -> SqlResult<(Self, OpenReport)> {
+        let Opened { mut connection, mut lives, payloads, loaded, report } = opened;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        let (earlier, _bad) = read::lives(&connection)?;
-        let mut lives = Lives::begin(earlier, now, wall);
-        let mut payloads = Payloads::load(&connection)?;
-        let Loaded { restored, slots, oldest_life, bad: _ } =
-            read::load(&connection, &lives, &mut payloads)?;
+        let Loaded { restored, slots, oldest_life, bad: _ } = loaded;
         let forgotten = lives.forget_before(oldest_life.unwrap_or(lives.current()));
         let page_bytes = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
         let logged = Arc::new(AtomicU64::new(0));
         count_log(&mut connection, &logged)?;
-        Ok(Self {
+        let store = Self {
             connection,
             path: path.to_owned(),
             durability,
@@ -127,7 +126,9 @@ impl SqliteStore {
             figures: Figures::default(),
             page_bytes,
             logged,
-        })
+            room: Room::of(path),
+        };
+        Ok((store, report))
     }
 
     fn failure(&self, error: &rusqlite::Error) -> Failure {
@@ -155,6 +156,28 @@ impl SqliteStore {
         Ok(())
     }
 
+    /// Refuses a batch for which the file has no room, before it is in the log.
+    fn make_room(&mut self, growth: u64) -> Result<(), WriteError> {
+        if growth == 0 {
+            return Ok(());
+        }
+        let pages = self.pragma("PRAGMA page_count")?;
+        let wanted = pages.saturating_mul(self.page_bytes).saturating_add(growth);
+        let reserved = self.room.reserve(wanted);
+        if reserved.is_err() {
+            // What was freed in the file can be used again.
+            let free = self.pragma("PRAGMA freelist_count")?;
+            if free.saturating_mul(self.page_bytes) >= growth {
+                return Ok(());
+            }
+        }
+        Ok(reserved?)
+    }
+
+    fn pragma(&self, sql: &str) -> SqlResult<u64> {
+        self.connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
+    }
+
     /// Writes into the file itself, not only into its log, that there is a log from now on: a later
     /// start can tell if it is gone.
     fn mark(&mut self) -> SqlResult<()> {
@@ -162,6 +185,7 @@ impl SqliteStore {
             fact(&self.connection, Fact::Open, 1)?;
             self.count_commit();
             self.checkpoint()?;
+            room::reserve_log(&log_of(&self.path));
             self.state = State::Marked;
         }
         Ok(())
@@ -169,6 +193,7 @@ impl SqliteStore {
 
     fn write(&mut self, batch: &Batch, now: Tick, wall: Timestamp) -> Result<(), WriteError> {
         self.freshen()?;
+        self.make_room(room::growth(batch))?;
         self.mark()?;
         let behavior = TransactionBehavior::Immediate;
         let transaction = self.connection.transaction_with_behavior(behavior)?;
@@ -246,25 +271,11 @@ impl SqliteStore {
         if self.state == State::Marked && self.slots.ended().is_some() {
             self.purge()?;
         }
-        if self.figures.log_bytes > STORE_LOG_BYTES {
+        // On a full disk, what is in the log keeps its room until it is moved.
+        if self.figures.log_bytes > STORE_LOG_BYTES || self.state == State::Stale {
             self.checkpoint()?;
         }
         Ok(())
-    }
-}
-
-/// Makes an empty file that only its owner can read, unless there is one; SQLite makes those beside
-/// it alike. Its name is on the disk before anything is in it.
-fn make(path: &Path) -> Result<(), OpenError> {
-    const PRIVATE: u32 = 0o600;
-    let failed = |doing| move |error| OpenError::Io { doing, path: path.to_owned(), error };
-    match OpenOptions::new().write(true).create_new(true).mode(PRIVATE).open(path) {
-        Ok(_) => {
-            let folder = path.parent().unwrap_or(Path::new("/"));
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed("sync"))
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(failed("make")(error)),
     }
 }
 
@@ -333,8 +344,8 @@ impl Store for SqliteStore {
 
     fn figures(&self) -> Figures {
         let file_bytes = fs::metadata(&self.path).map_or(0, |facts| facts.len());
-        let free = self.connection.pragma_query_value(None, "freelist_count", |row| row.get(0));
-        let free_bytes = free.map_or(0, |pages: u64| pages.saturating_mul(self.page_bytes));
+        let free = self.pragma("PRAGMA freelist_count");
+        let free_bytes = free.map_or(0, |pages| pages.saturating_mul(self.page_bytes));
         Figures { file_bytes, free_bytes, ..self.figures }
     }
 }

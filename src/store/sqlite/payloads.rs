@@ -15,7 +15,7 @@ use super::row::{Columns, ReadError, Table, fill, insertion, put};
 use super::trouble::SqlResult;
 use crate::limits::{STORE_PAYLOAD_INLINE_BYTES_MAX, STORE_PAYLOAD_PART_BYTES};
 
-const PART_BITS: u32 = 13;
+pub(super) const PART_BITS: u32 = 13;
 
 const _: () = assert!(STORE_PAYLOAD_PART_BYTES << PART_BITS >= 256 * 1024 * 1024);
 
@@ -168,7 +168,7 @@ pub(super) fn find(
 }
 
 /// The keys of its parts: first and last.
-fn keys(id: PayloadId) -> (u64, u64) {
+pub(super) fn keys(id: PayloadId) -> (u64, u64) {
     let first = id.0 << PART_BITS;
     (first, first | ((1 << PART_BITS) - 1))
 }

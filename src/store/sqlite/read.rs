@@ -1,4 +1,5 @@
-//! All that is in the file at the start, in one walk that looks at every row; and pages of messages.
+//! All that is in the file at the start, in one walk that looks at every row; and pages of
+//! messages.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -6,7 +7,7 @@ use rusqlite::Connection;
 
 use super::key::{Slot, Slots, split};
 use super::message::{self, PayloadId};
-use super::payloads::{self, Payloads};
+use super::payloads::{self, PART_BITS, Payloads};
 use super::row::{Columns, ReadError, Table};
 use super::trouble::SqlResult;
 use super::write::Fact;
@@ -256,6 +257,44 @@ fn extend(waiting: &mut Vec<Run>, place: Place, bytes: u64) {
         return;
     }
     waiting.push(Run { first: place, messages: 1, bytes });
+}
+
+/// Checks the large payloads, until `is_over`; whether that was in time.
+pub(super) fn check_payloads(
+    connection: &Connection,
+    is_over: impl Fn() -> bool,
+    bad: &mut Vec<BadRow>,
+) -> SqlResult<bool> {
+    let mut lengths: BTreeMap<PayloadId, usize> = BTreeMap::new();
+    let mut note = |table, what| bad.push(BadRow { table, what });
+    let mut statement = connection.prepare("SELECT * FROM payload_parts ORDER BY key")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if is_over() {
+            return Ok(false);
+        }
+        let part = Columns::checked(Table::PayloadParts, row).and_then(|columns| {
+            let id = PayloadId(columns.required::<u64>(0)? >> PART_BITS);
+            Ok((id, columns.bytes(1)?.map_or(0, <[u8]>::len)))
+        });
+        match part {
+            Ok((id, bytes)) => {
+                let length = lengths.entry(id).or_default();
+                *length = length.saturating_add(bytes);
+            }
+            Err(ReadError::Row(what)) => note(Table::PayloadParts, what),
+            Err(ReadError::Sql(error)) => return Err(error),
+        }
+    }
+    for (id, length) in lengths {
+        match payloads::find(connection, id) {
+            Ok(Some((_, whole))) if whole == length => {}
+            Ok(_) => note(Table::Payloads, "its parts are not what it says"),
+            Err(ReadError::Row(what)) => note(Table::Payloads, what),
+            Err(ReadError::Sql(error)) => return Err(error),
+        }
+    }
+    Ok(true)
 }
 
 /// The messages of a request, and how many had to be left out because they are damaged.

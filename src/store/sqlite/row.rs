@@ -24,21 +24,6 @@ pub(super) enum Table {
 }
 
 impl Table {
-    /// All, in the order in which one can be filled after the other.
-    pub(super) const ALL: [Self; 11] = [
-        Self::Store,
-        Self::Lives,
-        Self::Sessions,
-        Self::Subscriptions,
-        Self::Received,
-        Self::Released,
-        Self::Queued,
-        Self::Ended,
-        Self::Retained,
-        Self::Payloads,
-        Self::PayloadParts,
-    ];
-
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Store => "store",

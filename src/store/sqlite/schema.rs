@@ -1,9 +1,9 @@
 //! What is in the file, and how an older one becomes it.
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::Connection;
 
 use super::trouble::SqlResult;
-use crate::limits::STORE_CACHE_KIB;
+use crate::limits::{STORE_CACHE_KIB, STORE_LOG_BYTES_MAX};
 use crate::store::Durability;
 
 /// "mais", so that `file` and we ourselves know whose file it is.
@@ -11,7 +11,7 @@ pub(super) const APPLICATION_ID: i64 = 0x6D61_6973;
 
 /// Half a block of the usual file system: a batch of one message for each of a few sessions changes
 /// a page for each of them, and costs half of what pages of 4 KiB cost.
-const PAGE_BYTES: u32 = 2048;
+pub(super) const PAGE_BYTES: u32 = 2048;
 
 /// `migrations[version]` makes the next version of a schema. A file has the version of all it has
 /// been through.
@@ -30,6 +30,7 @@ pub(super) fn configure(connection: &Connection, durability: Durability) -> SqlR
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = {synchronous};
          PRAGMA wal_autocheckpoint = 0;
+         PRAGMA journal_size_limit = {STORE_LOG_BYTES_MAX};
          PRAGMA temp_store = MEMORY;
          PRAGMA trusted_schema = OFF;
          PRAGMA foreign_keys = OFF;"
@@ -48,20 +49,76 @@ pub(super) fn version(connection: &Connection) -> SqlResult<i64> {
 
 /// Makes the schema of a new file, or brings an older one up to date, as a whole.
 pub(super) fn migrate(connection: &mut Connection) -> SqlResult<()> {
-    let from = version(connection)?;
-    if from == known() {
+    migrate_by(connection, MIGRATIONS)
+}
+
+fn migrate_by(connection: &mut Connection, migrations: &[&str]) -> SqlResult<()> {
+    let done = usize::try_from(version(connection)?).unwrap_or(0);
+    if done >= migrations.len() {
         return Ok(());
     }
     let transaction = connection.transaction()?;
-    let done = usize::try_from(from).unwrap_or(0);
-    for migration in MIGRATIONS.iter().skip(done) {
+    for migration in migrations.iter().skip(done) {
         transaction.execute_batch(migration)?;
     }
-    label(&transaction)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    let version = i64::try_from(migrations.len()).unwrap_or(i64::MAX);
+    transaction.pragma_update(None, "user_version", version)?;
     transaction.commit()
 }
 
-fn label(transaction: &Transaction<'_>) -> SqlResult<()> {
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", known())
+/// Whether the file says that it is ours.
+pub(super) fn is_ours(connection: &Connection) -> SqlResult<bool> {
+    let id = connection.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0))?;
+    Ok(id == APPLICATION_ID)
+}
+
+/// Whether the file says of its tables what a fresh one says, down to where they begin.
+pub(super) fn is_intact(connection: &Connection) -> SqlResult<bool> {
+    let mut fresh = Connection::open_in_memory()?;
+    fresh.pragma_update(None, "page_size", PAGE_BYTES)?;
+    migrate(&mut fresh)?;
+    Ok(description(connection)? == description(&fresh)?)
+}
+
+/// Name, first page and text of a table.
+type Description = (String, Option<i64>, Option<String>);
+
+fn description(connection: &Connection) -> SqlResult<Vec<Description>> {
+    let sql = "SELECT name, rootpage, sql FROM sqlite_schema ORDER BY rowid";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    rows.collect()
+}
+
+/// The pages that say where the tables are.
+pub(super) fn pages(connection: &Connection) -> SqlResult<Vec<u64>> {
+    let sql = "SELECT pageno FROM dbstat WHERE name IN ('sqlite_schema', 'sqlite_master')";
+    let mut statement = connection.prepare(sql)?;
+    let pages = statement.query_map([], |row| row.get(0))?;
+    pages.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_file_goes_through_the_migrations_it_has_not_seen_as_a_whole() {
+        const STEPS: [&str; 3] = [
+            "CREATE TABLE one (a INTEGER); INSERT INTO one VALUES (1);",
+            "ALTER TABLE one ADD COLUMN b INTEGER; UPDATE one SET b = a + 1;",
+            "UPDATE one SET b = b * 10; SELECT * FROM nowhere;",
+        ];
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate_by(&mut connection, &STEPS[..1]).unwrap();
+        assert_eq!((version(&connection).unwrap(), is_ours(&connection).unwrap()), (1, true));
+        migrate_by(&mut connection, &STEPS[..2]).unwrap();
+        let b = |connection: &Connection| -> i64 {
+            connection.query_row("SELECT b FROM one", [], |row| row.get(0)).unwrap()
+        };
+        assert_eq!((version(&connection).unwrap(), b(&connection)), (2, 2));
+        migrate_by(&mut connection, &STEPS).unwrap_err();
+        assert_eq!((version(&connection).unwrap(), b(&connection)), (2, 2));
+    }
 }

@@ -67,6 +67,7 @@ fn settings() -> Settings {
             topic_alias_maximum: 3,
             packet_bytes: 100_000,
             keep_alive: Some(Duration::from_secs(30)),
+            subscription_bytes: 8000,
             retained_bytes: 10_000,
             queued_bytes: Some(40_000),
         },

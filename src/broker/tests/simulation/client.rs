@@ -83,6 +83,15 @@ pub(super) struct Heard {
 }
 
 impl Heard {
+    /// A message, which may be refused: if that word is lost it comes again, after others.
+    fn take(&mut self, life: u64, publish: &Publish, is_refused: bool) {
+        if is_refused {
+            self.often.insert((life, key(publish)));
+        } else {
+            self.hear(life, publish);
+        }
+    }
+
     /// A message that is not known to be a repetition.
     fn hear(&mut self, life: u64, publish: &Publish) {
         let text = key(publish);
@@ -275,9 +284,7 @@ impl Client {
                 None
             }
             Delivery::AtLeastOnce(id) => {
-                if !may_refuse {
-                    self.heard.hear(life, publish);
-                }
+                self.heard.take(life, publish, may_refuse);
                 Some(Packet::PubAck(answer(id, may_refuse)))
             }
             Delivery::ExactlyOnce(id) if self.received.contains(&id) => {
@@ -287,8 +294,8 @@ impl Client {
             Delivery::ExactlyOnce(id) => {
                 if !may_refuse {
                     self.received.insert(id);
-                    self.heard.hear(life, publish);
                 }
+                self.heard.take(life, publish, may_refuse);
                 Some(Packet::PubRec(answer(id, may_refuse)))
             }
         }

@@ -197,10 +197,8 @@ impl World {
         let mut properties = WillProperties::default();
         if self.clients[client].version == Version::V5 {
             self.give_properties(&mut message);
-            let seconds = self.dice.choose(&[0, 2, 9]);
-            if seconds > 0 {
-                properties.delay = Duration::from_secs(seconds + index);
-            }
+            let seconds = self.dice.choose(&[0, 1, 3, 9 + index]);
+            properties.delay = Duration::from_secs(seconds);
         }
         let retain = self.plan.retained && self.one_in(3);
         Will { message, qos, retain, properties }
@@ -359,7 +357,7 @@ impl World {
         SubscribeFilter {
             filter: TopicFilter::new(filter.to_owned()).unwrap(),
             qos: self.dice.choose(QUALITIES),
-            no_local: is_v5 && self.one_in(3),
+            no_local: is_v5 && self.one_in(2),
             retain_as_published: is_v5 && self.one_in(2),
             retain_handling: if is_v5 { handling } else { RetainHandling::Send },
         }

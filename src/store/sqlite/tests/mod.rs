@@ -1,6 +1,8 @@
 //! The engine, on real files.
 
+mod damage;
 mod round_trip;
+mod trouble;
 
 use std::path::{Path, PathBuf};
 

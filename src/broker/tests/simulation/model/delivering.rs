@@ -1,7 +1,7 @@
 //! Messages to clients: each must be one that is due, in its turn and as it should be.
 
-use super::{Copy, Flight, Kept, Life, Model, Phase, Said, Search, Sight, not_found, words};
-use crate::access::{ConnectionId, Principal};
+use super::{Copy, Flight, Life, Model, Phase, Said, Sight, not_found};
+use crate::access::ConnectionId;
 use crate::mqtt::{
     Acknowledgement, Delivery, Message, MessageProperties, Packet, PacketId, Publish, QoS,
     ReasonCode, Version, encoded_len,
@@ -47,7 +47,7 @@ impl Copy {
 }
 
 /// Whether two messages are the same but for the time they have left.
-fn is_same(one: &Message, other: &Message) -> bool {
+pub(super) fn is_same(one: &Message, other: &Message) -> bool {
     let ageless = |message: &Message| {
         let properties = message.properties.as_deref().cloned().unwrap_or_default();
         MessageProperties { message_expiry: None, ..properties }
@@ -107,7 +107,8 @@ impl Model {
                 break;
             }
             let flight = session.flights.remove(place);
-            assert!(flight.copy.bytes() > most, "not sent again: {flight:?}");
+            let is_too_large = flight.copy.was_too_large || flight.copy.bytes() > most;
+            assert!(is_too_large, "not sent again: {flight:?}");
             passed.push(flight);
         }
         for flight in passed {
@@ -132,6 +133,7 @@ impl Model {
             for passed in before {
                 self.lose(life, &passed);
             }
+            self.end_searches_before(life, copy.since);
             self.may_be_stored(life, &copy);
             return copy;
         }
@@ -142,52 +144,14 @@ impl Model {
             return copy;
         }
         let shared = self.shared_copy(life, is_it);
+        if let Some(copy) = &shared {
+            self.end_searches_before(life, copy.since);
+        }
         shared.unwrap_or_else(|| {
             let session = &self.sessions[&life];
             let waiting: Vec<&Copy> = session.waiting.iter().take(3).collect();
             panic!("not due: {publish:?}\nwaiting: {waiting:?}")
         })
-    }
-
-    /// A retained message that a subscription asked for and was not sent. One that it is owed comes
-    /// first: which search brings what only may come is not known.
-    fn stored_copy(&mut self, life: Life, is_it: impl Fn(&Copy) -> bool) -> Option<Copy> {
-        let session = self.sessions.get_mut(&life)?;
-        let is_guest = session.principal == Principal::Anonymous;
-        let private = self.private.filter(|_| is_guest);
-        for is_owed in [true, false] {
-            for search in &mut session.searches {
-                let mut open = self.retained.iter().filter(|(topic, kept)| {
-                    let owes = search.owes().any(|due| due.0 == **topic && due.1 == kept.stamp);
-                    let may_not = private.is_some_and(|level| words::is_below(topic, level));
-                    owes == is_owed && search.may_bring(topic, kept) && !may_not
-                });
-                let Some((topic, copy)) = open.find_map(|(topic, kept)| {
-                    Some((topic.clone(), search.copy(kept))).filter(|(_, copy)| is_it(copy))
-                }) else {
-                    continue;
-                };
-                search.sent.insert(topic);
-                return Some(copy);
-            }
-        }
-        None
-    }
-
-    /// A message that looks like a stored one was due anyway: if that was lost, this is not it.
-    fn may_be_stored(&mut self, life: Life, copy: &Copy) {
-        if copy.retain && self.bounded {
-            for search in &mut self.session(life).searches {
-                search.due.retain(|(topic, _)| topic != copy.message.topic.as_str());
-            }
-        }
-    }
-
-    /// So many searches begin or begin again; which of their finds are too large is not known.
-    pub(super) fn stored_may_be_too_large(&mut self, searches: usize) {
-        if self.sizes {
-            self.ledger.vague += u64::try_from(searches * self.retained.len()).unwrap();
-        }
     }
 
     /// A copy was not sent and will not be.
@@ -237,31 +201,6 @@ impl Model {
         }
         let reason = if v5 { not_found(!is_known) } else { ReasonCode::Success };
         self.expect(id, Said::PubRel(packet_id, reason));
-    }
-}
-
-impl Search {
-    /// The stamp of what was there when it was asked, if it was not sent.
-    pub(super) fn owes(&self) -> impl Iterator<Item = &(String, u64)> {
-        self.due.iter().filter(|(topic, _)| !self.sent.contains(topic))
-    }
-
-    fn may_bring(&self, topic: &str, kept: &Kept) -> bool {
-        let is_open = kept.stamp <= self.until && !self.sent.contains(topic);
-        is_open && words::matches(&self.filter, topic)
-    }
-
-    fn copy(&self, kept: &Kept) -> Copy {
-        Copy {
-            message: kept.message.clone(),
-            qos: kept.qos.min(self.qos),
-            retain: true,
-            ids: self.id.into_iter().collect(),
-            expires: Some(kept.expires).filter(|at| *at < Tick::MAX),
-            since: Tick::ZERO,
-            share: None,
-            was_too_large: false,
-        }
     }
 }
 

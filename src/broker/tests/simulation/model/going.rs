@@ -15,10 +15,10 @@ pub(super) enum Due {
 
 impl Model {
     pub(super) fn closed(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.remove(&id) else { return };
-        if let Phase::In(life) = connection.phase {
+        if let Some(life) = self.life(id) {
             self.detach(life, true);
         }
+        self.connections.remove(&id);
     }
 
     pub(super) fn disconnect(&mut self, id: ConnectionId, life: Life, disconnect: &Disconnect) {
@@ -113,7 +113,9 @@ impl Model {
         let before = session.waiting.len();
         session.waiting.retain(|copy| copy.qos > QoS::AtMostOnce);
         let dropped = before - session.waiting.len();
-        for copy in &mut session.waiting {
+        // What was not sent, or not sent again, may have been found too large.
+        let again = session.flights.iter_mut().filter(|flight| flight.again);
+        for copy in session.waiting.iter_mut().chain(again.map(|flight| &mut flight.copy)) {
             copy.was_too_large |= copy.bytes() > packet_bytes_max;
         }
         if !speaks {
@@ -143,10 +145,16 @@ impl Model {
 
     /// A session is over.
     pub(super) fn end(&mut self, life: Life) {
+        // Its own will may have been too much for its queue.
+        if self.exact {
+            self.keep_bounds(life);
+        }
         let session = self.sessions.remove(&life).expect("it is there");
         assert_eq!(session.connection, None, "a session in use does not end");
         if !self.exact {
-            self.ledger.vague += u64::try_from(session.waiting.len()).unwrap();
+            let given_up = session.flights.iter().filter(|flight| flight.copy.was_too_large);
+            let vague = session.waiting.len() + given_up.count();
+            self.ledger.vague += u64::try_from(vague).unwrap();
         }
         self.bequeath(life, &session);
         if let Some(will) = session.will {
@@ -169,6 +177,9 @@ impl Model {
         if retain && self.retain(&message, qos, Tick::MAX, false).is_err() {
             self.ledger.denied += 1;
         }
+        let before = self.seen.times(Sight::NotEchoed);
         self.route(&message, qos, retain, publisher);
+        let not_echoed = self.seen.times(Sight::NotEchoed) - before;
+        self.seen.notes(Sight::WillNotEchoed, not_echoed);
     }
 }

@@ -12,11 +12,13 @@ mod going;
 mod ledger;
 mod resting;
 mod routing;
+mod searching;
 mod seen;
 mod sharing;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::super::super::{Event, Input, Output, Retention, Settings};
@@ -156,7 +158,8 @@ struct Kept {
     stamp: u64,
 }
 
-/// Retained messages that a subscription asked for.
+/// Retained messages that a subscription asked for. They come after all that waited before, and
+/// before all that is published later.
 #[derive(Debug)]
 struct Search {
     filter: String,
@@ -165,8 +168,11 @@ struct Search {
     /// What was there when it was asked, by topic and stamp.
     due: Vec<(String, u64)>,
     sent: BTreeSet<String>,
-    /// Later ones reach the client as they are published, or on its return.
-    until: u64,
+    /// Stamps of those that it may bring.
+    stamps: RangeInclusive<u64>,
+    since: Tick,
+    /// It is for what came at QoS 0 while the client was away, which did not wait for it.
+    is_late: bool,
 }
 
 impl Model {
@@ -247,7 +253,10 @@ impl Model {
         assert!(self.expected.is_empty(), "not said: {:?}", self.expected);
         assert!(self.events.is_empty(), "not told: {:?}", self.events);
         if self.exact {
-            self.keep_bounds();
+            let lives: Vec<Life> = self.sessions.keys().copied().collect();
+            for life in lives {
+                self.keep_bounds(life);
+            }
             assert_eq!(dropped, self.ledger.dropped, "exactly the oldest of full queues go");
         }
         self.losses = Losses::Told;
@@ -308,15 +317,14 @@ impl Model {
     }
 
     /// In plain houses the oldest of a full queue goes.
-    fn keep_bounds(&mut self) {
+    fn keep_bounds(&mut self, life: Life) {
         let Some(max) = self.settings.queue_messages else { return };
-        for session in self.sessions.values_mut() {
-            while session.waiting.len() > max {
-                session.waiting.pop_front();
-                self.ledger.dropped += 1;
-                self.ledger.by_bounds += u64::from(self.losses == Losses::Told);
-                self.seen.note(Sight::Dropped);
-            }
+        let waiting = &mut self.sessions.get_mut(&life).expect("it is there").waiting;
+        while waiting.len() > max {
+            waiting.pop_front();
+            self.ledger.dropped += 1;
+            self.ledger.by_bounds += u64::from(self.losses == Losses::Told);
+            self.seen.note(Sight::Dropped);
         }
     }
 

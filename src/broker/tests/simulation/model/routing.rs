@@ -1,5 +1,7 @@
 //! Publications to those who subscribed, retained messages, and the subscriptions themselves.
 
+use std::collections::BTreeSet;
+
 use super::{Copy, Kept, Life, Model, Said, Search, Session, Share, Sight, Subscription, words};
 use crate::access::{ConnectionId, Principal};
 use crate::mqtt::{
@@ -206,12 +208,12 @@ impl Model {
             .iter()
             .filter(|(topic, _)| words::matches(filter, topic) && self.may_read(principal, topic));
         let due = kept.map(|(topic, kept)| (topic.clone(), kept.stamp)).collect();
-        let until = self.stamp;
+        let (stamps, since) = (0..=self.stamp, self.now);
         self.stored_may_be_too_large(1);
         let session = self.session(life);
         session.searches.retain(|search| search.filter != filter);
-        let (filter, sent) = (filter.to_owned(), std::collections::BTreeSet::new());
-        session.searches.push(Search { filter, qos, id, due, sent, until });
+        let (filter, sent, is_late) = (filter.to_owned(), BTreeSet::new(), false);
+        session.searches.push(Search { filter, qos, id, due, sent, stamps, since, is_late });
     }
 
     pub(super) fn unsubscribe(&mut self, id: ConnectionId, life: Life, unsubscribe: &Unsubscribe) {

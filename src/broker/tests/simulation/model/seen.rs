@@ -25,6 +25,8 @@ pub(in super::super) enum Sight {
     TooLarge,
     /// … not sent to its publisher, who did not want it, …
     NotEchoed,
+    /// … likewise a will, whose client's session lives on, …
+    WillNotEchoed,
     /// … not sent to a guest, who may not read it.
     Private,
     /// A publication was refused, …
@@ -75,6 +77,7 @@ impl Sight {
         Self::Expired,
         Self::TooLarge,
         Self::NotEchoed,
+        Self::WillNotEchoed,
         Self::Private,
         Self::Denied,
         Self::NoText,
@@ -109,6 +112,10 @@ impl Seen {
         if times > 0 {
             *self.0.entry(sight).or_default() += times;
         }
+    }
+
+    pub(in super::super) fn times(&self, sight: Sight) -> u64 {
+        self.0.get(&sight).copied().unwrap_or(0)
     }
 
     /// With what another run has seen.

@@ -159,18 +159,20 @@ impl Model {
         }
     }
 
-    /// A message for a group that this session may be sent: the copy of it.
+    /// A message for a group that this session may be sent: the copy of it. One that must arrive
+    /// comes first: what was published at QoS 1 again looks like the one before it.
     pub(super) fn shared_copy(&self, life: Life, is_it: impl Fn(&Copy) -> bool) -> Option<Copy> {
         let session = &self.sessions[&life];
-        self.shares.iter().enumerate().filter(|(_, share)| share.state == State::Free).find_map(
-            |(index, share)| {
-                let subscription = match &share.heir {
-                    Some((heir, subscription)) => (*heir == life).then_some(subscription)?,
-                    None => &session.subscriptions[session.place(&share.filter)?],
-                };
-                Some(share.copy(index, subscription)).filter(&is_it)
-            },
-        )
+        let free = |(_, share): &(usize, &Share)| share.state == State::Free;
+        let copy = |(index, share): (usize, &Share)| {
+            let subscription = match &share.heir {
+                Some((heir, subscription)) => (*heir == life).then_some(subscription)?,
+                None => &session.subscriptions[session.place(&share.filter)?],
+            };
+            Some((share.is_excused, share.copy(index, subscription))).filter(|(_, it)| is_it(it))
+        };
+        let found = self.shares.iter().enumerate().filter(free).filter_map(copy);
+        found.min_by_key(|(is_excused, _)| *is_excused).map(|(_, copy)| copy)
     }
 
     /// A member is sent a message for the first time.

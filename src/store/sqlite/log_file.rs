@@ -1,0 +1,143 @@
+//! The log as bytes, before SQLite looks at it: SQLite uses what is good at its front and says
+//! nothing of what it left out.
+//!
+//! A log is a header and frames, each a page with the sum of all before it. At most one batch can
+//! be half-written after a pulled plug, since each is synced before the next begins. If more than
+//! one follows the first frame that is wrong, what was acknowledged is lost.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+const HEADER_BYTES: usize = 32;
+const FRAME_HEADER_BYTES: usize = 24;
+const MAGIC_LITTLE: u32 = 0x377F_0682;
+const MAGIC_BIG: u32 = 0x377F_0683;
+const PAGE_BYTES_MAX: u32 = 65_536;
+
+/// What a log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Log {
+    /// There is none, or nothing in it.
+    None,
+    /// It does not begin as a log does.
+    Headless,
+    /// There are frames, …
+    Frames {
+        /// … in this many whole batches at the front, …
+        batches: u64,
+        /// … something that is no whole batch after them, …
+        is_unfinished: bool,
+        /// … and this many ends of batches after something wrong.
+        cut_off: u64,
+    },
+}
+
+/// Reads a log through.
+pub(super) fn read(path: &Path) -> io::Result<Log> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Log::None),
+        Err(error) => return Err(error),
+    };
+    if file.metadata()?.len() == 0 {
+        return Ok(Log::None);
+    }
+    let mut reader = BufReader::new(file);
+    let mut header = [0; HEADER_BYTES];
+    if !fill(&mut reader, &mut header)? {
+        return Ok(Log::Headless);
+    }
+    match Header::parse(&header) {
+        Some(header) => frames(&mut reader, header),
+        None => Ok(Log::Headless),
+    }
+}
+
+/// Fills a buffer; whether there was enough.
+fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
+    match reader.read_exact(buffer) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+struct Header {
+    page_bytes: usize,
+    salts: [u8; 8],
+    sum: Sum,
+}
+
+impl Header {
+    fn parse(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
+        let is_big = match word(bytes, 0)? {
+            MAGIC_LITTLE => false,
+            MAGIC_BIG => true,
+            _ => return None,
+        };
+        let page_bytes = word(bytes, 8)?;
+        if !page_bytes.is_power_of_two() || !(512..=PAGE_BYTES_MAX).contains(&page_bytes) {
+            return None;
+        }
+        let mut sum = Sum { is_big, words: [0, 0] };
+        sum.add(bytes.get(..24)?);
+        let salts = bytes.get(16..24)?.try_into().ok()?;
+        let page_bytes = usize::try_from(page_bytes).ok()?;
+        (sum.words == [word(bytes, 24)?, word(bytes, 28)?]).then_some(Self {
+            page_bytes,
+            salts,
+            sum,
+        })
+    }
+}
+
+fn frames(reader: &mut impl Read, header: Header) -> io::Result<Log> {
+    let Header { page_bytes, salts, mut sum } = header;
+    let mut frame = vec![0; FRAME_HEADER_BYTES.saturating_add(page_bytes)];
+    let (mut batches, mut is_unfinished, mut cut_off, mut is_good) = (0_u64, false, 0_u64, true);
+    while fill(reader, &mut frame)? {
+        let (head, page) = frame.split_at(FRAME_HEADER_BYTES);
+        // What an earlier round of the log has left behind.
+        let is_of_this_round = head.get(8..16) == Some(&salts);
+        sum.add(head.get(..8).unwrap_or_default());
+        sum.add(page);
+        is_good &= is_of_this_round && word(head, 16) == Some(sum.words[0]);
+        is_good &= word(head, 20) == Some(sum.words[1]);
+        let ends_batch = word(head, 4) != Some(0);
+        match (is_good, ends_batch) {
+            (true, true) => (batches, is_unfinished) = (batches.saturating_add(1), false),
+            (true, false) => is_unfinished = true,
+            (false, _) if !is_of_this_round => {}
+            (false, ends_batch) => {
+                is_unfinished = true;
+                cut_off = cut_off.saturating_add(ends_batch.into());
+            }
+        }
+    }
+    Ok(Log::Frames { batches, is_unfinished, cut_off })
+}
+
+/// The sum that each frame has of itself and all before it.
+struct Sum {
+    is_big: bool,
+    words: [u32; 2],
+}
+
+impl Sum {
+    fn add(&mut self, bytes: &[u8]) {
+        let [mut first, mut second] = self.words;
+        let (pairs, _) = bytes.as_chunks::<8>();
+        for [a, b, c, d, e, f, g, h] in pairs {
+            let of = if self.is_big { u32::from_be_bytes } else { u32::from_le_bytes };
+            first = first.wrapping_add(of([*a, *b, *c, *d])).wrapping_add(second);
+            second = second.wrapping_add(of([*e, *f, *g, *h])).wrapping_add(first);
+        }
+        self.words = [first, second];
+    }
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    let word = bytes.get(at..at.checked_add(4)?)?;
+    Some(u32::from_be_bytes(word.try_into().ok()?))
+}

@@ -1,0 +1,47 @@
+//! The store from outside: what it costs, and that it writes what it says.
+
+mod measure;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use maison::access::Principal;
+use maison::broker::record::{Batch, Change, Place, Queued, SessionId, SessionRecord};
+use maison::mqtt::{Message, QoS, TopicName};
+use maison::time::{Tick, Timestamp};
+
+const NOW: Tick = Tick::from_micros(1_000_000);
+const WALL: Timestamp = Timestamp::new(1_795_000_000_000, true);
+
+fn session(id: u64) -> Change {
+    Change::Session(SessionRecord {
+        id: SessionId(id),
+        principal: Principal::User("anna".into()),
+        client_id: Arc::from(format!("client-{id}")),
+        expiry: Duration::from_secs(24 * 3600),
+        expires: None,
+        will: None,
+        will_at: None,
+    })
+}
+
+/// A message of QoS 1 waits for a session.
+fn waits(session: u64, place: u64, payload: &Bytes) -> Change {
+    let topic = TopicName::new("maison/salon/temperature").unwrap();
+    let message = Queued {
+        message: Message { topic, payload: payload.clone(), properties: None },
+        qos: QoS::AtLeastOnce,
+        retain: false,
+        subscription_ids: Vec::new(),
+        share: None,
+        expires: None,
+        packet_id: None,
+        place: None,
+    };
+    Change::Queued { session: SessionId(session), place: Place(place), message }
+}
+
+fn batch(changes: impl IntoIterator<Item = Change>) -> Batch {
+    Batch { number: 1, changes: changes.into_iter().collect() }
+}
