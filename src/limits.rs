@@ -147,6 +147,68 @@ pub const RETAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// milliseconds on a Pi Zero.
 pub const RETAINED_SEEKS_PER_TURN: usize = 2000;
 
+/// Longest an acknowledgement waits for its message to be kept, where a client that is there may
+/// take that message before and spare the card the write: a few round trips of a slow Wi-Fi.
+pub const COMMIT_DELAY_SHORT: Duration = Duration::from_millis(20);
+
+/// Longest that the coming and going of clients waits to be kept: a second of it can be lost, and a
+/// client that comes and goes writes once a second at most.
+pub const COMMIT_DELAY_SOON: Duration = Duration::from_secs(1);
+
+/// Longest that what nobody waits for is not kept: what is read is read again, what was
+/// acknowledged is acknowledged again. Few enough writes for a card that lives for years.
+pub const COMMIT_DELAY_LATE: Duration = Duration::from_secs(30);
+
+/// Changes that wait to be kept before they go without waiting for more: half a megabyte, and a
+/// store writes so many as cheaply as twice as many.
+pub const COMMIT_CHANGES_MAX: usize = 4096;
+
+/// Bytes that wait to be kept before clients that publish are not read any further: what a slow
+/// card takes in some seconds.
+pub const COMMIT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Wait before a store in trouble is tried again, doubled up to the second: people need that long
+/// to make room, and a log bears it.
+pub const COMMIT_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(16));
+
+/// Messages of one session that are fetched from the store at a time, and their bytes: some
+/// milliseconds of a card, and little enough for all clients at once.
+pub const PAGE_MESSAGES_MAX: usize = 256;
+
+/// See [`PAGE_MESSAGES_MAX`].
+pub const PAGE_BYTES_MAX: usize = 256 * 1024;
+/// Largest payload that is stored with each message it belongs to; a larger one stands once in the
+/// store, however many sessions wait for it. Beyond it a row no longer fits in two pages.
+pub const STORE_PAYLOAD_INLINE_BYTES_MAX: usize = 4096;
+
+/// Bytes of one part of a large payload: the store copies no more than this at a time.
+pub const STORE_PAYLOAD_PART_BYTES: usize = 64 * 1024;
+
+/// Pages of the store kept in memory, in KiB: what a few busy sessions change, on a board of 512
+/// MB.
+pub const STORE_CACHE_KIB: i64 = 2048;
+
+/// Bytes in the store's log before they are moved to its file.
+pub const STORE_LOG_BYTES: u64 = 1024 * 1024;
+
+/// Bytes in the store's log before a commit waits until they are moved: only when there was never
+/// a moment between two commits.
+pub const STORE_LOG_BYTES_MAX: u64 = 4 * STORE_LOG_BYTES;
+
+/// Rows of ended sessions that are removed in one go, so that an end of a session with millions of
+/// messages delays nobody.
+pub const STORE_PURGE_ROWS: u32 = 1000;
+
+/// The store writes down this seldom that the process lives, with commits that happen anyway: what
+/// a crash leaves unknown of the time, where no clock is set.
+pub const STORE_LIFE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Less than this is no jump of the wall clock: it is adjusted all the time.
+pub const STORE_CLOCK_JUMP_MIN: Duration = Duration::from_secs(2);
+
+/// Wishes for pages that wait for the store: one for each session that can be there.
+pub const STORE_PAGES_WAITING_MAX: usize = CONNECTIONS_CONFIGURABLE_MAX;
+
 /// Events of one kind about one client are told at most this often, each with its count: a log on
 /// an SD card must survive a client gone mad.
 pub const EVENT_INTERVAL: Duration = Duration::from_secs(10);
@@ -205,6 +267,9 @@ pub const LAST_WORDS_TIMEOUT: Duration = Duration::from_millis(700);
 
 /// Longest a graceful stop waits for last messages to leave: the unit promises two seconds.
 pub const STOP_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// When a graceful stop no longer waits for the store: what was acknowledged is there in any case.
+pub const STORE_STOP_TIMEOUT: Duration = Duration::from_millis(1700);
 
 /// Longest a write may go without progress: a peer that sleeps through this has lost its network.
 pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(60);
@@ -270,9 +335,9 @@ pub const USERS_FILE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// Password hashes computed at a time: each takes `argon2`'s memory and most of a core.
 pub const PASSWORD_CHECKS_MAX: usize = 2;
 
-/// Reports waiting between the bus threads and the broker: beyond this the newest of each sensor
-/// stays and the loss is counted.
-pub const REPORTS_WAITING_MAX: usize = 1024;
+/// Reports waiting between the bus threads and the broker: beyond this the newest of each quantity
+/// of each sensor stays and the loss is counted.
+pub const REPORTS_WAITING_MAX: usize = 4096;
 
 /// Bytes of one file of sysfs: the smallest page, of which the kernel fills one at most.
 pub const SYSFS_FILE_BYTES_MAX: u64 = 4096;
@@ -336,9 +401,13 @@ pub const STALE_AFTER_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Further tries to read a sensor within one interval: each holds its bus for a conversion.
 pub const RETRIES_MAX: u8 = 10;
 
-/// Furthest a calibration may move a reading, in thousandths of a degree: beyond it the chip is
-/// broken, not inexact.
+/// Furthest a calibration may move a temperature or a humidity, in thousandths of a degree or a per
+/// cent: beyond it the chip is broken, not inexact.
 pub const CORRECTION_MAX: i32 = 50_000;
+
+/// Furthest a calibration may move a pressure, in thousandths of a hectopascal: at 3000 m it is so
+/// much lower than what the weather report says for the level of the sea.
+pub const PRESSURE_CORRECTION_MAX: i32 = 350_000;
 
 /// Longest a session may outlive its connection: the protocol counts seconds in 32 bits and keeps
 /// the highest number for "never" (MQTT 5.0 section 3.1.2.11.2).
@@ -374,15 +443,18 @@ const _: () = assert!(READ_BYTES_MIN < READ_BYTES_MAX);
 const _: () = assert!(READ_BYTES_MAX < PACKET_BYTES_ALONE_MIN);
 const _: () = assert!(READ_BYTES_MAX <= UNFINISHED_BYTES_FREE, "one read takes no part uncounted");
 const _: () = assert!(RECEIVE_AHEAD_BYTES_MAX <= UNFINISHED_BYTES_FREE);
+const _: () = assert!(STORE_LOG_BYTES < STORE_LOG_BYTES_MAX);
+const _: () = assert!(STORE_PAYLOAD_INLINE_BYTES_MAX < STORE_PAYLOAD_PART_BYTES);
 const _: () = assert!(TOPIC_LEVELS_MIN <= TOPIC_LEVELS_MAX);
 const _: () = assert!(CLOSE_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
 const _: () = assert!(INFLIGHT_TO_CLIENT_MAX < 65_535, "a free packet identifier always exists");
 const _: () = assert!(CONNECTIONS_MAX < SESSIONS_PER_USER_MAX);
 const _: () = assert!(SESSIONS_PER_USER_MAX < SESSIONS_MAX);
-const _: () = assert!(STOP_TIMEOUT.as_millis() < 2000);
+const _: () = assert!(STOP_TIMEOUT.as_millis() < STORE_STOP_TIMEOUT.as_millis());
+const _: () = assert!(STORE_STOP_TIMEOUT.as_millis() < 2000);
 const _: () = assert!(LAST_WORDS_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
 const _: () = assert!(RETRY_BACKOFF_MIN.as_millis() < RETRY_BACKOFF_MAX.as_millis());
 const _: () = assert!(BUS_STOP_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
 const _: () = assert!(BUS_SLEEP_MIN.as_millis() < BUS_SLEEP_MAX.as_millis());
-const _: () = assert!(SENSORS_MAX <= REPORTS_WAITING_MAX);
+const _: () = assert!(SENSORS_MAX * 3 <= REPORTS_WAITING_MAX, "temperature, humidity, pressure");
 const _: () = assert!(SCRATCHPAD_READS_MAX >= 2);

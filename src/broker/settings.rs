@@ -4,6 +4,7 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Keeping;
 use crate::access::Rights;
 use crate::limits;
 
@@ -23,6 +24,8 @@ pub struct Settings {
     pub assigned_prefix: Arc<str>,
     /// Who may do what.
     pub rights: Rights,
+    /// What is to survive the process.
+    pub keeping: Keeping,
 }
 
 /// What one client, or all of them, may take at most; [`Default`] is what [`limits`] gives reasons

@@ -5,25 +5,12 @@
 //! there is one. 3.1.1 knows no groups, but its clients ask for them all the same.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use super::record::Subscription;
 use super::session::SessionIndex;
 use super::tree::{self, Tree};
-use crate::mqtt::{QoS, TopicFilter};
-
-/// What a session wants of the messages that match a filter (3.8.3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Subscription {
-    /// Most that is used to deliver them.
-    pub(super) qos: QoS,
-    /// Its identifier goes with each.
-    pub(super) id: Option<NonZeroU32>,
-    /// Not those that the session published itself.
-    pub(super) no_local: bool,
-    /// They keep the retain flag with which they were published.
-    pub(super) retain_as_published: bool,
-}
+use crate::mqtt::TopicFilter;
 
 /// A subscription that matched.
 pub(super) type Match = tree::Match<SessionIndex, Subscription>;

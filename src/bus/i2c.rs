@@ -1,5 +1,7 @@
 //! An I²C bus with its chips, whatever is below: `/dev/i2c-N` or the simulation.
 
+mod gates;
+
 use std::fmt;
 
 use embedded_hal::delay::DelayNs;
@@ -7,24 +9,46 @@ use embedded_hal::i2c::I2c;
 
 use crate::bus::{Attached, Bus};
 use crate::sampling::SensorId;
+use crate::sensors::aht10::Aht10;
+use crate::sensors::aht20::Aht20;
+use crate::sensors::bme280::Bme280;
+use crate::sensors::bmp280::Bmp280;
 use crate::sensors::catalog::Driver;
+use crate::sensors::htu21d::Htu21d;
 use crate::sensors::i2c::I2cChip;
+use crate::sensors::lm75::Lm75;
+use crate::sensors::mcp9808::Mcp9808;
+use crate::sensors::pct2075::Pct2075;
 use crate::sensors::sht3x::Sht3x;
+use crate::sensors::sht4x::Sht4x;
+use crate::sensors::shtc3::Shtc3;
+use crate::sensors::tmp102::Tmp102;
 use crate::sensors::tmp117::Tmp117;
-use crate::sensors::{Address, Fault, Measurement};
+use crate::sensors::{Address, Fault, I2cAddress, Measurement};
+
+use gates::Gates;
 
 /// The bus `I` with its chips, which wait by `D`.
 pub struct I2cBus<I, D> {
     i2c: I,
     delay: D,
-    chips: Vec<(SensorId, Box<dyn I2cChip<I, D>>)>,
+    chips: Vec<Chip<I, D>>,
+    gates: Gates,
+}
+
+/// A chip as its bus knows it.
+struct Chip<I, D> {
+    sensor: SensorId,
+    address: I2cAddress,
+    driver: Box<dyn I2cChip<I, D>>,
 }
 
 impl<I: I2c, D: DelayNs> I2cBus<I, D> {
     /// A bus with these chips; those of other buses are left out.
     pub fn new(i2c: I, delay: D, attached: &[Attached]) -> Self {
-        let chips = attached.iter().filter_map(|sensor| Some((sensor.id, chip::<I, D>(*sensor)?)));
-        Self { i2c, delay, chips: chips.collect() }
+        let chips: Vec<Chip<I, D>> = attached.iter().filter_map(chip).collect();
+        let gates = Gates::before(chips.iter().map(|chip| chip.address).collect());
+        Self { i2c, delay, chips, gates }
     }
 
     /// The bus below.
@@ -33,20 +57,36 @@ impl<I: I2c, D: DelayNs> I2cBus<I, D> {
     }
 
     fn read_one(&mut self, sensor: SensorId) -> Result<Measurement, Fault> {
-        let found = self.chips.iter_mut().find(|(id, _)| *id == sensor);
-        let (_, chip) = found.ok_or(Fault::Absent)?;
-        chip.read(&mut self.i2c, &mut self.delay)
+        let found = self.chips.iter_mut().find(|chip| chip.sensor == sensor);
+        let Chip { address, driver, .. } = found.ok_or(Fault::Absent)?;
+        self.gates.open(&mut self.i2c, *address)?;
+        let reading = driver.read(&mut self.i2c, &mut self.delay);
+        self.gates.close(&mut self.i2c, *address);
+        reading
     }
 }
 
 /// Where the driver of a chip on I²C is registered, and nowhere else.
-fn chip<I: I2c, D: DelayNs>(sensor: Attached) -> Option<Box<dyn I2cChip<I, D>>> {
+fn chip<I: I2c, D: DelayNs>(sensor: &Attached) -> Option<Chip<I, D>> {
     let Address::I2c(address) = sensor.address else { return None };
-    match sensor.driver {
-        Driver::Ds18b20 => None,
-        Driver::Sht3x => Some(Box::new(Sht3x::new(address))),
-        Driver::Tmp117 => Some(Box::new(Tmp117::new(address))),
-    }
+    let chip = address.chip;
+    let driver: Box<dyn I2cChip<I, D>> = match sensor.driver {
+        Driver::Aht10 => Box::new(Aht10::new(chip)),
+        Driver::Aht20 => Box::new(Aht20::new(chip)),
+        Driver::Bme280 => Box::new(Bme280::new(chip)),
+        Driver::Bmp280 => Box::new(Bmp280::new(chip)),
+        Driver::Htu21d => Box::new(Htu21d::new(chip)),
+        Driver::Lm75 => Box::new(Lm75::new(chip)),
+        Driver::Mcp9808 => Box::new(Mcp9808::new(chip)),
+        Driver::Pct2075 => Box::new(Pct2075::new(chip)),
+        Driver::Sht3x => Box::new(Sht3x::new(chip)),
+        Driver::Sht4x => Box::new(Sht4x::new(chip)),
+        Driver::Shtc3 => Box::new(Shtc3::default()),
+        Driver::Tmp102 => Box::new(Tmp102::new(chip)),
+        Driver::Tmp117 => Box::new(Tmp117::new(chip)),
+        Driver::Ds18b20 => return None,
+    };
+    Some(Chip { sensor: sensor.id, address, driver })
 }
 
 impl<I: I2c + Send, D: DelayNs + Send> Bus for I2cBus<I, D> {
@@ -64,7 +104,7 @@ impl<I: I2c + Send, D: DelayNs + Send> Bus for I2cBus<I, D> {
 
 impl<I, D> fmt::Debug for I2cBus<I, D> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sensors: Vec<_> = self.chips.iter().map(|(id, _)| id).collect();
+        let sensors: Vec<_> = self.chips.iter().map(|chip| chip.sensor).collect();
         formatter.debug_struct("I2cBus").field("sensors", &sensors).finish_non_exhaustive()
     }
 }

@@ -121,7 +121,7 @@ mod tests {
     /// No machine has 256 controllers.
     #[test]
     fn a_missing_bus_answers_each_sensor() {
-        let sensor = |id, driver, address| Attached { id, driver, address: Address::I2c(address) };
+        let sensor = |id, driver, address| Attached { id, driver, address: Address::i2c(address) };
         let attached = vec![
             sensor(SensorId(3), Driver::Tmp117, 0x48),
             sensor(SensorId(4), Driver::Sht3x, 0x44),

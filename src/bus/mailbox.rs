@@ -1,5 +1,5 @@
 //! Reports on their way from the bus threads to the loop that serves the house. Bounded: when full,
-//! reports of one sensor are folded into one, so the last word on every sensor arrives.
+//! reports of one quantity of one sensor are folded into one, so the last word on each arrives.
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use crate::limits;
-use crate::sampling::Report;
+use crate::sampling::{Report, SensorId};
+use crate::units::Quantity;
 
 /// Many threads push, one task takes.
 #[derive(Debug, Default)]
@@ -45,7 +46,7 @@ impl Reports {
         self.lock().reports.pop_front()
     }
 
-    /// Reports that were folded into a newer one of their sensor, since the start: each lost a
+    /// Reports that were folded into a newer one of the same quantity, since the start: each lost a
     /// value or a state that nobody saw.
     pub fn folded(&self) -> u64 {
         self.lock().folded
@@ -64,31 +65,37 @@ impl Waiting {
         }
     }
 
-    /// Makes room for one: the oldest report whose sensor has a newer one goes into that. There is
-    /// one, since no house has more sensors than reports may wait.
+    /// Makes room for one: the oldest report that has a newer one of its quantity goes into that.
+    /// There is one, since no house has more sensors and quantities than reports may wait.
     fn fold(&mut self) {
         let mut newer = HashSet::new();
         let from_newest = self.reports.iter().enumerate().rev();
-        let outdated = from_newest.filter(|(_, report)| !newer.insert(report.sensor)).last();
+        let outdated = from_newest.filter(|(_, report)| !newer.insert(subject(report))).last();
         let Some((position, older)) = outdated.map(|(position, report)| (position, report.clone()))
         else {
             return;
         };
         self.reports.remove(position);
         let mut later = self.reports.iter_mut().skip(position);
-        if let Some(next) = later.find(|report| report.sensor == older.sensor) {
+        if let Some(next) = later.find(|report| subject(report) == subject(&older)) {
             next.value = next.value.or(older.value);
         }
         self.folded = self.folded.saturating_add(1);
     }
 }
 
+/// What a report is about.
+const fn subject(report: &Report) -> (SensorId, Quantity) {
+    (report.sensor, report.quantity)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
-    use crate::sampling::{Reading, SensorId, State};
+    use crate::sampling::{Reading, State};
     use crate::time::Timestamp;
     use crate::units::MilliCelsius;
 
@@ -98,7 +105,7 @@ mod tests {
 
     fn value(sensor: usize, thousandths: i32) -> Report {
         let reading = Reading {
-            temperature: MilliCelsius::new(thousandths),
+            value: MilliCelsius::new(thousandths).value(),
             decimals: 1,
             at: AT,
             number: 1,
@@ -109,7 +116,8 @@ mod tests {
 
     fn state(sensor: usize, state: State) -> Report {
         let sensor = SensorId(sensor);
-        Report { sensor, value: None, state, since: AT, last_good: None }
+        let quantity = Quantity::Temperature;
+        Report { sensor, quantity, value: None, state, since: AT, last_good: None }
     }
 
     fn take_all(reports: &Reports) -> Vec<Report> {
@@ -130,14 +138,14 @@ mod tests {
     fn full_mailbox_keeps_the_newest_of_each_sensor_and_counts_the_rest() {
         let reports = Reports::default();
         reports.push(value(1, 7));
-        for thousandths in 0..1200 {
+        for thousandths in 0..6000 {
             reports.push(value(0, thousandths));
         }
         let kept = take_all(&reports);
         assert_eq!(kept.len(), limits::REPORTS_WAITING_MAX);
-        assert_eq!(reports.folded(), 1201 - u64::try_from(kept.len()).unwrap());
+        assert_eq!(reports.folded(), 6001 - u64::try_from(kept.len()).unwrap());
         assert_eq!(kept.first(), Some(&value(1, 7)));
-        let expected = (0..1200).skip(1201 - kept.len()).map(|thousandths| value(0, thousandths));
+        let expected = (0..6000).skip(6001 - kept.len()).map(|thousandths| value(0, thousandths));
         assert!(kept.into_iter().skip(1).eq(expected));
     }
 
@@ -153,17 +161,18 @@ mod tests {
     }
 
     #[test]
-    fn every_sensor_of_the_largest_house_has_its_place() {
+    fn every_quantity_of_every_sensor_of_the_largest_house_has_its_place() {
         let reports = Reports::default();
-        for round in 0..2 {
-            for sensor in 0..limits::SENSORS_MAX {
-                reports.push(value(sensor, round));
-            }
-        }
-        let mut kept = take_all(&reports);
-        kept.sort_by_key(|report| report.sensor);
-        let expected = (0..limits::SENSORS_MAX).map(|sensor| value(sensor, 1));
-        assert!(kept.into_iter().eq(expected));
+        let all = |round| {
+            (0..limits::SENSORS_MAX).flat_map(move |sensor| {
+                Quantity::ALL.map(|quantity| Report { quantity, ..value(sensor, round) })
+            })
+        };
+        (0..2).flat_map(all).for_each(|report| reports.push(report));
+        assert!(reports.folded() > 0);
+        let last: BTreeMap<_, _> =
+            take_all(&reports).into_iter().map(|report| (subject(&report), report)).collect();
+        assert!(last.into_values().eq(all(1)));
     }
 
     #[test]

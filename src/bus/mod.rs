@@ -48,7 +48,7 @@ impl Bus for Missing {
 }
 
 /// A sensor as its bus needs it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Attached {
     /// Its name in the house.
     pub id: SensorId,

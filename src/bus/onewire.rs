@@ -83,7 +83,9 @@ impl<S: SysFs> KernelOneWire<S> {
         let attached = self.sensors.iter().find(|attached| attached.id == sensor);
         match attached.ok_or(Fault::Absent)?.address {
             Address::OneWire(id) => Ok(id),
-            Address::I2c(_) => Err(Fault::WrongChip),
+            Address::I2c(_) | Address::Spi(_) | Address::Pin(_) | Address::Kernel(_) => {
+                Err(Fault::WrongChip)
+            }
         }
     }
 
@@ -182,13 +184,14 @@ pub fn discover_masters(sysfs_root: &Path, sensors: &[Attached]) -> Vec<Vec<Atta
 pub fn group_by_master<S: SysFs>(files: &mut S, sensors: &[Attached]) -> Vec<Vec<Attached>> {
     let masters = masters(files).unwrap_or_default();
     let mut groups: Vec<Vec<Attached>> = vec![Vec::new(); masters.len().saturating_add(1)];
-    for &sensor in sensors {
+    for sensor in sensors {
         let on = |master: &Master| match sensor.address {
             Address::OneWire(id) => master.has(id),
-            Address::I2c(_) => false,
+            Address::I2c(_) | Address::Spi(_) | Address::Pin(_) | Address::Kernel(_) => false,
         };
         let number = masters.iter().position(on).unwrap_or(masters.len());
-        groups.get_mut(number).expect("a group for each master and one more").push(sensor);
+        let group = groups.get_mut(number).expect("a group for each master and one more");
+        group.push(sensor.clone());
     }
     let nowhere = groups.pop().unwrap_or_default();
     groups.retain(|group| !group.is_empty());

@@ -45,7 +45,7 @@ where
     pub fn new(pin: P, delay: D, attached: &[Attached]) -> Self {
         let chips = attached.iter().filter_map(|sensor| match sensor.address {
             Address::OneWire(id) => Some((sensor.id, id)),
-            Address::I2c(_) => None,
+            Address::I2c(_) | Address::Spi(_) | Address::Pin(_) | Address::Kernel(_) => None,
         });
         Self { pin, delay, chips: chips.collect() }
     }

@@ -116,8 +116,7 @@ mod tests {
         }
     }
 
-    const GOOD: Result<Measurement, Fault> =
-        Ok(Measurement { temperature: MilliCelsius::new(21_000), may_be_power_on: false });
+    const GOOD: Result<Measurement, Fault> = Ok(Measurement::of(MilliCelsius::new(21_000)));
 
     fn refused(fault: Fault) -> Refused {
         Refused { fault, hint: String::new() }

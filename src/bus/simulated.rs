@@ -8,43 +8,54 @@ use crate::bus::pin::OneWirePin;
 use crate::bus::{Attached, Bus, Clock};
 use crate::sampling::SensorId;
 use crate::sensors::catalog::Driver;
-use crate::sensors::{Address, Fault, Measurement, OneWireId};
+use crate::sensors::{Address, Fault, I2cAddress, Measurement, OneWireId};
+use crate::sim::aht20::{self, Aht20};
+use crate::sim::air::Air;
+use crate::sim::bme280::{self, Bme280};
 use crate::sim::chance::{Odds, mix};
 use crate::sim::clock::{VirtualClock, VirtualDelay};
+use crate::sim::htu21d::Htu21d;
 use crate::sim::i2c::{I2cDevice, SimI2c};
+use crate::sim::lm75::{self, Lm75};
+use crate::sim::mcp9808::Mcp9808;
 use crate::sim::onewire::{Ds18b20, SimPin, Wire};
 use crate::sim::sht3x::Sht3x;
+use crate::sim::sht4x::Sht4x;
+use crate::sim::shtc3::Shtc3;
+use crate::sim::tmp102::Tmp102;
 use crate::sim::tmp117::Tmp117;
 use crate::sim::weather::{Place, Weather};
-use crate::units::MilliCelsius;
+use crate::time::Tick;
 
 /// Inverted bits on the wire: one reading in some 300 fails its checksum.
 const WIRE_NOISE: Odds = Odds::one_in(800);
 /// Addresses not acknowledged: one reading in some 150 finds nobody.
 const BUS_NOISE: Odds = Odds::one_in(800);
 
+/// A bus with its name, and the sensors on it.
+pub type Wired = (String, Box<dyn Bus>, Vec<Attached>);
+
 /// One bus for each kind of wiring that `attached` needs, by its name. `seed` determines weather
 /// and faults, `clock` tells which time of day it is.
-pub fn buses(
-    attached: &[Attached],
-    seed: u64,
-    clock: &Arc<dyn Clock>,
-) -> Vec<(String, Box<dyn Bus>)> {
+pub fn buses(attached: &[Attached], seed: u64, clock: &Arc<dyn Clock>) -> Vec<Wired> {
     let climate = |sensors: &[Attached]| Climate {
         weather: Weather::new(seed),
         clock: Arc::clone(clock),
         sensors: sensors.to_vec(),
     };
-    let (wire, i2c): (Vec<_>, Vec<_>) =
-        attached.iter().partition(|sensor| matches!(sensor.address, Address::OneWire(_)));
-    let mut buses: Vec<(String, Box<dyn Bus>)> = Vec::new();
+    let on = |wiring: fn(&Address) -> bool| -> Vec<Attached> {
+        attached.iter().filter(|sensor| wiring(&sensor.address)).cloned().collect()
+    };
+    let wire = on(|address| matches!(address, Address::OneWire(_)));
+    let i2c = on(|address| matches!(address, Address::I2c(_)));
+    let mut buses: Vec<Wired> = Vec::new();
     if !wire.is_empty() {
         let bus = Simulated { bus: one_wire(&wire, seed), climate: climate(&wire) };
-        buses.push(("simulated-w1".into(), Box::new(bus)));
+        buses.push(("simulated-w1".into(), Box::new(bus), wire));
     }
     if !i2c.is_empty() {
         let bus = Simulated { bus: i2c_bus(&i2c, seed), climate: climate(&i2c) };
-        buses.push(("simulated-i2c".into(), Box::new(bus)));
+        buses.push(("simulated-i2c".into(), Box::new(bus), i2c));
     }
     buses
 }
@@ -54,7 +65,7 @@ fn one_wire(attached: &[Attached], seed: u64) -> OneWirePin<SimPin, VirtualDelay
     let mut wire = Wire::new(seed);
     wire.set_bit_flips(WIRE_NOISE);
     for sensor in attached {
-        if let Some(chip) = slave(sensor.address) {
+        if let Some(chip) = slave(&sensor.address) {
             wire.attach(chip);
         }
     }
@@ -62,12 +73,16 @@ fn one_wire(attached: &[Attached], seed: u64) -> OneWirePin<SimPin, VirtualDelay
 }
 
 /// A DS18B20 or one of its family with the same registers; the model is of no other.
-fn slave(address: Address) -> Option<Ds18b20> {
-    match address {
+fn slave(address: &Address) -> Option<Ds18b20> {
+    match *address {
         Address::OneWire(OneWireId { family: family @ (0x22 | 0x28 | 0x3b | 0x42), serial }) => {
             Some(Ds18b20::new(family, serial))
         }
-        Address::OneWire(_) | Address::I2c(_) => None,
+        Address::OneWire(_)
+        | Address::I2c(_)
+        | Address::Spi(_)
+        | Address::Pin(_)
+        | Address::Kernel(_) => None,
     }
 }
 
@@ -76,9 +91,10 @@ fn i2c_bus(attached: &[Attached], seed: u64) -> I2cBus<SimI2c, VirtualDelay> {
     let mut i2c = SimI2c::new(clock.clone(), seed);
     i2c.unheard = BUS_NOISE;
     for sensor in attached {
-        if let (Address::I2c(address), Some(chip)) = (sensor.address, model(sensor.driver, &clock))
+        if let (Address::I2c(address), Some(chip)) =
+            (&sensor.address, model(sensor.driver, clock.now()))
         {
-            i2c.attach(address, chip);
+            i2c.attach(address.chip, chip);
         }
     }
     // Chips are powered before the host looks for them.
@@ -86,39 +102,50 @@ fn i2c_bus(attached: &[Attached], seed: u64) -> I2cBus<SimI2c, VirtualDelay> {
     I2cBus::new(i2c, VirtualDelay::new(clock), attached)
 }
 
-/// Where a model on I²C is registered.
-fn model(driver: Driver, clock: &VirtualClock) -> Option<Box<dyn I2cDevice>> {
-    match driver {
-        Driver::Ds18b20 => None,
-        Driver::Sht3x => Some(Box::new(Sht3x::new(clock.now()))),
-        Driver::Tmp117 => Some(Box::new(Tmp117::new(clock.now()))),
-    }
+/// A chip on I²C that powers up now. Where a model is registered.
+pub fn model(driver: Driver, now: Tick) -> Option<Box<dyn I2cDevice>> {
+    Some(match driver {
+        Driver::Aht10 => Box::new(Aht20::new(aht20::Kind::Aht10, now)),
+        Driver::Aht20 => Box::new(Aht20::new(aht20::Kind::Aht20, now)),
+        Driver::Bme280 => Box::new(Bme280::new(bme280::Kind::Bme280, now)),
+        Driver::Bmp280 => Box::new(Bme280::new(bme280::Kind::Bmp280, now)),
+        Driver::Htu21d => Box::new(Htu21d::new(now)),
+        Driver::Lm75 => Box::new(Lm75::new(lm75::Kind::Lm75, now)),
+        Driver::Mcp9808 => Box::new(Mcp9808::new(now)),
+        Driver::Pct2075 => Box::new(Lm75::new(lm75::Kind::Pct2075, now)),
+        Driver::Sht3x => Box::new(Sht3x::new(now)),
+        Driver::Sht4x => Box::new(Sht4x::new(now)),
+        Driver::Shtc3 => Box::new(Shtc3::new(now)),
+        Driver::Tmp102 => Box::new(Tmp102::new(now)),
+        Driver::Tmp117 => Box::new(Tmp117::new(now)),
+        Driver::Ds18b20 => return None,
+    })
 }
 
-/// A bus whose chips can be warmed.
-trait Warm {
-    fn warm(&mut self, address: Address, temperature: MilliCelsius);
+/// A bus whose chips can be put into other air.
+trait Expose {
+    fn expose(&mut self, address: &Address, air: Air);
 }
 
-impl Warm for OneWirePin<SimPin, VirtualDelay> {
-    fn warm(&mut self, address: Address, temperature: MilliCelsius) {
+impl Expose for OneWirePin<SimPin, VirtualDelay> {
+    fn expose(&mut self, address: &Address, air: Air) {
         let rom = slave(address).map(|chip| chip.rom());
         if let Some(chip) = rom.and_then(|rom| self.pin_mut().wire_mut().chip_mut(rom)) {
-            chip.set_temperature(temperature);
+            chip.set_temperature(air.temperature);
         }
     }
 }
 
-impl Warm for I2cBus<SimI2c, VirtualDelay> {
-    fn warm(&mut self, address: Address, temperature: MilliCelsius) {
+impl Expose for I2cBus<SimI2c, VirtualDelay> {
+    fn expose(&mut self, address: &Address, air: Air) {
         let Address::I2c(address) = address else { return };
-        if let Some(chip) = self.i2c_mut().device_mut(address) {
-            chip.set_temperature(temperature);
+        if let Some(chip) = self.i2c_mut().device_mut(address.chip) {
+            chip.expose(air);
         }
     }
 }
 
-/// What warms the chips of one bus.
+/// What surrounds the chips of one bus.
 struct Climate {
     weather: Weather,
     clock: Arc<dyn Clock>,
@@ -126,20 +153,23 @@ struct Climate {
 }
 
 impl Climate {
-    fn warm(&self, bus: &mut impl Warm) {
+    fn surround(&self, bus: &mut impl Expose) {
         let unix_ms = self.clock.wall().unix_ms();
         for sensor in &self.sensors {
-            let key = key(sensor.address);
-            let temperature = self.weather.temperature(key, Place::of(key), unix_ms);
-            bus.warm(sensor.address, temperature);
+            let key = key(&sensor.address);
+            bus.expose(&sensor.address, self.weather.air(key, Place::of(key), unix_ms));
         }
     }
 }
 
-fn key(address: Address) -> u64 {
+/// The same for the same address at each start.
+fn key(address: &Address) -> u64 {
     match address {
         Address::OneWire(id) => mix(id.serial),
-        Address::I2c(address) => u64::from(address),
+        Address::I2c(I2cAddress { behind: None, chip, input: None }) => u64::from(*chip),
+        Address::I2c(_) | Address::Spi(_) | Address::Pin(_) | Address::Kernel(_) => {
+            address.to_string().bytes().fold(0, |key, byte| mix(key ^ u64::from(byte)))
+        }
     }
 }
 
@@ -149,13 +179,13 @@ struct Simulated<B> {
     climate: Climate,
 }
 
-impl<B: Bus + Warm> Bus for Simulated<B> {
+impl<B: Bus + Expose> Bus for Simulated<B> {
     fn read(
         &mut self,
         sensors: &[SensorId],
         answer: &mut dyn FnMut(SensorId, Result<Measurement, Fault>),
     ) {
-        self.climate.warm(&mut self.bus);
+        self.climate.surround(&mut self.bus);
         self.bus.read(sensors, answer);
     }
 }
@@ -165,7 +195,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
-    use crate::time::{Tick, Timestamp};
+    use crate::time::Timestamp;
 
     /// 2026-01-01T00:00:00Z.
     const NEW_YEAR_MS: u64 = 1_767_225_600_000;
@@ -187,9 +217,9 @@ mod tests {
         let one_wire = |serial| Address::OneWire(OneWireId { family: 0x28, serial });
         let sensors = [
             (Driver::Ds18b20, one_wire(0x0113_1e85_8aef)),
-            (Driver::Tmp117, Address::I2c(0x48)),
+            (Driver::Tmp117, Address::i2c(0x48)),
             (Driver::Ds18b20, one_wire(0x0113_1e85_8af0)),
-            (Driver::Sht3x, Address::I2c(0x44)),
+            (Driver::Sht3x, Address::i2c(0x44)),
         ];
         let ids = sensors.into_iter().enumerate();
         ids.map(|(id, (driver, address))| Attached { id: SensorId(id), driver, address }).collect()
@@ -202,7 +232,7 @@ mod tests {
         let mut buses = buses(&house(), seed, &clock);
         let mut answers = vec![Vec::new(); 4];
         for _ in 0..24 * 30 {
-            for ((_, bus), sensors) in buses.iter_mut().zip([[0, 2], [1, 3]]) {
+            for ((_, bus, _), sensors) in buses.iter_mut().zip([[0, 2], [1, 3]]) {
                 bus.read(&sensors.map(SensorId), &mut |id, result| {
                     answers[id.0].push(result.map(|read| read.temperature.thousandths()));
                 });
@@ -234,7 +264,7 @@ mod tests {
     fn there_is_one_bus_for_each_kind_of_wiring() {
         let clock: Arc<dyn Clock> = Arc::new(Wall(AtomicU64::new(0)));
         let names = |attached: &[Attached]| -> Vec<String> {
-            buses(attached, 1, &clock).into_iter().map(|(name, _)| name).collect()
+            buses(attached, 1, &clock).into_iter().map(|(name, ..)| name).collect()
         };
         assert_eq!(names(&house()), ["simulated-w1", "simulated-i2c"]);
         assert_eq!(names(&house()[..1]), ["simulated-w1"]);

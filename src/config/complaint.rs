@@ -10,8 +10,8 @@ use super::report::{Mistake, Position, Report};
 /// Longest value that a message repeats in full, in characters.
 const VALUE_CHARS_MAX: usize = 60;
 
-/// Longest hint, in characters: some repeat what was written, corrected.
-const HINT_CHARS_MAX: usize = 300;
+/// Longest hint, in characters: some repeat what was written, corrected, others list all drivers.
+const HINT_CHARS_MAX: usize = 500;
 
 /// Where something is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::{Broker, Durability, Gateway, Hardware, Limits, Listener, Settings, Tls, Transport};
 use crate::access::Policy;
 use crate::limits;
-use crate::sampling::{Calibration, SensorSettings};
-use crate::sensors::catalog::Driver;
-use crate::units::MilliCelsius;
+use crate::sampling::{Calibration, Rules, SensorSettings};
+use crate::sensors::catalog::{Driver, Span};
+use crate::units::Quantity;
 
 /// Shortest default of `stale_after`: a fast sensor may miss some readings.
 const STALE_AFTER_MIN: Duration = Duration::from_secs(30);
@@ -89,19 +89,37 @@ fn listeners() -> Vec<Listener> {
 /// How a sensor with this chip is sampled unless its keys say otherwise.
 pub(super) fn sampling(driver: Driver) -> SensorSettings {
     let facts = driver.facts();
+    let rules = |quantity| Some(rules(quantity, facts.span(quantity)?));
     let interval = Duration::from_secs(10);
     SensorSettings {
         interval,
         retries: 2,
-        lowest: facts.lowest,
-        highest: facts.highest,
-        rate_per_minute: Some(30_000),
-        calibration: Calibration::Offset(MilliCelsius::new(0)),
-        median: 1,
-        decimals: 1,
-        deadband: 100,
         heartbeat: Duration::from_secs(5 * 60),
         stale_after: stale_after(interval),
+        temperature: self::rules(Quantity::Temperature, facts.temperature),
+        humidity: rules(Quantity::Humidity),
+        pressure: rules(Quantity::Pressure),
+    }
+}
+
+/// What is believed and shown of a quantity that a chip measures, unless its keys say otherwise.
+pub(super) fn rules(quantity: Quantity, chip: Span) -> Rules {
+    let (rate_per_minute, deadband) = match quantity {
+        Quantity::Temperature => (30_000, 100),
+        // A shower, with the sensor beside it.
+        Quantity::Humidity => (60_000, 500),
+        // A front moves it by some hectopascals an hour; a door, for a moment, by less than one.
+        Quantity::Pressure => (10_000, 100),
+    };
+    Rules {
+        promise: chip.promise,
+        lowest: chip.lowest,
+        highest: chip.highest,
+        rate_per_minute: Some(rate_per_minute),
+        calibration: Calibration::Offset(chip.lowest.with(0)),
+        median: 1,
+        decimals: 1,
+        deadband,
     }
 }
 

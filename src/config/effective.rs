@@ -3,13 +3,13 @@
 use std::fmt::{self, Write};
 use std::path::Path;
 
+use super::amount::{Bounded, Decimal, Size};
 use super::check::needs_open;
-use super::quantity::{Quantity, Size};
 use super::words::{DURABILITIES, POLICIES, word};
 use super::{Broker, Gateway, Limits, Listener, Room, Sensor, Settings, Tls, Transport};
-use crate::sampling::{Calibration, SensorSettings};
+use crate::sampling::{Calibration, Rules, SensorSettings};
 use crate::sensors::Address;
-use crate::units::MilliCelsius;
+use crate::units::{Quantity, Value};
 
 impl Settings {
     /// A `maison.toml` that says all of this, key by key; [`super::parse`] reads it back.
@@ -97,9 +97,14 @@ fn sensor(out: &mut String, slug: &str, sensor: &Sensor) -> fmt::Result {
     writeln!(out, "\n[[rooms.{slug}.sensors]]")?;
     writeln!(out, "driver = {}", quoted(sensor.driver.facts().name))?;
     writeln!(out, "bus = {}", quoted(&sensor.bus.to_string()))?;
-    match sensor.address {
-        Address::OneWire(id) => writeln!(out, "address = {}", quoted(&id.to_string()))?,
-        Address::I2c(address) => writeln!(out, "address = {address:#04x}")?,
+    match &sensor.address {
+        Address::Pin(_) => {}
+        Address::Spi(address) => {
+            if let Some(input) = address.input {
+                writeln!(out, "address = {input}")?;
+            }
+        }
+        named => writeln!(out, "address = {}", quoted(&named.to_string()))?,
     }
     sampling(out, &sensor.sampling)
 }
@@ -107,29 +112,48 @@ fn sensor(out: &mut String, slug: &str, sensor: &Sensor) -> fmt::Result {
 fn sampling(out: &mut String, settings: &SensorSettings) -> fmt::Result {
     writeln!(out, "interval = {}", quoted(&settings.interval.written()))?;
     writeln!(out, "retries = {}", settings.retries)?;
-    writeln!(out, "min = {}", settings.lowest.written())?;
-    writeln!(out, "max = {}", settings.highest.written())?;
-    writeln!(out, "max_rate = {}", degrees(settings.rate_per_minute.unwrap_or(0)))?;
-    match settings.calibration {
-        Calibration::Offset(offset) => writeln!(out, "offset = {}", offset.written())?,
-        Calibration::TwoPoint { low, high } => {
-            let (low, high) = (point(low), point(high));
-            writeln!(out, "calibration = {{ low = {low}, high = {high} }}")?;
-        }
+    for (key, value) in rules(&settings.temperature) {
+        writeln!(out, "{key} = {value}")?;
     }
-    writeln!(out, "median = {}", settings.median)?;
-    writeln!(out, "decimals = {}", settings.decimals)?;
-    writeln!(out, "deadband = {}", degrees(settings.deadband))?;
     writeln!(out, "heartbeat = {}", quoted(&settings.heartbeat.written()))?;
-    writeln!(out, "stale_after = {}", quoted(&settings.stale_after.written()))
+    writeln!(out, "stale_after = {}", quoted(&settings.stale_after.written()))?;
+    let others = settings.rules().filter(|(quantity, _)| *quantity != Quantity::Temperature);
+    for (quantity, others) in others {
+        let keys: Vec<_> =
+            rules(others).into_iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        writeln!(out, "{} = {{ {} }}", quantity.name(), keys.join(", "))?;
+    }
+    Ok(())
 }
 
-fn point((raw, true_value): (MilliCelsius, MilliCelsius)) -> String {
-    format!("[{}, {}]", raw.written(), true_value.written())
+fn rules(rules: &Rules) -> [(&'static str, String); 7] {
+    let calibration = match rules.calibration {
+        Calibration::Offset(offset) => ("offset", decimal(offset)),
+        Calibration::TwoPoint { low, high } => {
+            ("calibration", format!("{{ low = {}, high = {} }}", point(low), point(high)))
+        }
+    };
+    [
+        ("min", decimal(rules.lowest)),
+        ("max", decimal(rules.highest)),
+        ("max_rate", thousandths(rules.rate_per_minute.unwrap_or(0))),
+        calibration,
+        ("median", rules.median.to_string()),
+        ("decimals", rules.decimals.to_string()),
+        ("deadband", thousandths(rules.deadband)),
+    ]
 }
 
-fn degrees(thousandths: u32) -> String {
-    MilliCelsius::new(i32::try_from(thousandths).unwrap_or(i32::MAX)).written()
+fn point((raw, true_value): (Value, Value)) -> String {
+    format!("[{}, {}]", decimal(raw), decimal(true_value))
+}
+
+fn decimal(value: Value) -> String {
+    Decimal::from(value).written()
+}
+
+fn thousandths(number: u32) -> String {
+    Decimal(i32::try_from(number).unwrap_or(i32::MAX)).written()
 }
 
 fn size(bytes: usize) -> String {

@@ -1,12 +1,12 @@
 //! TOML text → checked settings. What is written is in `schema`, what is meant is here, what is
 //! wrong is said by `report`.
 
+mod amount;
 mod check;
 mod complaint;
 mod defaults;
 mod document;
 mod effective;
-mod quantity;
 mod report;
 mod schema;
 mod suggestion;

@@ -3,11 +3,10 @@
 
 use std::time::Duration;
 
+use super::amount::{Decimal, Size};
 use super::complaint::Complaints;
 use super::document::{Node, Value};
-use super::quantity::Size;
 use super::written::{At, Field, Named, Written, mismatch, unknown_keys};
-use crate::units::MilliCelsius;
 
 /// Tables as structures of [`Field`]s, with the reading of each and the list of all their keys.
 macro_rules! tables {
@@ -218,17 +217,17 @@ tables! {
         interval: Duration,
         /// Further tries within one interval when a reading fails, 0 to 10. Default: 2.
         retries: i64,
-        /// Readings below are refused, in °C, before calibration. Default: what the chip can
+        /// Temperatures below are refused, in °C, before calibration. Default: what the chip can
         /// measure.
-        min: MilliCelsius,
-        /// Readings above are refused, in °C, before calibration. Default: what the chip can
+        min: Decimal,
+        /// Temperatures above are refused, in °C, before calibration. Default: what the chip can
         /// measure.
-        max: MilliCelsius,
+        max: Decimal,
         /// Fastest believable change, in °C per minute; a faster one must be confirmed by the
         /// next reading. 0: no bound. Default: 30.0.
-        max_rate: MilliCelsius,
+        max_rate: Decimal,
         /// What is added to each reading, −50 to 50 °C. Not beside `calibration`. Default: 0.0.
-        offset: MilliCelsius,
+        offset: Decimal,
         /// Two points that were measured; the line through them corrects each reading.
         calibration: Calibration,
         /// Number of last readings whose median counts, odd, 1 to 31; 1: none. Default: 1.
@@ -236,20 +235,44 @@ tables! {
         /// Digits after the dot that are published, 0 to 3. Default: 1.
         decimals: i64,
         /// Smallest change that is published at once, in °C, 0 to 50. Default: 0.1.
-        deadband: MilliCelsius,
+        deadband: Decimal,
         /// Longest time between two publications of a healthy sensor, 100 ms to 1 d. Default:
         /// `"5m"`.
         heartbeat: Duration,
         /// Age at which the last good reading no longer counts, at least `interval`, at most 7 d.
         /// Default: three times `interval`, at least 30 s.
         stale_after: Duration,
+        /// The humidity, where the chip measures it.
+        humidity: Other,
+        /// The pressure, where the chip measures it.
+        pressure: Other,
+    }
+
+    /// `humidity` or `pressure` of a sensor: as for its temperature, in % or hPa.
+    table Other at "`humidity` or `pressure` of a sensor" {
+        /// Readings below are refused. Default: what the chip can measure.
+        min: Decimal,
+        /// Readings above are refused. Default: what the chip can measure.
+        max: Decimal,
+        /// Fastest believable change per minute; 0: no bound. Default: 60.0 % or 10.0 hPa.
+        max_rate: Decimal,
+        /// What is added to each reading, −50 to 50 % or −350 to 350 hPa. Default: 0.0.
+        offset: Decimal,
+        /// Two points that were measured.
+        calibration: Calibration,
+        /// Number of last readings whose median counts, odd, 1 to 31. Default: 1.
+        median: i64,
+        /// Digits after the dot that are published, 0 to 3. Default: 1.
+        decimals: i64,
+        /// Smallest change that is published at once. Default: 0.5 % or 0.1 hPa.
+        deadband: Decimal,
     }
 
     /// `calibration` of a sensor.
     table Calibration at "`calibration` of a sensor" {
-        /// `[raw, true]` in °C at the cold end. Required.
+        /// `[raw, true]` at the low end, in °C for a temperature. Required.
         low: Point,
-        /// `[raw, true]` in °C at the warm end, 1 °C or more above. Required.
+        /// `[raw, true]` at the high end, 1 or more above. Required.
         high: Point,
     }
 }
@@ -300,22 +323,22 @@ impl Written for Address {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Point {
     /// What the chip said.
-    pub(super) raw: MilliCelsius,
+    pub(super) raw: Decimal,
     /// What it was.
-    pub(super) true_value: MilliCelsius,
+    pub(super) true_value: Decimal,
 }
 
 impl Written for Point {
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
-        let hint = Some("two temperatures: `[raw, true]`".to_owned());
+        let hint = Some("two numbers: `[raw, true]`".to_owned());
         let elements = match node.value {
             Value::Array(elements) => elements,
             other => return mismatch(node.place, &other, "a point", hint, complaints),
         };
         match <[Node; 2]>::try_from(elements) {
             Ok([raw, true_value]) => {
-                let raw = MilliCelsius::read(raw, complaints);
-                let true_value = MilliCelsius::read(true_value, complaints);
+                let raw = Decimal::read(raw, complaints);
+                let true_value = Decimal::read(true_value, complaints);
                 Some(Self { raw: raw?, true_value: true_value? })
             }
             Err(elements) => {

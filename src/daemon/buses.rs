@@ -7,17 +7,14 @@ use std::sync::Arc;
 
 use crate::bus::mailbox::Reports;
 use crate::bus::onewire::{KernelOneWire, discover_masters};
+use crate::bus::simulated::{self, Wired};
 use crate::bus::thread::{BusThread, spawn};
-use crate::bus::{Attached, Bus, Clock, simulated};
+use crate::bus::{Attached, Bus, Clock};
 use crate::config::{self, Settings};
 use crate::sampling::{Sampler, Sensor, SensorId};
-use crate::sensors::Address;
 
 /// The simulated house has the same weather at each start.
 const WEATHER_SEED: u64 = 7;
-
-/// A bus, and the sensors on it.
-type Wired = (String, Box<dyn Bus>, Vec<Attached>);
 
 /// Starts a thread for each bus that has a sensor.
 pub(super) fn start(
@@ -30,7 +27,7 @@ pub(super) fn start(
     for (id, room, sensor) in super::sensors(settings) {
         let label = Arc::from(format!("{room} {}", sensor.address));
         sensors.insert(id, Sensor { id, label, settings: sensor.sampling.clone() });
-        let attached = Attached { id, driver: sensor.driver, address: sensor.address };
+        let attached = Attached { id, driver: sensor.driver, address: sensor.address.clone() };
         by_bus.entry(&sensor.bus).or_default().push(attached);
     }
     let sysfs = &settings.hardware.sysfs;
@@ -69,15 +66,7 @@ fn wire(
         config::Bus::I2c(number) => {
             vec![(format!("i2c-{number}"), i2c_bus(number, attached.clone()), attached)]
         }
-        config::Bus::Simulated => {
-            let (wire, i2c): (Vec<_>, Vec<_>) =
-                attached.iter().partition(|sensor| matches!(sensor.address, Address::OneWire(_)));
-            let wired = [wire, i2c].into_iter().flat_map(|attached| {
-                let buses = simulated::buses(&attached, WEATHER_SEED, clock).into_iter();
-                buses.map(move |(name, bus)| (name, bus, attached.clone()))
-            });
-            wired.collect()
-        }
+        config::Bus::Simulated => simulated::buses(&attached, WEATHER_SEED, clock),
     }
 }
 

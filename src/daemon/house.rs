@@ -14,6 +14,7 @@ use crate::bus::mailbox::Reports;
 use crate::sampling::{Report, SensorId, Silence, State};
 use crate::telemetry::House;
 use crate::time::Tick;
+use crate::units::Quantity;
 
 /// Longest sleep of the steward: timers of the runtime have an end.
 const SLEEP_MAX: Duration = Duration::from_secs(24 * 3600);
@@ -25,8 +26,6 @@ pub(super) struct Label {
     pub room: Arc<str>,
     /// Its printed address.
     pub address: Arc<str>,
-    /// Age at which its last good reading no longer counts.
-    pub stale_after: Duration,
 }
 
 /// How the sensors are, for the service manager and the start.
@@ -34,7 +33,7 @@ pub(super) struct Label {
 pub(super) struct Health {
     /// Sensors that were tried at least once.
     pub tried: usize,
-    /// Sensors whose last reading was good.
+    /// Sensors whose last reading was good, in all that they measure.
     pub ok: usize,
     /// `room: reason` of each other that was tried.
     pub complaints: Vec<String>,
@@ -45,7 +44,7 @@ pub(super) struct Steward {
     hub: Arc<Hub>,
     house: Arc<Mutex<House>>,
     labels: BTreeMap<SensorId, Label>,
-    states: BTreeMap<SensorId, State>,
+    states: BTreeMap<(SensorId, Quantity), State>,
     silence: Silence,
     /// Losses of the mailbox that were told.
     folded: u64,
@@ -59,11 +58,10 @@ impl Steward {
         hub: Arc<Hub>,
         house: Arc<Mutex<House>>,
         labels: BTreeMap<SensorId, Label>,
+        silence: Silence,
         clock: Arc<dyn Clock>,
     ) -> (Self, watch::Receiver<Health>) {
         let (health, watched) = watch::channel(Health::default());
-        let patience = labels.iter().map(|(sensor, label)| (*sensor, label.stale_after));
-        let silence = Silence::new(patience, clock.now());
         let states = BTreeMap::new();
         (Self { hub, house, labels, states, silence, folded: 0, clock, health }, watched)
     }
@@ -90,9 +88,10 @@ impl Steward {
     fn take(&mut self, report: &Report) {
         let publications = self.house.lock().unwrap_or_else(PoisonError::into_inner).report(report);
         self.hub.publish(publications);
-        if self.states.get(&report.sensor) != Some(&report.state) {
+        let subject = (report.sensor, report.quantity);
+        if self.states.get(&subject) != Some(&report.state) {
             self.tell(report);
-            self.states.insert(report.sensor, report.state);
+            self.states.insert(subject, report.state);
             self.health.send_replace(self.health());
         }
     }
@@ -107,35 +106,43 @@ impl Steward {
 
     /// One line a change of state, not one a second.
     fn tell(&self, report: &Report) {
-        let Some(Label { room, address, .. }) = self.labels.get(&report.sensor) else { return };
-        let (room, address) = (&**room, &**address);
+        let Some(Label { room, address }) = self.labels.get(&report.sensor) else { return };
+        let (room, sensor, of) = (&**room, &**address, report.quantity.name());
         match &report.state {
             State::Unknown => {}
-            State::Ok => info!(room, sensor = address, "sensor is well"),
+            State::Ok => info!(room, sensor, of, "sensor is well"),
             State::Suspect(reason) => {
-                info!(room, sensor = address, reason = reason.name(), "sensor gave a bad reading");
+                info!(room, sensor, of, reason = reason.name(), "sensor gave a bad reading");
             }
-            State::Stale => warn!(room, sensor = address, "sensor is silent"),
+            State::Stale => warn!(room, sensor, of, "sensor is silent"),
             State::Failed(reason) => {
-                warn!(room, sensor = address, reason = reason.name(), "sensor has failed");
+                warn!(room, sensor, of, reason = reason.name(), "sensor has failed");
             }
         }
     }
 
     fn health(&self) -> Health {
+        let mut sensors: BTreeMap<SensorId, bool> = BTreeMap::new();
         let tried = self.states.iter().filter(|(_, state)| **state != State::Unknown);
-        let ok = self.states.values().filter(|state| **state == State::Ok).count();
-        let complaints = self.states.iter().filter_map(|(sensor, state)| {
+        for ((sensor, _), state) in tried {
+            *sensors.entry(*sensor).or_insert(true) &= *state == State::Ok;
+        }
+        let ok = sensors.values().filter(|is_well| **is_well).count();
+        let complaints = self.states.iter().filter_map(|((sensor, quantity), state)| {
+            let reason = match state {
+                State::Unknown | State::Ok => return None,
+                State::Stale => "silent",
+                State::Suspect(reason) | State::Failed(reason) => reason.name(),
+            };
             let room = self.labels.get(sensor).map(|label| &*label.room)?;
-            match state {
-                State::Unknown | State::Ok => None,
-                State::Stale => Some(format!("{room}: silent")),
-                State::Suspect(reason) | State::Failed(reason) => {
-                    Some(format!("{room}: {}", reason.name()))
+            Some(match quantity {
+                Quantity::Temperature => format!("{room}: {reason}"),
+                Quantity::Humidity | Quantity::Pressure => {
+                    format!("{room}: {}: {reason}", quantity.name())
                 }
-            }
+            })
         });
-        Health { tried: tried.count(), ok, complaints: complaints.collect() }
+        Health { tried: sensors.len(), ok, complaints: complaints.collect() }
     }
 }
 
@@ -143,9 +150,11 @@ impl Steward {
 mod tests {
     use super::*;
     use crate::access::Rights;
+    use crate::broker::record::Restored;
     use crate::broker::{Bounds, Settings};
     use crate::bus::clock::ManualClock;
-    use crate::telemetry::{EventTopic, Room};
+    use crate::config;
+    use crate::telemetry::{EventTopic, Room, Sensor};
 
     const A: SensorId = SensorId(0);
 
@@ -161,16 +170,23 @@ mod tests {
             bounds: Bounds::default(),
             assigned_prefix: "assigned".into(),
             rights: Rights::new("maison"),
+            keeping: crate::broker::Keeping::Nothing,
         };
         let events = EventTopic::new("maison");
-        let (hub, _logins) = Hub::new(settings, Arc::clone(&its_clock), events);
+        let (hub, _logins) =
+            Hub::new(settings, Arc::clone(&its_clock), events, Restored::default());
         let (room, address): (Arc<str>, Arc<str>) = ("salon".into(), "28-1".into());
-        let sensors = vec![(A, Arc::clone(&address))];
-        let house = House::new("maison", vec![Room { slug: Arc::clone(&room), sensors }]);
-        let label = Label { room, address, stale_after: Duration::from_secs(30) };
+        let quantities = vec![Quantity::Temperature];
+        let sensors = vec![Sensor { id: A, address: Arc::clone(&address), quantities }];
+        let house = House::new("maison", &[Room { slug: Arc::clone(&room), sensors }]);
+        let label = Label { room, address };
+        let source = "[[rooms.salon.sensors]]\ndriver = \"sht3x\"\nbus = \"i2c-1\"";
+        let source = config::Source { path: "a.toml".into(), text: source.into() };
+        let sampling = config::parse(&[source]).unwrap().rooms[0].sensors[0].sampling.clone();
+        let silence = Silence::new([(A, &sampling)], clock.now());
         let labels = BTreeMap::from([(A, label)]);
         let house = Arc::new(Mutex::new(house));
-        let (steward, mut health) = Steward::new(hub, house, labels, its_clock);
+        let (steward, mut health) = Steward::new(hub, house, labels, silence, its_clock);
         let serving = tokio::spawn(steward.serve(Arc::new(Reports::default())));
         clock.advance(Duration::from_secs(60));
         let silent = health.wait_for(|health| health.complaints == ["salon: silent"]);

@@ -21,7 +21,7 @@ use tracing::{debug, warn};
 use super::input::Input;
 use super::unfinished::{Claim, Standing, Unfinished};
 use super::writer::Writer;
-use super::{Flow, Outbox, Service};
+use super::{Flow, Outbox, Reading, Service};
 use crate::access::{ConnectionId, Peer};
 use crate::limits::{CLOSE_TIMEOUT, PACKETS_PER_BATCH_MAX, WRITE_STALL_TIMEOUT};
 use crate::mqtt::{Connect, DecodeError, Decoder, Encoder, Packet, ReasonCode, Role, Version};
@@ -167,7 +167,7 @@ impl Connection<'_> {
     ) -> End {
         let mut stall = pin!(sleep(WRITE_STALL_TIMEOUT));
         loop {
-            let has_more = self.has_more();
+            let has_more = self.has_more() && self.outbox.reading() == Reading::On;
             if has_more {
                 yield_now().await;
                 self.decode();
@@ -210,6 +210,7 @@ impl Connection<'_> {
     fn listens(&self) -> bool {
         self.listening == Listening::Open
             && !self.has_more()
+            && self.outbox.reading() == Reading::On
             && !self.writer.is_crowded()
             && self.claim.standing() != Standing::Waiting
     }

@@ -1,14 +1,14 @@
 //! Which good readings are worth a publication: a change of the deadband, or the heartbeat.
 
 use crate::time::Tick;
-use crate::units::MilliCelsius;
+use crate::units::Value;
 
-use super::SensorSettings;
+use super::{Rules, SensorSettings};
 
-/// What was last published of one sensor.
+/// What was last published of one quantity of a sensor.
 #[derive(Debug, Default)]
 pub(super) struct Deadband {
-    published: Option<(MilliCelsius, Tick)>,
+    published: Option<(Value, Tick)>,
 }
 
 impl Deadband {
@@ -16,16 +16,17 @@ impl Deadband {
     pub(super) fn admits(
         &self,
         settings: &SensorSettings,
+        rules: &Rules,
         now: Tick,
-        temperature: MilliCelsius,
+        value: Value,
     ) -> bool {
         let Some((before, at)) = self.published else { return true };
-        temperature.distance(before) >= settings.deadband || is_due(settings, now, at)
+        value.distance(before) >= rules.deadband || is_due(settings, now, at)
     }
 
     /// It was published.
-    pub(super) const fn published(&mut self, now: Tick, temperature: MilliCelsius) {
-        self.published = Some((temperature, now));
+    pub(super) const fn published(&mut self, now: Tick, value: Value) {
+        self.published = Some((value, now));
     }
 }
 
@@ -41,7 +42,7 @@ fn is_due(settings: &SensorSettings, now: Tick, at: Tick) -> bool {
 mod tests {
     use std::time::Duration;
 
-    use super::super::tests::settings;
+    use super::super::tests::{milli, with_rules};
     use super::*;
 
     /// Which of the readings (milliseconds, thousandths) are published.
@@ -50,9 +51,9 @@ mod tests {
         let mut published = Vec::new();
         for (milliseconds, thousandths) in readings {
             let now = Tick::from_micros(milliseconds * 1000);
-            let temperature = MilliCelsius::new(*thousandths);
-            if deadband.admits(settings, now, temperature) {
-                deadband.published(now, temperature);
+            let value = milli(*thousandths);
+            if deadband.admits(settings, &settings.temperature, now, value) {
+                deadband.published(now, value);
                 published.push((*milliseconds, *thousandths));
             }
         }
@@ -61,10 +62,9 @@ mod tests {
 
     fn patient() -> SensorSettings {
         SensorSettings {
-            deadband: 200,
             heartbeat: Duration::from_secs(60),
             stale_after: Duration::from_secs(300),
-            ..settings()
+            ..with_rules(|rules| rules.deadband = 200)
         }
     }
 
@@ -78,7 +78,8 @@ mod tests {
 
     #[test]
     fn without_a_deadband_every_reading_is_published() {
-        let settings = SensorSettings { deadband: 0, ..patient() };
+        let mut settings = patient();
+        settings.temperature.deadband = 0;
         let readings = [(0, 20_000), (10_000, 20_000), (20_000, 20_000)];
         assert_eq!(published(&settings, &readings), readings);
     }

@@ -1,44 +1,45 @@
-//! From a believed raw reading to the temperature that may be shown: calibration, median, rounding.
+//! From a believed raw reading to the value that may be shown: calibration, median, rounding.
 
 use std::collections::VecDeque;
 
 use crate::time::Tick;
-use crate::units::MilliCelsius;
+use crate::units::Value;
 
-use super::{Calibration, SensorSettings};
+use super::{Calibration, Rules, SensorSettings};
 
-/// The last calibrated readings of one sensor.
+/// The last calibrated readings of one quantity of a sensor.
 #[derive(Debug, Default)]
 pub(super) struct Filter {
-    window: VecDeque<MilliCelsius>,
+    window: VecDeque<Value>,
     last: Tick,
 }
 
 impl Filter {
-    /// The temperature to show for a reading. Readings from before a gap of `stale_after` no longer
+    /// The value to show for a reading. Readings from before a gap of `stale_after` no longer
     /// count: their median would be shown with the time of this one.
     pub(super) fn apply(
         &mut self,
         settings: &SensorSettings,
+        rules: &Rules,
         now: Tick,
-        raw: MilliCelsius,
-    ) -> MilliCelsius {
+        raw: Value,
+    ) -> Value {
         if now.since(self.last) >= settings.stale_after {
             self.window.clear();
         }
         self.last = now;
-        self.window.push_back(settings.calibration.apply(raw));
-        while self.window.len() > settings.median {
+        self.window.push_back(rules.calibration.apply(raw));
+        while self.window.len() > rules.median {
             self.window.pop_front();
         }
         let median = median(&self.window).expect("the reading just taken is in the window");
-        median.rounded(settings.decimals)
+        median.rounded(rules.decimals)
     }
 }
 
 /// The middle of the last readings; of one reading less where their number is even, so that it is
 /// always one that was read.
-fn median(window: &VecDeque<MilliCelsius>) -> Option<MilliCelsius> {
+fn median(window: &VecDeque<Value>) -> Option<Value> {
     let even = usize::from(window.len().is_multiple_of(2));
     let mut sorted: Vec<_> = window.iter().skip(even).copied().collect();
     sorted.sort_unstable();
@@ -46,11 +47,11 @@ fn median(window: &VecDeque<MilliCelsius>) -> Option<MilliCelsius> {
 }
 
 impl Calibration {
-    /// The true temperature for a raw one, to the nearest thousandth, halves away from zero.
-    pub fn apply(self, raw: MilliCelsius) -> MilliCelsius {
+    /// The true value for a raw one, to the nearest thousandth, halves away from zero.
+    pub fn apply(self, raw: Value) -> Value {
         match self {
             Self::Offset(offset) => {
-                MilliCelsius::new(raw.thousandths().saturating_add(offset.thousandths()))
+                raw.with(raw.thousandths().saturating_add(offset.thousandths()))
             }
             Self::TwoPoint { low, high } => line(low, high, raw),
         }
@@ -58,17 +59,13 @@ impl Calibration {
 }
 
 /// The line through two points of (raw, true). A product of two differences of 32 bits needs 66.
-fn line(
-    low: (MilliCelsius, MilliCelsius),
-    high: (MilliCelsius, MilliCelsius),
-    raw: MilliCelsius,
-) -> MilliCelsius {
-    let wide = |temperature: MilliCelsius| i128::from(temperature.thousandths());
+fn line(low: (Value, Value), high: (Value, Value), raw: Value) -> Value {
+    let wide = |value: Value| i128::from(value.thousandths());
     let (run, rise) = (wide(high.0) - wide(low.0), wide(high.1) - wide(low.1));
     let way = (wide(raw) - wide(low.0)) * rise + wide(low.1) * run;
     let thousandths = divided(way, run);
     let bound = if thousandths < 0 { i32::MIN } else { i32::MAX };
-    MilliCelsius::new(i32::try_from(thousandths).unwrap_or(bound))
+    raw.with(i32::try_from(thousandths).unwrap_or(bound))
 }
 
 /// The nearest integer, halves away from zero. `divisor` is not zero.
@@ -79,12 +76,8 @@ fn divided(dividend: i128, divisor: i128) -> i128 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::settings;
+    use super::super::tests::{milli, with_rules};
     use super::*;
-
-    const fn milli(thousandths: i32) -> MilliCelsius {
-        MilliCelsius::new(thousandths)
-    }
 
     #[track_caller]
     fn check_two_point(low: (i32, i32), high: (i32, i32), raw: i32, expected: i32) {
@@ -122,11 +115,15 @@ mod tests {
     /// Raw readings 10 s apart with a median of `median`, and what is shown for them.
     #[track_caller]
     fn check_median(median: usize, readings: &[(i32, i32)]) {
-        let settings = SensorSettings { median, ..settings() };
+        let settings = with_rules(|rules| rules.median = median);
         let mut filter = Filter::default();
         for (index, (raw, expected)) in (0_u64..).zip(readings) {
             let now = Tick::from_micros(index * 10_000_000);
-            assert_eq!(filter.apply(&settings, now, milli(*raw)), milli(*expected), "at {index}");
+            assert_eq!(
+                filter.apply(&settings, &settings.temperature, now, milli(*raw)),
+                milli(*expected),
+                "at {index}"
+            );
         }
     }
 
@@ -142,10 +139,11 @@ mod tests {
 
     #[test]
     fn readings_from_before_a_gap_are_forgotten() {
-        let settings = SensorSettings { median: 5, ..settings() };
+        let settings = with_rules(|rules| rules.median = 5);
         let mut filter = Filter::default();
         let mut at = |second: u64, raw| {
-            filter.apply(&settings, Tick::from_micros(second * 1_000_000), milli(raw))
+            let now = Tick::from_micros(second * 1_000_000);
+            filter.apply(&settings, &settings.temperature, now, milli(raw))
         };
         for second in [0, 10, 20, 30] {
             at(second, 21_000);
@@ -156,11 +154,13 @@ mod tests {
 
     #[test]
     fn the_offset_comes_before_the_rounding() {
-        let calibration = Calibration::Offset(milli(-60));
-        let settings = SensorSettings { calibration, decimals: 1, ..settings() };
-        let shown = Filter::default().apply(&settings, Tick::ZERO, milli(21_100));
-        assert_eq!(shown, milli(21_000));
-        let shown = Filter::default().apply(&settings, Tick::ZERO, milli(11));
-        assert_eq!(shown.to_decimal(1), "0.0");
+        let settings = with_rules(|rules| {
+            rules.calibration = Calibration::Offset(milli(-60));
+            rules.decimals = 1;
+        });
+        let shown =
+            |raw| Filter::default().apply(&settings, &settings.temperature, Tick::ZERO, milli(raw));
+        assert_eq!(shown(21_100), milli(21_000));
+        assert_eq!(shown(11).to_decimal(1), "0.0");
     }
 }

@@ -4,12 +4,14 @@
 //! One [`Sampler`] per bus, in the thread of that bus. It never reads a clock: the shell hands in
 //! `now`, does what [`Sampler::poll`] says, and sleeps until [`Sampler::deadline`].
 
+mod channel;
 mod deadband;
 mod filter;
 mod health;
 mod plausibility;
 mod probe;
 mod schedule;
+mod settings;
 mod silence;
 #[cfg(test)]
 mod tests;
@@ -21,61 +23,17 @@ use std::time::Duration;
 use crate::limits;
 use crate::sensors::{Fault, Measurement};
 use crate::time::{Tick, Timestamp};
-use crate::units::MilliCelsius;
+use crate::units::{Quantity, Value};
 
 pub use health::{Reason, State};
 use probe::Probe;
 use schedule::{Schedule, Verdict};
+pub use settings::{Calibration, Rules, SensorSettings};
 pub use silence::Silence;
 
 /// Names a sensor in the whole house: its position in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SensorId(pub usize);
-
-/// How one sensor is sampled. Checked: see the configuration for what each means.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SensorSettings {
-    /// From one reading to the next.
-    pub interval: Duration,
-    /// Further tries within one interval when a reading fails or is refused; none while the sensor
-    /// has failed for some intervals in a row.
-    pub retries: u8,
-    /// Readings outside are refused.
-    pub lowest: MilliCelsius,
-    /// Readings outside are refused.
-    pub highest: MilliCelsius,
-    /// Fastest believable change, in thousandths of a degree per minute; a faster one must be
-    /// confirmed by the next reading.
-    pub rate_per_minute: Option<u32>,
-    /// Raw → true temperature.
-    pub calibration: Calibration,
-    /// Number of last readings whose median counts; 1: none. Odd.
-    pub median: usize,
-    /// Digits after the dot that are published, 0 to 3.
-    pub decimals: u8,
-    /// Smallest change that is published at once, in thousandths of a degree.
-    pub deadband: u32,
-    /// Longest time between two publications of a healthy sensor, to the nearest reading. Where
-    /// `stale_after` is shorter, that counts: a published value must not expire under a sensor
-    /// that is well.
-    pub heartbeat: Duration,
-    /// Age at which the last good reading no longer counts.
-    pub stale_after: Duration,
-}
-
-/// Raw → true temperature.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Calibration {
-    /// True = raw + offset; zero for none.
-    Offset(MilliCelsius),
-    /// The line through two points of (raw, true).
-    TwoPoint {
-        /// Raw and true temperature of the one.
-        low: (MilliCelsius, MilliCelsius),
-        /// Raw and true temperature of the other; raw differs from `low`'s.
-        high: (MilliCelsius, MilliCelsius),
-    },
-}
 
 /// What the sampler is told.
 #[derive(Clone, Copy, Debug)]
@@ -106,14 +64,17 @@ pub enum Output {
     Report(Report),
 }
 
-/// What the house is told of one sensor: a value to publish, a change of state, or both.
+/// What the house is told of one quantity of a sensor: a value to publish, a change of state, or
+/// both.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// Which sensor.
     pub sensor: SensorId,
+    /// What it measures.
+    pub quantity: Quantity,
     /// A value to publish now; `None` where only the state changed.
     pub value: Option<Reading>,
-    /// How the sensor is, from now on.
+    /// How it is, from now on.
     pub state: State,
     /// When the state was entered, for people; another reason for it does not move this.
     pub since: Timestamp,
@@ -121,16 +82,16 @@ pub struct Report {
     pub last_good: Option<Timestamp>,
 }
 
-/// A temperature that may be believed.
+/// A value that may be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// Calibrated, filtered, rounded.
-    pub temperature: MilliCelsius,
+    pub value: Value,
     /// Digits after the dot.
     pub decimals: u8,
     /// When it was read.
     pub at: Timestamp,
-    /// Counts the good readings of this sensor from 1.
+    /// Counts the good readings of this quantity from 1.
     pub number: u64,
     /// Age at which it no longer counts.
     pub stale_after: Duration,
@@ -201,7 +162,7 @@ impl Sampler {
     }
 
     fn wake(&mut self, now: Tick, at: Timestamp) {
-        let aged = self.probes.values_mut().filter_map(|probe| probe.age(now, at));
+        let aged = self.probes.values_mut().flat_map(|probe| probe.age(now, at));
         self.outputs.extend(aged.map(Output::Report));
         let due = self.schedule.due(now);
         if !due.is_empty() {
@@ -222,30 +183,16 @@ impl Sampler {
             debug_assert!(false, "nobody asked {sensor:?}");
             return;
         };
-        let report = match probe.judge(now, result) {
+        let reports = match probe.judge(now, &result) {
             Ok(temperature) => {
                 self.schedule.succeeded(sensor);
-                probe.good(now, at, temperature)
+                probe.good(now, at, temperature, &result)
             }
             Err(reason) => match self.schedule.failed(now, sensor) {
-                Verdict::Retry => None,
+                Verdict::Retry => Vec::new(),
                 Verdict::Over => probe.failed(now, at, reason),
             },
         };
-        self.outputs.extend(report.map(Output::Report));
-    }
-}
-
-impl SensorSettings {
-    /// What the configuration promises and the arithmetic below relies on.
-    fn assert_checked(&self, label: &str) {
-        assert!(!self.interval.is_zero(), "no interval: {label}");
-        assert!(!self.stale_after.is_zero(), "no age at which a reading is stale: {label}");
-        assert!(self.lowest <= self.highest, "an empty range: {label}");
-        assert!(self.median % 2 == 1, "a median of an even number: {label}");
-        assert!(self.median <= limits::MEDIAN_READINGS_MAX, "too long a median: {label}");
-        if let Calibration::TwoPoint { low, high } = self.calibration {
-            assert!(low.0 != high.0, "one point twice: {label}");
-        }
+        self.outputs.extend(reports.into_iter().map(Output::Report));
     }
 }

@@ -2,17 +2,26 @@
 
 use std::time::Duration;
 
-use crate::sensors::{Fault, Measurement};
+use crate::sensors::Fault;
 use crate::time::Tick;
-use crate::units::MilliCelsius;
+use crate::units::Value;
 
-use super::{Reason, SensorSettings};
+use super::{Reason, Rules, SensorSettings};
 
 /// How far from a possible power-on value the reading before it may be to speak for it, in
 /// thousandths of a degree. A wrong belief is then wrong by no more than that.
 const POWER_ON_NEIGHBOURHOOD: u32 = 5000;
 
-/// What one sensor said before, raw.
+/// One quantity of an answer, not yet judged.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Raw {
+    /// As the chip said it.
+    pub(super) value: Value,
+    /// The chip may be repeating its power-on value.
+    pub(super) may_be_power_on: bool,
+}
+
+/// What one sensor said before of one quantity, raw.
 #[derive(Debug, Default)]
 pub(super) struct Plausibility {
     believed: Option<Sample>,
@@ -24,27 +33,27 @@ pub(super) struct Plausibility {
 
 #[derive(Clone, Copy, Debug)]
 struct Sample {
-    raw: MilliCelsius,
+    raw: Value,
     read: Tick,
 }
 
 impl Plausibility {
-    /// The raw temperature, if it may be believed.
+    /// The raw value, if it may be believed.
     pub(super) fn judge(
         &mut self,
         settings: &SensorSettings,
+        rules: &Rules,
         now: Tick,
-        result: Result<Measurement, Fault>,
-    ) -> Result<MilliCelsius, Reason> {
-        let Measurement { temperature: raw, may_be_power_on } =
-            result.map_err(|fault| self.interrupt(fault))?;
-        if !(settings.lowest..=settings.highest).contains(&raw) {
+        result: Result<Raw, Fault>,
+    ) -> Result<Value, Reason> {
+        let Raw { value: raw, may_be_power_on } = result.map_err(|fault| self.interrupt(fault))?;
+        if !(rules.lowest..=rules.highest).contains(&raw) {
             return Err(Reason::Range);
         }
         if may_be_power_on {
             self.judge_power_on(settings, now, raw)?;
         }
-        self.judge_rate(settings, Sample { raw, read: now })?;
+        self.judge_rate(settings, rules, Sample { raw, read: now })?;
         *self = Self { believed: Some(Sample { raw, read: now }), ..Self::default() };
         Ok(raw)
     }
@@ -60,7 +69,7 @@ impl Plausibility {
         &mut self,
         settings: &SensorSettings,
         now: Tick,
-        raw: MilliCelsius,
+        raw: Value,
     ) -> Result<(), Reason> {
         let interrupted = std::mem::take(&mut self.interrupted);
         let is_near = self.believed.is_some_and(|before| {
@@ -71,8 +80,13 @@ impl Plausibility {
     }
 
     /// A change is believable if it is slow, or if the reading before showed it too.
-    fn judge_rate(&mut self, settings: &SensorSettings, sample: Sample) -> Result<(), Reason> {
-        let (Some(rate), Some(believed)) = (settings.rate_per_minute, self.believed) else {
+    fn judge_rate(
+        &mut self,
+        settings: &SensorSettings,
+        rules: &Rules,
+        sample: Sample,
+    ) -> Result<(), Reason> {
+        let (Some(rate), Some(believed)) = (rules.rate_per_minute, self.believed) else {
             return Ok(());
         };
         let known = [Some(believed), self.doubted];
@@ -97,7 +111,7 @@ impl Sample {
 #[cfg(test)]
 mod tests {
     use super::super::tests::Said::{Degrees, Faulty, PowerOn};
-    use super::super::tests::{Said, settings};
+    use super::super::tests::{Said, raw, settings, with_rules};
     use super::*;
 
     const POWER_ON: Reason = Reason::Fault(Fault::PowerOn);
@@ -108,15 +122,15 @@ mod tests {
     fn check(settings: &SensorSettings, story: &[(Said, Result<i32, Reason>)]) {
         let mut plausibility = Plausibility::default();
         for (index, (said, expected)) in (0_u64..).zip(story) {
-            let result = said.result().unwrap();
+            let result = said.result().unwrap().map(raw);
             let now = Tick::from_micros(index * 10_000_000);
-            let judged = plausibility.judge(settings, now, result);
-            assert_eq!(judged.map(MilliCelsius::thousandths), *expected, "answer {index}");
+            let judged = plausibility.judge(settings, &settings.temperature, now, result);
+            assert_eq!(judged.map(Value::thousandths), *expected, "answer {index}");
         }
     }
 
     fn rate_of(rate_per_minute: u32) -> SensorSettings {
-        SensorSettings { rate_per_minute: Some(rate_per_minute), ..settings() }
+        with_rules(|rules| rules.rate_per_minute = Some(rate_per_minute))
     }
 
     #[test]

@@ -4,16 +4,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Report, SensorId, State};
+use super::{Report, SensorId, SensorSettings, State};
 use crate::limits::BUS_SLEEP_MAX;
+use crate::sensors::catalog::Promise;
 use crate::time::{Tick, Timestamp};
+use crate::units::Quantity;
 
 /// Notices sensors whose bus has gone silent.
 #[derive(Debug)]
 pub struct Silence {
-    sensors: BTreeMap<SensorId, Heard>,
-    due: BTreeSet<(Tick, SensorId)>,
+    subjects: BTreeMap<Subject, Heard>,
+    due: BTreeSet<(Tick, Subject)>,
 }
+
+/// What is spoken of: a quantity of a sensor.
+type Subject = (SensorId, Quantity);
 
 #[derive(Debug)]
 struct Heard {
@@ -24,38 +29,49 @@ struct Heard {
 }
 
 impl Silence {
-    /// Listens to sensors from `now` on, each with its `stale_after`.
-    pub fn new(sensors: impl IntoIterator<Item = (SensorId, Duration)>, now: Tick) -> Self {
-        let mut silence = Self { sensors: BTreeMap::new(), due: BTreeSet::new() };
-        for (sensor, stale_after) in sensors {
+    /// Listens to sensors from `now` on; a quantity that none has promised, from its first report.
+    pub fn new<'a>(
+        sensors: impl IntoIterator<Item = (SensorId, &'a SensorSettings)>,
+        now: Tick,
+    ) -> Self {
+        let mut silence = Self { subjects: BTreeMap::new(), due: BTreeSet::new() };
+        for (sensor, settings) in sensors {
             // The sampler itself says so at `stale_after`, if it goes round.
-            let patience = stale_after.saturating_add(BUS_SLEEP_MAX);
-            silence.sensors.insert(sensor, Heard { patience, last: None, due: None });
-            silence.expect(sensor, now);
+            let patience = settings.stale_after.saturating_add(BUS_SLEEP_MAX);
+            for (quantity, rules) in settings.rules() {
+                let subject = (sensor, quantity);
+                silence.subjects.insert(subject, Heard { patience, last: None, due: None });
+                match rules.promise {
+                    Promise::Always => silence.expect(subject, now),
+                    Promise::Perhaps => {}
+                }
+            }
         }
         silence
     }
 
     /// A report came. A sensor that is no longer believed need not be heard of.
     pub fn handle(&mut self, now: Tick, report: &Report) {
-        let Some(heard) = self.sensors.get_mut(&report.sensor) else { return };
+        let subject = (report.sensor, report.quantity);
+        let Some(heard) = self.subjects.get_mut(&subject) else { return };
         heard.last = Some(report.clone());
         match report.state {
-            State::Ok | State::Suspect(_) => self.expect(report.sensor, now),
-            State::Unknown | State::Stale | State::Failed(_) => self.forget(report.sensor),
+            State::Ok | State::Suspect(_) => self.expect(subject, now),
+            State::Unknown | State::Stale | State::Failed(_) => self.forget(subject),
         }
     }
 
     /// The report that a silent bus owes, if it is time; `at` is for people.
     pub fn poll(&mut self, now: Tick, at: Timestamp) -> Option<Report> {
-        let (due, sensor) = *self.due.first()?;
+        let (due, subject) = *self.due.first()?;
         if due > now {
             return None;
         }
-        self.forget(sensor);
-        let last = self.sensors.get(&sensor)?.last.as_ref();
+        self.forget(subject);
+        let last = self.subjects.get(&subject)?.last.as_ref();
         let last_good = last.and_then(|report| report.last_good);
-        Some(Report { sensor, value: None, state: State::Stale, since: at, last_good })
+        let (sensor, quantity) = subject;
+        Some(Report { sensor, quantity, value: None, state: State::Stale, since: at, last_good })
     }
 
     /// When to call [`Silence::poll`] at the latest.
@@ -63,27 +79,28 @@ impl Silence {
         self.due.first().map(|(due, _)| *due)
     }
 
-    fn expect(&mut self, sensor: SensorId, now: Tick) {
-        self.forget(sensor);
-        if let Some(heard) = self.sensors.get_mut(&sensor) {
+    fn expect(&mut self, subject: Subject, now: Tick) {
+        self.forget(subject);
+        if let Some(heard) = self.subjects.get_mut(&subject) {
             let due = now.after(heard.patience);
             heard.due = Some(due);
-            self.due.insert((due, sensor));
+            self.due.insert((due, subject));
         }
     }
 
-    fn forget(&mut self, sensor: SensorId) {
-        let heard = self.sensors.get_mut(&sensor);
+    fn forget(&mut self, subject: Subject) {
+        let heard = self.subjects.get_mut(&subject);
         if let Some(due) = heard.and_then(|heard| heard.due.take()) {
-            self.due.remove(&(due, sensor));
+            self.due.remove(&(due, subject));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::settings;
     use super::*;
-    use crate::sampling::Reason;
+    use crate::sampling::{Reason, Rules};
 
     const A: SensorId = SensorId(0);
     const AT: Timestamp = Timestamp::new(1_795_352_405_000, true);
@@ -94,11 +111,12 @@ mod tests {
     }
 
     fn report(state: State) -> Report {
-        Report { sensor: A, value: None, state, since: AT, last_good: Some(AT) }
+        let quantity = Quantity::Temperature;
+        Report { sensor: A, quantity, value: None, state, since: AT, last_good: Some(AT) }
     }
 
     fn silence() -> Silence {
-        Silence::new([(A, Duration::from_secs(30))], Tick::ZERO)
+        Silence::new([(A, &settings())], Tick::ZERO)
     }
 
     #[test]
@@ -129,5 +147,20 @@ mod tests {
         assert_eq!(silence.deadline(), None);
         silence.handle(Tick::ZERO, &report(State::Ok));
         assert_eq!(silence.deadline(), Some(after(PATIENCE)));
+    }
+
+    #[test]
+    fn a_quantity_that_nobody_promised_is_awaited_from_its_first_report_on() {
+        let rules = Rules { promise: Promise::Perhaps, ..settings().temperature };
+        let settings = SensorSettings { humidity: Some(rules), ..settings() };
+        let mut silence = Silence::new([(A, &settings)], Tick::ZERO);
+        let humidity = Report { quantity: Quantity::Humidity, ..report(State::Ok) };
+        let owed = |silence: &mut Silence, periods| -> Vec<Quantity> {
+            let poll = || silence.poll(after(PATIENCE * periods), AT);
+            std::iter::from_fn(poll).map(|report| report.quantity).collect()
+        };
+        assert_eq!(owed(&mut silence, 1), [Quantity::Temperature]);
+        silence.handle(after(PATIENCE), &humidity);
+        assert_eq!(owed(&mut silence, 2), [Quantity::Humidity]);
     }
 }

@@ -1,8 +1,12 @@
 //! Stories of a bus and its sensors, in virtual time.
 
 mod properties;
+mod quantities;
 
+use super::plausibility::Raw;
 use super::*;
+use crate::sensors::catalog::Promise;
+use crate::units::{MilliCelsius, MilliPercent};
 
 const A: SensorId = SensorId(0);
 const B: SensorId = SensorId(1);
@@ -15,16 +19,39 @@ pub(super) fn settings() -> SensorSettings {
     SensorSettings {
         interval: seconds(10),
         retries: 2,
-        lowest: MilliCelsius::new(-55_000),
-        highest: MilliCelsius::new(125_000),
-        rate_per_minute: None,
-        calibration: Calibration::Offset(MilliCelsius::new(0)),
-        median: 1,
-        decimals: 3,
-        deadband: 0,
         heartbeat: seconds(60),
         stale_after: seconds(30),
+        temperature: Rules {
+            promise: Promise::Always,
+            lowest: milli(-55_000),
+            highest: milli(125_000),
+            rate_per_minute: None,
+            calibration: Calibration::Offset(milli(0)),
+            median: 1,
+            decimals: 3,
+            deadband: 0,
+        },
+        humidity: None,
+        pressure: None,
     }
+}
+
+/// The same with other rules for its temperature.
+pub(super) fn with_rules(change: impl FnOnce(&mut Rules)) -> SensorSettings {
+    let mut settings = settings();
+    change(&mut settings.temperature);
+    settings
+}
+
+/// A temperature.
+pub(super) const fn milli(thousandths: i32) -> Value {
+    Value::new(Quantity::Temperature, thousandths)
+}
+
+/// The temperature of an answer.
+pub(super) fn raw(measured: Measurement) -> Raw {
+    let Measurement { temperature, may_be_power_on, .. } = measured;
+    Raw { value: temperature.value(), may_be_power_on }
 }
 
 const fn seconds(seconds: u64) -> Duration {
@@ -58,7 +85,7 @@ impl Said {
             Nothing => return None,
         };
         let temperature = MilliCelsius::new(thousandths);
-        Some(Ok(Measurement { temperature, may_be_power_on }))
+        Some(Ok(Measurement { may_be_power_on, ..Measurement::of(temperature) }))
     }
 }
 
@@ -153,7 +180,7 @@ impl Bus {
 
     fn values(&self) -> Vec<(u64, i32)> {
         let readings = self.reports.iter().filter_map(|(_, report)| report.value);
-        readings.map(|reading| (reading.number, reading.temperature.thousandths())).collect()
+        readings.map(|reading| (reading.number, reading.value.thousandths())).collect()
     }
 }
 
@@ -170,7 +197,8 @@ fn a_healthy_sensor_is_published_within_a_second_and_then_at_each_reading() {
 
 #[test]
 fn small_changes_are_counted_but_not_published_until_the_heartbeat() {
-    let settings = SensorSettings { deadband: 100, stale_after: seconds(300), ..settings() };
+    let settings =
+        SensorSettings { stale_after: seconds(300), ..with_rules(|rules| rules.deadband = 100) };
     let mut bus = Bus::with_one(settings, |tries, _| {
         Degrees(if tries.is_multiple_of(2) { 20_000 } else { 20_099 })
     });
@@ -193,7 +221,7 @@ fn a_disturbance_that_a_retry_overcomes_is_not_told() {
 
 #[test]
 fn a_sensor_that_breaks_is_suspected_then_failed_and_back_with_a_value_at_once() {
-    let mut bus = Bus::with_one(SensorSettings { deadband: 1000, ..settings() }, |_, now| {
+    let mut bus = Bus::with_one(with_rules(|rules| rules.deadband = 1000), |_, now| {
         let broken = second(60)..second(120);
         if broken.contains(&now) { Faulty(Fault::Crc) } else { Degrees(20_000) }
     });
@@ -205,13 +233,13 @@ fn a_sensor_that_breaks_is_suspected_then_failed_and_back_with_a_value_at_once()
     assert!((80..91).contains(&states[2].0), "failed at {}", states[2].0);
     assert!((120..131).contains(&states[3].0), "back at {}", states[3].0);
     let back = bus.reports.iter().find(|(at, _)| *at > second(120)).unwrap();
-    assert_eq!(back.1.value.map(|reading| reading.temperature.thousandths()), Some(20_000));
+    assert_eq!(back.1.value.map(|reading| reading.value.thousandths()), Some(20_000));
 }
 
 #[test]
 fn a_recovery_is_told_with_its_value_even_if_that_has_not_changed() {
     let mut bus =
-        Bus::with_one(SensorSettings { deadband: 1000, ..settings() }, |tries, _| match tries {
+        Bus::with_one(with_rules(|rules| rules.deadband = 1000), |tries, _| match tries {
             2..=4 => Faulty(Fault::Crc),
             _ => Degrees(20_000),
         });
@@ -279,7 +307,7 @@ fn the_power_on_value_at_the_start_is_never_published() {
 
 #[test]
 fn a_step_is_confirmed_by_a_retry_and_published_in_the_same_cycle() {
-    let settings = SensorSettings { rate_per_minute: Some(6000), ..settings() };
+    let settings = with_rules(|rules| rules.rate_per_minute = Some(6000));
     let mut bus = Bus::with_one(settings, |tries, now| {
         let noise = if tries.is_multiple_of(2) { 0 } else { 500 };
         Degrees(noise + if now < second(25) { 20_000 } else { 40_000 })
@@ -350,6 +378,6 @@ fn no_sensors_no_deadline() {
 #[test]
 #[should_panic(expected = "a median of an even number: a sensor")]
 fn settings_that_the_configuration_would_refuse_are_our_own_fault() {
-    let settings = SensorSettings { median: 2, ..settings() };
+    let settings = with_rules(|rules| rules.median = 2);
     let _ = Sampler::new(vec![sensor(A, settings)], 1, Tick::ZERO);
 }

@@ -1,16 +1,65 @@
-//! The chips this binary knows: what the configuration may name, and what is true of each.
+//! The chips this binary knows: what the configuration may name, and what is true of each. A chip's
+//! facts stand in its own file; here is the list.
 
-use crate::units::MilliCelsius;
+use crate::units::{DeciPascal, MilliCelsius, MilliPercent, Quantity, Value};
 
-/// The name of a chip in the configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Driver {
+use super::{
+    aht10, aht20, bme280, bmp280, ds18b20, htu21d, lm75, mcp9808, pct2075, sht3x, sht4x, shtc3,
+    tmp102, tmp117,
+};
+
+/// The drivers, each with the facts of its chip.
+macro_rules! drivers {
+    ($($(#[doc = $about:literal])* $driver:ident: $facts:path,)*) => {
+        /// The name of a chip in the configuration.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Driver {
+            $($(#[doc = $about])* $driver,)*
+        }
+
+        impl Driver {
+            /// Every driver, by name.
+            pub const ALL: &[Self] = &[$(Self::$driver),*];
+
+            /// What is true of its chip.
+            pub const fn facts(self) -> &'static Facts {
+                match self {
+                    $(Self::$driver => &$facts,)*
+                }
+            }
+        }
+    };
+}
+
+drivers! {
+    /// AHT10, AHT15 on I²C.
+    Aht10: aht10::FACTS,
+    /// AHT20, AHT21, AHT25, DHT20 on I²C.
+    Aht20: aht20::FACTS,
+    /// BME280 on I²C.
+    Bme280: bme280::FACTS,
+    /// BMP280 on I²C.
+    Bmp280: bmp280::FACTS,
     /// DS18B20 and its family on 1-Wire.
-    Ds18b20,
+    Ds18b20: ds18b20::FACTS,
+    /// HTU21D, SHT20, SHT21, SHT25, Si7020, Si7021 on I²C.
+    Htu21d: htu21d::FACTS,
+    /// LM75 on I²C.
+    Lm75: lm75::FACTS,
+    /// MCP9808 on I²C.
+    Mcp9808: mcp9808::FACTS,
+    /// PCT2075, LM75A, LM75B on I²C.
+    Pct2075: pct2075::FACTS,
     /// SHT30, SHT31, SHT35 on I²C.
-    Sht3x,
+    Sht3x: sht3x::FACTS,
+    /// SHT40, SHT41, SHT43, SHT45 on I²C.
+    Sht4x: sht4x::FACTS,
+    /// SHTC3 on I²C.
+    Shtc3: shtc3::FACTS,
+    /// TMP102, TMP112 on I²C.
+    Tmp102: tmp102::FACTS,
     /// TMP117 on I²C.
-    Tmp117,
+    Tmp117: tmp117::FACTS,
 }
 
 /// What is true of a chip, from its datasheet.
@@ -18,14 +67,22 @@ pub enum Driver {
 pub struct Facts {
     /// As written in the configuration.
     pub name: &'static str,
-    /// Which kind of bus it hangs on.
-    pub wiring: Wiring,
-    /// Lowest temperature it can measure.
-    pub lowest: MilliCelsius,
-    /// Highest temperature it can measure.
-    pub highest: MilliCelsius,
-    /// I²C addresses it can have; empty elsewhere.
+    /// The parts that the driver reads, for people.
+    pub parts: &'static str,
+    /// The kinds of bus it can hang on, the usual one first.
+    pub wirings: &'static [Wiring],
+    /// What it measures of the temperature.
+    pub temperature: Span,
+    /// What it measures of the humidity; `None`: nothing.
+    pub humidity: Option<Span>,
+    /// What it measures of the pressure; `None`: nothing.
+    pub pressure: Option<Span>,
+    /// I²C addresses it can have, the usual one first; empty elsewhere.
     pub addresses: &'static [u8],
+    /// How many thermometers can hang on it; 0: it is one itself.
+    pub inputs: u8,
+    /// What its driver is made of: a crate with its version, or `ours`.
+    pub origin: &'static str,
 }
 
 /// Kinds of bus.
@@ -37,39 +94,94 @@ pub enum Wiring {
     I2c,
 }
 
-impl Driver {
-    /// Every driver, by name.
-    pub const ALL: [Self; 3] = [Self::Ds18b20, Self::Sht3x, Self::Tmp117];
-
-    /// What its datasheet says.
-    pub const fn facts(self) -> Facts {
+impl Wiring {
+    /// For people.
+    pub const fn title(self) -> &'static str {
         match self {
-            Self::Ds18b20 => Facts {
-                name: "ds18b20",
-                wiring: Wiring::OneWire,
-                lowest: MilliCelsius::new(-55_000),
-                highest: MilliCelsius::new(125_000),
-                addresses: &[],
-            },
-            Self::Sht3x => Facts {
-                name: "sht3x",
-                wiring: Wiring::I2c,
-                lowest: MilliCelsius::new(-40_000),
-                highest: MilliCelsius::new(125_000),
-                addresses: &[0x44, 0x45],
-            },
-            Self::Tmp117 => Facts {
-                name: "tmp117",
-                wiring: Wiring::I2c,
-                lowest: MilliCelsius::new(-55_000),
-                highest: MilliCelsius::new(150_000),
-                addresses: &[0x48, 0x49, 0x4a, 0x4b],
-            },
+            Self::OneWire => "1-Wire",
+            Self::I2c => "I²C",
         }
     }
 
+    /// The buses of the configuration that are of this kind.
+    pub const fn buses(self) -> &'static str {
+        match self {
+            Self::OneWire => "`w1`, `gpioN`",
+            Self::I2c => "`i2c-N`",
+        }
+    }
+}
+
+/// What a chip measures of one quantity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Lowest that it can measure.
+    pub lowest: Value,
+    /// Highest that it can measure.
+    pub highest: Value,
+    /// One step of its register, in millionths of the unit, rounded up.
+    pub step_millionths: u32,
+    /// Whether each reading has it.
+    pub promise: Promise,
+}
+
+/// Whether a sensor gives a quantity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promise {
+    /// With each reading, as its datasheet says.
+    Always,
+    /// Perhaps: files of the kernel show it or not. Once seen, it is missed when it stays away.
+    Perhaps,
+}
+
+impl Span {
+    /// Temperatures from `lowest` to `highest` in steps of so many millionths of a degree.
+    pub const fn celsius(lowest: MilliCelsius, highest: MilliCelsius, step: u32) -> Self {
+        Self::new(lowest.value(), highest.value(), step)
+    }
+
+    /// From dry to wet in steps of so many millionths of a per cent.
+    pub const fn percent(step: u32) -> Self {
+        Self::new(MilliPercent::new(0).value(), MilliPercent::new(100_000).value(), step)
+    }
+
+    /// Pressures from `lowest` to `highest` in steps of so many millionths of a hectopascal.
+    pub const fn hectopascal(lowest: DeciPascal, highest: DeciPascal, step: u32) -> Self {
+        Self::new(lowest.value(), highest.value(), step)
+    }
+
+    const fn new(lowest: Value, highest: Value, step_millionths: u32) -> Self {
+        Self { lowest, highest, step_millionths, promise: Promise::Always }
+    }
+}
+
+impl Facts {
+    /// A chip of which nothing is known but that it measures the temperature.
+    pub const BLANK: Self = Self {
+        name: "",
+        parts: "",
+        wirings: &[],
+        temperature: Span::celsius(MilliCelsius::new(0), MilliCelsius::new(0), 0),
+        humidity: None,
+        pressure: None,
+        addresses: &[],
+        inputs: 0,
+        origin: "ours",
+    };
+
+    /// What it measures of `quantity`; `None`: nothing.
+    pub const fn span(&self, quantity: Quantity) -> Option<Span> {
+        match quantity {
+            Quantity::Temperature => Some(self.temperature),
+            Quantity::Humidity => self.humidity,
+            Quantity::Pressure => self.pressure,
+        }
+    }
+}
+
+impl Driver {
     /// The driver of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|driver| driver.facts().name == name)
+        Self::ALL.iter().copied().find(|driver| driver.facts().name == name)
     }
 }

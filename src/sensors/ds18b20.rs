@@ -3,9 +3,23 @@
 //! Sources: the datasheets of the DS18S20, DS1822, DS18B20, DS1825, DS28EA00 and MAX31850, and what
 //! the kernel's `w1_therm` makes of each.
 
+use super::catalog::{Facts, Span, Wiring};
 use super::onewire::crc8;
 use super::{Fault, Measurement};
 use crate::units::MilliCelsius;
+
+/// DS18B20 and its family.
+pub const FACTS: Facts = Facts {
+    name: "ds18b20",
+    parts: "DS18B20, DS18S20, DS1822, DS1825, DS28EA00, MAX31850",
+    wirings: &[Wiring::OneWire],
+    temperature: Span::celsius(MilliCelsius::new(-55_000), MilliCelsius::new(125_000), 62_500),
+    humidity: None,
+    pressure: None,
+    addresses: &[],
+    origin: "ours",
+    ..Facts::BLANK
+};
 
 /// Bytes of a scratchpad, its CRC included.
 pub const SCRATCHPAD_BYTES: usize = 9;
@@ -107,7 +121,7 @@ fn sixteenths(register: i16, undefined: i16, remain: u8) -> Result<Measurement, 
     let temperature = divided(i32::from(register & !undefined) * 1000, 16);
     // After a conversion to 85 °C byte 6 of a genuine part is 0x10; other values prove nothing.
     let may_be_power_on = register == POWER_ON && remain != SIXTEENTHS;
-    Ok(Measurement { temperature, may_be_power_on })
+    Ok(Measurement { may_be_power_on, ..Measurement::of(temperature) })
 }
 
 /// DS18S20 datasheet, "operation: measuring temperature": the half degree is dropped, and the
@@ -121,7 +135,7 @@ fn counted(register: i16, remain: u8, per_degree: u8) -> Result<Measurement, Fau
     let whole = (i32::from(register >> 1) * 1000 - 250) * per_degree;
     let temperature = divided(whole + (per_degree - remain) * 1000, per_degree);
     let may_be_power_on = register == POWER_ON_HALVES && remain == i32::from(REMAIN_AT_POWER_ON);
-    Ok(Measurement { temperature, may_be_power_on })
+    Ok(Measurement { may_be_power_on, ..Measurement::of(temperature) })
 }
 
 /// MAX31850 datasheet, "memory": quarters of a degree with two flags below; what is wrong with the
@@ -136,7 +150,8 @@ fn thermocouple(register: i16, faults: u8) -> Result<Measurement, Fault> {
     }
     let register = register & !0b11;
     let temperature = divided(i32::from(register) * 1000, 16);
-    Ok(Measurement { temperature, may_be_power_on: register == POWER_ON })
+    let may_be_power_on = register == POWER_ON;
+    Ok(Measurement { may_be_power_on, ..Measurement::of(temperature) })
 }
 
 /// `numerator` / `denominator` (positive), halves away from zero.
@@ -168,13 +183,11 @@ mod tests {
     }
 
     fn value(thousandths: i32) -> Measurement {
-        let temperature = MilliCelsius::new(thousandths);
-        Measurement { temperature, may_be_power_on: false }
+        Measurement::of(MilliCelsius::new(thousandths))
     }
 
     fn perhaps(thousandths: i32) -> Measurement {
-        let temperature = MilliCelsius::new(thousandths);
-        Measurement { temperature, may_be_power_on: true }
+        Measurement { may_be_power_on: true, ..value(thousandths) }
     }
 
     /// The table of the DS18B20 datasheet ("temperature/data relationship"), for all its relatives.

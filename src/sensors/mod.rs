@@ -1,24 +1,72 @@
 //! Chips: conversion of raw values, validation, identity. One file per chip, generic over
 //! `embedded-hal` where there is a bus to talk on; nothing here knows MQTT, threads or settings.
 
+mod address;
+pub mod aht10;
+pub mod aht20;
+mod aosong;
+pub mod bme280;
+pub mod bmp280;
+mod bosch;
 pub mod catalog;
 pub mod ds18b20;
+pub mod htu21d;
 pub mod i2c;
+pub mod lm75;
+pub mod mcp9808;
 pub mod onewire;
+pub mod pct2075;
+mod sensirion;
 pub mod sht3x;
+pub mod sht4x;
+pub mod shtc3;
+pub mod tmp102;
 pub mod tmp117;
 
 use std::fmt;
 
-use crate::units::MilliCelsius;
+use crate::units::{DeciPascal, MilliCelsius, MilliPercent, Quantity, Value};
+
+pub use address::{Address, Gate, I2cAddress, KernelName, OneWireId, SpiAddress};
 
 /// What a chip said, converted but not yet judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measurement {
     /// At the chip.
     pub temperature: MilliCelsius,
+    /// Of the air at the chip, where it measures that.
+    pub humidity: Option<MilliPercent>,
+    /// Of the air, where it measures that.
+    pub pressure: Option<DeciPascal>,
     /// The chip may be repeating its power-on value (85 °C): true only if other evidence agrees.
     pub may_be_power_on: bool,
+}
+
+impl Measurement {
+    /// A temperature and nothing else.
+    pub const fn of(temperature: MilliCelsius) -> Self {
+        Self { temperature, humidity: None, pressure: None, may_be_power_on: false }
+    }
+
+    /// What it says of `quantity`.
+    pub fn value(&self, quantity: Quantity) -> Option<Value> {
+        match quantity {
+            Quantity::Temperature => Some(self.temperature.value()),
+            Quantity::Humidity => self.humidity.map(MilliPercent::value),
+            Quantity::Pressure => self.pressure.map(DeciPascal::value),
+        }
+    }
+}
+
+/// Furthest that a hygrometer in order strays beyond dry and wet.
+const BEYOND_MAX: f64 = 10.0;
+
+/// What a hygrometer computes goes a little below 0 % and above 100 % where it is dry or wet;
+/// makers ask to crop it. What is further off is left as it is, and refused later.
+fn humidity(percent: f64) -> MilliPercent {
+    let cropped = percent.clamp(0.0, 100.0);
+    let is_near = (percent - cropped).abs() <= BEYOND_MAX;
+    MilliPercent::from_percent(if is_near { cropped } else { percent })
 }
 
 /// Why a chip gave no value. [`fmt::Display`] is its name in topics and logs.
@@ -73,39 +121,5 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())
-    }
-}
-
-/// Where a chip is on its bus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Address {
-    /// 1-Wire: family code and serial number.
-    OneWire(OneWireId),
-    /// I²C: 7 bits.
-    I2c(u8),
-}
-
-/// Family and serial number of a 1-Wire device, without its CRC. Printed as the kernel names it:
-/// `28-01131e858aef`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct OneWireId {
-    /// 0x28 is a DS18B20.
-    pub family: u8,
-    /// 48 bits.
-    pub serial: u64,
-}
-
-impl fmt::Display for OneWireId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:02x}-{:012x}", self.family, self.serial)
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OneWire(id) => id.fmt(formatter),
-            Self::I2c(address) => write!(formatter, "{address:#04x}"),
-        }
     }
 }

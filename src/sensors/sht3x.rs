@@ -9,9 +9,23 @@ use embedded_hal::delay::DelayNs;
 use embedded_hal::i2c::I2c;
 use embedded_sht3x::{Error, Repeatability, Sht3x as Driver, Status};
 
+use crate::sensors::catalog::{Facts, Span, Wiring};
 use crate::sensors::i2c::{I2cChip, Identity, fault};
 use crate::sensors::{Fault, Measurement};
-use crate::units::MilliCelsius;
+use crate::units::{MilliCelsius, MilliPercent};
+
+/// SHT30, SHT31, SHT35.
+pub const FACTS: Facts = Facts {
+    name: "sht3x",
+    parts: "SHT30, SHT31, SHT35",
+    wirings: &[Wiring::I2c],
+    temperature: Span::celsius(MilliCelsius::new(-40_000), MilliCelsius::new(125_000), 2671),
+    humidity: Some(Span::percent(1526)),
+    pressure: None,
+    addresses: &[0x44, 0x45],
+    origin: "embedded-sht3x 0.2",
+    ..Facts::BLANK
+};
 
 /// Bits 14, 12, 3 and 2 of the status: always zero (datasheet section 4.11, table 18).
 const STATUS_ZEROS: Status = Status::from_bits_retain(0x500c);
@@ -36,7 +50,11 @@ impl Sht3x {
             prove(&driver.get_status().map_err(|error| meaning(&error))?)?;
         }
         let both = driver.single_measurement().map_err(|error| meaning(&error))?;
-        Ok(Measurement { temperature: thousandths(both.temperature.0), may_be_power_on: false })
+        // The driver computes −45 + 175 · raw / 65535 and 100 · raw / 65535 in `f32`.
+        Ok(Measurement {
+            humidity: Some(MilliPercent::from_percent(both.relative_humidity.value().into())),
+            ..Measurement::of(MilliCelsius::from_degrees(both.temperature.0.into()))
+        })
     }
 }
 
@@ -63,16 +81,6 @@ fn meaning<E: embedded_hal::i2c::Error>(error: &Error<E>) -> Fault {
     }
 }
 
-/// The driver's degrees as thousandths. It computes −45 + 175 · raw / 65535, so −45 to 130.
-#[expect(
-    clippy::as_conversions,
-    clippy::cast_possible_truncation,
-    reason = "there is no other way from a float to an integer, and this one saturates"
-)]
-fn thousandths(celsius: f32) -> MilliCelsius {
-    MilliCelsius::new((f64::from(celsius) * 1000.0).round() as i32)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,12 +91,5 @@ mod tests {
         assert_eq!(prove(&Status::from_bits_retain(0x8000)), Err(Fault::WrongChip));
         assert_eq!(prove(&Status::from_bits_retain(0x8014)), Err(Fault::WrongChip));
         assert_eq!(prove(&Status::from_bits_retain(0xffff)), Err(Fault::WrongChip));
-    }
-
-    #[test]
-    fn thousandths_round_to_the_nearest_and_keep_the_sign() {
-        assert_eq!(thousandths(-10.125_4), MilliCelsius::new(-10_125));
-        assert_eq!(thousandths(21.437_6), MilliCelsius::new(21_438));
-        assert_eq!(thousandths(f32::NAN), MilliCelsius::new(0));
     }
 }

@@ -8,9 +8,23 @@
 use embedded_hal::delay::DelayNs;
 use embedded_hal::i2c::I2c;
 
+use crate::sensors::catalog::{Facts, Span, Wiring};
 use crate::sensors::i2c::{I2cChip, Identity, fault};
 use crate::sensors::{Fault, Measurement};
 use crate::units::MilliCelsius;
+
+/// TMP117.
+pub const FACTS: Facts = Facts {
+    name: "tmp117",
+    parts: "TMP117",
+    wirings: &[Wiring::I2c],
+    temperature: Span::celsius(MilliCelsius::new(-55_000), MilliCelsius::new(150_000), 7813),
+    humidity: None,
+    pressure: None,
+    addresses: &[0x48, 0x49, 0x4a, 0x4b],
+    origin: "ours",
+    ..Facts::BLANK
+};
 
 /// Section 7.6, register map.
 const TEMPERATURE: u8 = 0x00;
@@ -115,7 +129,7 @@ pub fn decode(raw: u16) -> Result<Measurement, Fault> {
     }
     let steps = i32::from(raw.cast_signed());
     let temperature = MilliCelsius::new((steps * 1000 + 64 * steps.signum()) / 128);
-    Ok(Measurement { temperature, may_be_power_on: false })
+    Ok(Measurement::of(temperature))
 }
 
 #[cfg(test)]

@@ -3,12 +3,22 @@
 //!
 //! Pure: time moves when a driver waits, chance comes from a seed.
 
+pub mod aht20;
+pub mod air;
+pub mod bme280;
 pub mod chance;
 pub mod clock;
+pub mod htu21d;
 pub mod i2c;
+pub mod lm75;
+pub mod mcp9808;
 pub mod onewire;
 pub mod scratchpad;
+mod sensirion;
 pub mod sht3x;
+pub mod sht4x;
+pub mod shtc3;
 pub mod sysfs;
+pub mod tmp102;
 pub mod tmp117;
 pub mod weather;

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use crate::sim::air::Air;
 use crate::sim::i2c::{Answer, I2cDevice};
+use crate::sim::sensirion::{fill, nearest};
 use crate::time::Tick;
-use crate::units::MilliCelsius;
+use crate::units::{MilliCelsius, MilliPercent};
 
 /// Alert pending and reset detected: the status after power-up and reset.
 const STATUS_AFTER_RESET: u16 = 0x8010;
@@ -54,20 +56,6 @@ impl Sht3x {
         };
         chip.power_up(now);
         chip
-    }
-
-    /// Sets the raw humidity.
-    #[must_use]
-    pub fn with_humidity(mut self, raw: u16) -> Self {
-        self.humidity = raw;
-        self
-    }
-
-    /// A chip that holds the clock for half a second.
-    #[must_use]
-    pub fn that_hangs(mut self) -> Self {
-        self.hangs = true;
-        self
     }
 
     fn command(&mut self, now: Tick, command: [u8; 2]) -> Answer {
@@ -129,8 +117,9 @@ impl I2cDevice for Sht3x {
         }
     }
 
-    fn set_temperature(&mut self, temperature: MilliCelsius) {
-        self.temperature = raw(temperature);
+    fn expose(&mut self, air: Air) {
+        self.temperature = raw(air.temperature);
+        self.humidity = raw_humidity(air.humidity);
     }
 
     fn power_up(&mut self, now: Tick) {
@@ -138,30 +127,24 @@ impl I2cDevice for Sht3x {
         self.output = Output::Nothing;
         self.asleep_until = now.after(RESET_TIME);
     }
+
+    fn hang(&mut self) {
+        self.hangs = true;
+    }
+
+    fn raw(&self) -> u32 {
+        self.temperature.into()
+    }
 }
 
-/// Each word, high byte first, with its checksum; ones after the last.
-fn fill(buffer: &mut [u8], words: &[u16]) {
-    let bytes = words.iter().flat_map(|word| {
-        let [high, low] = word.to_be_bytes();
-        [high, low, crc8([high, low])]
-    });
-    let bytes = bytes.chain(std::iter::repeat(0xff));
-    buffer.iter_mut().zip(bytes).for_each(|(target, byte)| *target = byte);
-}
-
-/// x⁸ + x⁵ + x⁴ + 1, most significant bit first, from 0xff (section 4.12).
-fn crc8(word: [u8; 2]) -> u8 {
-    word.into_iter().fold(0xff, |crc, byte| {
-        (0..8).fold(crc ^ byte, |crc, _| if crc >= 0x80 { crc << 1 ^ 0x31 } else { crc << 1 })
-    })
-}
-
-/// The nearest raw value: T = −45 + 175 · raw / 65535 (section 4.13).
+/// T = −45 + 175 · raw / 65535 (section 4.13).
 fn raw(temperature: MilliCelsius) -> u16 {
-    let above = i64::from(temperature.thousandths()) + 45_000;
-    let raw = (above * 65_535 * 2 + 175_000).div_euclid(350_000);
-    u16::try_from(raw.clamp(0, 65_535)).unwrap_or(u16::MAX)
+    nearest(temperature.thousandths() + 45_000, 175_000, 65_535)
+}
+
+/// RH = 100 · raw / 65535.
+fn raw_humidity(humidity: MilliPercent) -> u16 {
+    nearest(humidity.thousandths(), 100_000, 65_535)
 }
 
 #[cfg(test)]
@@ -170,12 +153,6 @@ mod tests {
 
     fn awake() -> (Sht3x, Tick) {
         (Sht3x::new(Tick::ZERO), Tick::from_micros(1500))
-    }
-
-    /// The datasheet's example, table 20.
-    #[test]
-    fn the_checksum_is_the_datasheets() {
-        assert_eq!(crc8([0xbe, 0xef]), 0x92);
     }
 
     #[test]

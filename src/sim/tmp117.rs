@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::sim::air::Air;
 use crate::sim::i2c::{Answer, I2cDevice};
 use crate::time::Tick;
 use crate::units::MilliCelsius;
@@ -62,13 +63,6 @@ impl Tmp117 {
     #[must_use]
     pub fn with_offset(mut self, steps: i16) -> Self {
         self.set(OFFSET, steps.cast_unsigned());
-        self
-    }
-
-    /// A chip whose conversions never end.
-    #[must_use]
-    pub fn that_hangs(mut self) -> Self {
-        self.hangs = true;
         self
     }
 
@@ -183,8 +177,8 @@ impl I2cDevice for Tmp117 {
         Answer::Acknowledged
     }
 
-    fn set_temperature(&mut self, temperature: MilliCelsius) {
-        self.temperature = temperature;
+    fn expose(&mut self, air: Air) {
+        self.temperature = air.temperature;
     }
 
     fn power_up(&mut self, now: Tick) {
@@ -198,6 +192,14 @@ impl I2cDevice for Tmp117 {
         self.set(DEVICE_ID, if id == 0 { 0x0117 } else { id });
         self.pointer = 0;
         self.done_at = Some(now.after(self.conversion_time()));
+    }
+
+    fn hang(&mut self) {
+        self.hangs = true;
+    }
+
+    fn raw(&self) -> u32 {
+        self.converted().into()
     }
 }
 
@@ -226,12 +228,12 @@ mod tests {
     #[test]
     fn a_one_shot_takes_its_time_and_ends_in_shutdown() {
         let mut chip = Tmp117::new(Tick::ZERO);
-        chip.set_temperature(MilliCelsius::new(-25_000));
+        chip.expose(Air { temperature: MilliCelsius::new(-25_000), ..Air::default() });
         chip.write(Tick::ZERO, &[CONFIGURATION, 0x0c, 0x20]);
         assert_eq!(register(&mut chip, 100, CONFIGURATION), 0x0c20);
         assert_eq!(register(&mut chip, 124, CONFIGURATION), 0x2420);
         assert_eq!(register(&mut chip, 124, TEMPERATURE), 0xf380);
-        chip.set_temperature(MilliCelsius::new(0));
+        chip.expose(Air { temperature: MilliCelsius::new(0), ..Air::default() });
         assert_eq!(register(&mut chip, 60_000, TEMPERATURE), 0xf380, "it sleeps");
     }
 

@@ -3,10 +3,11 @@
 //!
 //! Whole numbers only, so that every machine has the same weather.
 
+use crate::sim::air::Air;
 use crate::sim::chance::mix;
-use crate::units::MilliCelsius;
+use crate::units::{DeciPascal, MilliCelsius, MilliPercent};
 
-/// Thousandths of a degree.
+/// Thousandths of a degree, a per cent or a hectopascal.
 type Thousandths = i64;
 
 const MINUTE_MS: u64 = 60_000;
@@ -14,6 +15,10 @@ const HOUR_MS: u64 = 60 * MINUTE_MS;
 const DAY_MS: u64 = 24 * HOUR_MS;
 /// A mean year of the Gregorian calendar.
 const YEAR_MS: u64 = 31_556_952_000;
+
+/// Keys of what is not the temperature of a sensor.
+const DAMP: u64 = 0x6465_776d;
+const HEAVY: u64 = 0x6261_726f;
 
 /// What kind of place a sensor hangs in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +55,15 @@ impl Weather {
         Self { seed }
     }
 
+    /// The air at the sensor of that key, `unix_ms` milliseconds after 1970 began.
+    pub fn air(self, key: u64, place: Place, unix_ms: u64) -> Air {
+        Air {
+            temperature: self.temperature(key, place, unix_ms),
+            humidity: MilliPercent::new(i32::try_from(self.damp(key, place, unix_ms)).unwrap_or(0)),
+            pressure: DeciPascal::new(i32::try_from(self.heavy(unix_ms)).unwrap_or(0)),
+        }
+    }
+
     /// How warm it is at the sensor of that key, `unix_ms` milliseconds after 1970 began.
     pub fn temperature(self, key: u64, place: Place, unix_ms: u64) -> MilliCelsius {
         let thousandths = match place {
@@ -80,6 +94,21 @@ impl Weather {
     fn cellar(self, key: u64, unix_ms: u64) -> Thousandths {
         let season = swing(unix_ms, 240 * DAY_MS, YEAR_MS, 600);
         13_000 + self.constant(key, 200) + season + self.noise(key, unix_ms, 2 * HOUR_MS, 100)
+    }
+
+    /// Drier where it is heated; in step with nobody's temperature, so that a mix-up shows.
+    fn damp(self, key: u64, place: Place, unix_ms: u64) -> Thousandths {
+        let mean = match place {
+            Place::Room => 45_000,
+            Place::Cellar => 70_000,
+            Place::Outside => 75_000,
+        };
+        mean + self.noise(mix(key ^ DAMP), unix_ms, 3 * HOUR_MS, 12_000)
+    }
+
+    /// The same everywhere in the house: a front every few days.
+    fn heavy(self, unix_ms: u64) -> Thousandths {
+        1_013_000 + self.noise(HEAVY, unix_ms, 3 * DAY_MS, 20_000)
     }
 
     /// Of this sensor, for ever: from −`amplitude` to `amplitude`.
@@ -169,6 +198,18 @@ mod tests {
         );
         let night = mean(NEW_YEAR + 3 * HOUR_MS, DAY_MS, 365);
         assert!(mean(NEW_YEAR + 15 * HOUR_MS, DAY_MS, 365) > night + 6000);
+    }
+
+    #[test]
+    fn air_is_plausible_all_year() {
+        for seed in 0..10 {
+            for step in 0..365 * 8 {
+                let at = NEW_YEAR + step * 3 * HOUR_MS;
+                let air = Weather::new(seed).air(seed, Place::of(seed), at);
+                assert!((30_000..90_000).contains(&air.humidity.thousandths()), "{air:?}");
+                assert!((990_000..1_035_000).contains(&air.pressure.thousandths()), "{air:?}");
+            }
+        }
     }
 
     #[test]

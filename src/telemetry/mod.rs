@@ -8,16 +8,18 @@
 //! | `<room>/temperature/json` | the same with time, quality, sensor and number | 2 |
 //! | `<room>/availability` | `online`, `offline` | 1 |
 //! | `<room>/status` | state, error, since, last good reading of the sensor in use | 1 |
+//! | `<room>/humidity`, `<room>/pressure` | `48.2`, `1013.2`; and `…/json` | 2 |
+//! | `<room>/humidity/status`, `…/pressure/status` | as `<room>/status` | 1 |
 //! | `<room>/sensor/<id>/temperature` | each sensor, where a room has several | 1 |
-//! | `<room>/sensor/<id>/status` | likewise | 1 |
+//! | `<room>/sensor/<id>/status` | likewise; and so for humidity and pressure | 1 |
 //! | `_gateway/state` | `online`, `offline` | 1 |
 //! | `_gateway/info` | version, rooms | 1 |
 //! | `_gateway/health` | memory, temperature, disk, queue drops, sensors, certificate | 0 |
 //! | `_gateway/event` | what full queues and too many sessions cost whom | 1 |
 //!
-//! `<id>` is the printed address, as `28-01131e858aef` or `0x44`; a second sensor with it in the
-//! same room, on another bus, has `-2` appended. Numbers are retained for `stale_after`. What the
-//! broker counts is told below `$SYS/broker`: see [`System`].
+//! `<id>` is the printed address, as `28-01131e858aef` or `0x44`, with `-` for `/`; a second sensor
+//! with it in the same room, on another bus, has `-2` appended. Numbers are retained for
+//! `stale_after`. What the broker counts is told below `$SYS/broker`: see [`System`].
 
 mod average;
 mod event;
@@ -26,6 +28,7 @@ mod payload;
 mod probe;
 mod retained;
 mod room;
+mod strand;
 mod system;
 #[cfg(test)]
 mod tests;
@@ -36,6 +39,7 @@ use std::time::Duration;
 use crate::mqtt::{Message, QoS, TopicName};
 use crate::sampling::{Report, SensorId};
 use crate::time::Timestamp;
+use crate::units::Quantity;
 
 use retained::{named, retained};
 use room::RoomView;
@@ -61,8 +65,19 @@ pub struct Publication {
 pub struct Room {
     /// As in its topics.
     pub slug: Arc<str>,
-    /// Id and printed address of each.
-    pub sensors: Vec<(SensorId, Arc<str>)>,
+    /// Its sensors.
+    pub sensors: Vec<Sensor>,
+}
+
+/// A sensor as its room names it.
+#[derive(Clone, Debug)]
+pub struct Sensor {
+    /// Its name in the house.
+    pub id: SensorId,
+    /// Its printed address.
+    pub address: Arc<str>,
+    /// What it measures, the temperature at least.
+    pub quantities: Vec<Quantity>,
 }
 
 /// The rooms as their subscribers see them.
@@ -75,14 +90,14 @@ pub struct House {
 
 impl House {
     /// A house whose topics begin with `root`.
-    pub fn new(root: &str, rooms: Vec<Room>) -> Self {
+    pub fn new(root: &str, rooms: &[Room]) -> Self {
         let slugs: Vec<_> = rooms.iter().map(|room| &*room.slug).collect();
         let info = payload::info(env!("CARGO_PKG_VERSION"), &slugs);
         let info_topic = named(&format!("{root}/_gateway/info"));
         Self {
             state: named(&format!("{root}/_gateway/state")),
             info: retained(info_topic, QoS::AtLeastOnce, info, Some(payload::json())),
-            rooms: rooms.into_iter().map(|room| RoomView::new(root, room)).collect(),
+            rooms: rooms.iter().map(|room| RoomView::new(root, room)).collect(),
         }
     }
 

@@ -10,9 +10,6 @@ use crate::mqtt::{MessageProperties, UserProperty};
 use crate::sampling::{Reading, State};
 use crate::time::Timestamp;
 
-/// The unit of every temperature on the wire.
-const UNIT: &str = "°C";
-
 /// A reading with its origin.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sourced<'a> {
@@ -27,14 +24,14 @@ pub(super) struct Sourced<'a> {
 impl Sourced<'_> {
     /// `21.4`.
     pub(super) fn decimal(&self) -> String {
-        self.reading.temperature.to_decimal(self.reading.decimals)
+        self.reading.value.to_decimal(self.reading.decimals)
     }
 
     /// `{"v":21.4,"u":"°C","t":"2026-11-22T13:00:05Z","q":"ok","s":"28-01131e858aef","n":4711}`.
     pub(super) fn json(&self) -> String {
         let mut fields = vec![
             ("v", self.decimal()),
-            ("u", text(UNIT)),
+            ("u", text(self.unit())),
             ("t", text(&self.reading.at.to_string())),
             ("q", text(self.state.name())),
             ("s", text(self.sensor)),
@@ -44,10 +41,14 @@ impl Sourced<'_> {
         object(&fields)
     }
 
+    fn unit(&self) -> &'static str {
+        self.reading.value.quantity().unit()
+    }
+
     /// Of the plain number: what the JSON says, for those who read 5.0 properties.
     pub(super) fn properties(&self) -> MessageProperties {
         let at = self.reading.at.to_string();
-        let said = [("t", &*at), ("q", self.state.name()), ("s", self.sensor), ("u", UNIT)];
+        let said = [("t", &*at), ("q", self.state.name()), ("s", self.sensor), ("u", self.unit())];
         let user_properties = said.into_iter().chain(mark(self.reading.at));
         MessageProperties {
             user_properties: user_properties.map(property).collect(),
@@ -132,7 +133,7 @@ mod tests {
 
     fn reading(thousandths: i32, decimals: u8, at: Timestamp) -> Reading {
         Reading {
-            temperature: MilliCelsius::new(thousandths),
+            value: MilliCelsius::new(thousandths).value(),
             decimals,
             at,
             number: 4711,

@@ -1,13 +1,15 @@
-//! One sensor as its room sees it, and its own topics where the room has several.
+//! One quantity of a sensor as its room sees it, and its own topics where the room has several.
 
 use std::sync::Arc;
 
 use crate::sampling::{Reading, Report, SensorId, State};
 use crate::time::Timestamp;
+use crate::units::Quantity;
 
 use super::Publication;
 use super::payload::{self, Sourced};
 use super::retained::{News, Number, named};
+use super::strand::{Source, status_topic};
 
 /// What a status message tells; another time of the last good reading alone is no news.
 pub(super) type Status = (SensorId, State, Timestamp);
@@ -38,7 +40,7 @@ struct Own {
 }
 
 impl Probe {
-    /// The only sensor of its room: its topics are the room's.
+    /// The only sensor of its room that gives the quantity: its topics are the room's.
     pub(super) const fn alone(id: SensorId, address: Arc<str>) -> Self {
         let condition = Condition {
             id,
@@ -51,10 +53,11 @@ impl Probe {
         Self { condition, own: None }
     }
 
-    /// One of several: it has topics of its own, which begin with `base`.
-    pub(super) fn among_others(id: SensorId, address: Arc<str>, base: &str) -> Self {
-        let number = Number::of_sensor(named(&format!("{base}/temperature")));
-        let status = News::new(named(&format!("{base}/status")));
+    /// One of several: it has topics of its own.
+    pub(super) fn among_others(source: Source, quantity: Quantity) -> Self {
+        let Source { id, address, base } = source;
+        let number = Number::of_sensor(named(&format!("{base}/{}", quantity.name())));
+        let status = News::new(named(&status_topic(&base, quantity)));
         Self { own: Some(Own { number, status }), ..Self::alone(id, address) }
     }
 

@@ -1,5 +1,7 @@
 //! What subscribers see of reports.
 
+mod quantities;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -21,26 +23,33 @@ fn at(second: u64) -> Timestamp {
 }
 
 fn room(slug: &str, sensors: &[(SensorId, &str)]) -> Room {
-    let sensors = sensors.iter().map(|(id, address)| (*id, Arc::from(*address)));
+    let sensor = |(id, address): &(SensorId, &str)| Sensor {
+        id: *id,
+        address: Arc::from(*address),
+        quantities: vec![Quantity::Temperature],
+    };
+    let sensors = sensors.iter().map(sensor);
     Room { slug: Arc::from(slug), sensors: sensors.collect() }
 }
 
 /// A good reading of `tenths` at `second`, healthy since `since`.
 fn value(sensor: SensorId, second: u64, since: u64, tenths: i32) -> Report {
     let reading = Reading {
-        temperature: MilliCelsius::new(tenths * 100),
+        value: MilliCelsius::new(tenths * 100).value(),
         decimals: 1,
         at: at(second),
         number: second,
         stale_after: Duration::from_secs(30),
     };
     let last_good = Some(at(second));
-    Report { sensor, value: Some(reading), state: State::Ok, since: at(since), last_good }
+    let quantity = Quantity::Temperature;
+    Report { sensor, quantity, value: Some(reading), state: State::Ok, since: at(since), last_good }
 }
 
 /// A change of state at `second`, last good at `good`.
 fn change(sensor: SensorId, second: u64, state: State, good: Option<u64>) -> Report {
-    Report { sensor, value: None, state, since: at(second), last_good: good.map(at) }
+    let (quantity, last_good) = (Quantity::Temperature, good.map(at));
+    Report { sensor, quantity, value: None, state, since: at(second), last_good }
 }
 
 /// `<qos> <topic> <payload>` of each.
@@ -65,14 +74,14 @@ fn check(publications: &[Publication], expected: &[&str]) {
 
 /// A house of one room with one sensor, started.
 fn salon() -> House {
-    let mut house = House::new("maison", vec![room("salon", &[(A, ONE)])]);
+    let mut house = House::new("maison", &[room("salon", &[(A, ONE)])]);
     house.start(at(0));
     house
 }
 
 /// A house of one room with two sensors, started.
 fn grenier() -> House {
-    let mut house = House::new("home/maison", vec![room("grenier", &[(A, ONE), (B, TWO)])]);
+    let mut house = House::new("home/maison", &[room("grenier", &[(A, ONE), (B, TWO)])]);
     house.start(at(0));
     house
 }
@@ -85,7 +94,7 @@ fn at_the_start_every_room_is_offline_and_the_gateway_online() {
         env!("CARGO_PKG_VERSION")
     );
     check(
-        &House::new("home/maison", rooms).start(at(0)),
+        &House::new("home/maison", &rooms).start(at(0)),
         &[
             "1 home/maison/chambre/availability offline",
             concat!(
@@ -253,7 +262,7 @@ fn two_suspected_sensors_do_not_take_turns_and_the_room_outlives_the_first_to_fa
 #[test]
 fn equal_addresses_of_one_room_have_topics_of_their_own() {
     let sensors = [(A, "0x44"), (B, "0x44"), (SensorId(2), "0x45")];
-    let mut house = House::new("maison", vec![room("cave", &sensors)]);
+    let mut house = House::new("maison", &[room("cave", &sensors)]);
     for (sensor, name) in [(A, "0x44"), (B, "0x44-2"), (SensorId(2), "0x45")] {
         let first = &lines(&house.report(&value(sensor, 1, 1, 120)))[0];
         assert_eq!(*first, format!("1 maison/cave/sensor/{name}/temperature 12.0"));
@@ -312,7 +321,7 @@ proptest! {
     fn a_room_is_online_exactly_while_a_number_is_retained(
         reports in prop::collection::vec(any_report(), 0..50),
     ) {
-        let mut house = House::new("maison", vec![room("salon", &[(A, ONE), (B, TWO)])]);
+        let mut house = House::new("maison", &[room("salon", &[(A, ONE), (B, TWO)])]);
         let mut retained = BTreeMap::new();
         retain(&mut retained, &house.start(at(0)));
         let mut good = BTreeMap::new();

@@ -5,7 +5,7 @@ use super::super::subscriptions::Subscriptions;
 use super::*;
 use crate::access::Rights;
 use crate::limits;
-use crate::mqtt::{Connect, Packet, QoS, ReasonCode, TopicFilter, Unsubscribe};
+use crate::mqtt::{Connect, Encoder, Packet, QoS, ReasonCode, TopicFilter, Unsubscribe, Version};
 
 /// [MQTT-3.8.4-1], [MQTT-3.8.4-4], [MQTT-3.8.4-5], [MQTT-3.9.3-1]
 #[test]
@@ -183,6 +183,24 @@ fn wildcards_match_levels() {
     check("+/x", "$SYS/x", false);
     check("$SYS/#", "$SYS", true);
     check("$SYS/+", "$SYS/x", true);
+}
+
+/// [MQTT-3.9.3-2] of 3.1.1: a refusal is 0x80, whatever its reason; the other filters are granted.
+#[test]
+fn a_refused_filter_is_0x80_to_a_client_of_3_1_1() {
+    let mut house = House::with(|settings| {
+        settings.bounds.topic_levels = 3;
+        settings.bounds.subscriptions_per_session = 2;
+    });
+    let client = house.connect("a");
+    let filters = [("a/b/c/d", QoS::AtLeastOnce), ("a", QoS::ExactlyOnce), ("b", QoS::AtMostOnce)];
+    let filters = filters.into_iter().chain([("c", QoS::AtMostOnce)]);
+    let filters = filters.map(|(filter, qos)| house::wanted(filter, qos)).collect();
+    let answer = Packet::SubAck(house.subscribe_packet(client, filters, None));
+    let mut bytes = bytes::BytesMut::new();
+    Encoder::new(Version::V3_1_1).encode(&answer, &mut bytes);
+    assert_eq!(bytes[..], [0x90, 6, 0, 77, 0x80, 2, 0, 0x80]);
+    house.is_at_rest();
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::super::queue::Queued;
+use super::super::record::Queued;
 use super::super::retained::{Origin, Retained, Search, Step};
 use super::super::tree::{Match, Tree};
 use super::message;

@@ -3,6 +3,7 @@
 use embedded_hal::i2c::{ErrorType, Operation};
 
 use super::*;
+use crate::sim::air::Air;
 use crate::sim::chance::{Chance, Odds};
 use crate::sim::clock::{VirtualClock, VirtualDelay};
 use crate::sim::i2c::{Intruder, Line, SimError, SimI2c};
@@ -19,7 +20,7 @@ struct Bench {
 }
 
 fn attached() -> [Attached; 2] {
-    let sensor = |id, driver, address| Attached { id, driver, address: Address::I2c(address) };
+    let sensor = |id, driver, address| Attached { id, driver, address: Address::i2c(address) };
     [sensor(SHT3X, Driver::Sht3x, 0x44), sensor(TMP117, Driver::Tmp117, 0x48)]
 }
 
@@ -44,8 +45,8 @@ impl Bench {
     }
 
     fn warm(&mut self, address: u8, thousandths: i32) {
-        let temperature = MilliCelsius::new(thousandths);
-        self.i2c().device_mut(address).unwrap().set_temperature(temperature);
+        let air = Air { temperature: MilliCelsius::new(thousandths), ..Air::default() };
+        self.i2c().device_mut(address).unwrap().expose(air);
     }
 
     fn read(&mut self, sensor: SensorId) -> Result<i32, Fault> {
@@ -145,8 +146,10 @@ fn a_broken_line_is_named_and_heals() {
 
 #[test]
 fn a_chip_that_never_finishes_is_a_timeout() {
-    let sht3x = sht3x::Sht3x::new(Tick::ZERO).that_hangs();
-    let mut bench = bench_with(sht3x, tmp117::Tmp117::new(Tick::ZERO).that_hangs());
+    let mut bench = bench();
+    for address in [0x44, 0x48] {
+        bench.i2c().device_mut(address).unwrap().hang();
+    }
     assert_eq!(bench.read(SHT3X), Err(Fault::Timeout));
     assert_eq!(bench.read(TMP117), Err(Fault::Timeout));
 }

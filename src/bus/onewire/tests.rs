@@ -218,16 +218,20 @@ fn sensors_are_grouped_by_master_and_the_lost_go_with_the_first() {
     let master =
         |serial| SimulatedMaster { bulk: Bulk::Missing, slaves: vec![slave(serial, 21_500)] };
     let mut house = House::new(vec![master(1), master(2), master(3)]);
-    let [first, second, third] = house.sensors[..] else { panic!("three sensors") };
-    let all = [third, second, first];
-    let groups = group_by_master(&mut house.tree, &all);
-    assert_eq!(groups, [vec![first], vec![second], vec![third]]);
+    let all: Vec<Attached> = house.sensors.iter().rev().cloned().collect();
+    // Their places in `all`, by group.
+    let groups = |house: &mut House| -> Vec<Vec<usize>> {
+        let place = |sensor: &Attached| all.iter().position(|one| one == sensor).unwrap();
+        let groups = group_by_master(&mut house.tree, &all);
+        groups.iter().map(|group| group.iter().map(place).collect()).collect()
+    };
+    assert_eq!(groups(&mut house), [[2], [1], [0]]);
     house.change(|masters| masters[1].slaves.clear());
-    assert_eq!(group_by_master(&mut house.tree, &all), [vec![first, second], vec![third]]);
+    assert_eq!(groups(&mut house), [vec![2, 1], vec![0]]);
     house.change(|masters| masters[0].slaves.clear());
-    assert_eq!(group_by_master(&mut house.tree, &all), [vec![third, second, first]]);
+    assert_eq!(groups(&mut house), [[0, 1, 2]]);
     *house.tree.lock().unwrap() = Tree::without_bus();
-    assert_eq!(group_by_master(&mut house.tree, &all), [all.to_vec()]);
+    assert_eq!(groups(&mut house), [[0, 1, 2]]);
     assert_eq!(group_by_master(&mut house.tree, &[]), Vec::<Vec<Attached>>::new());
 }
 
@@ -244,7 +248,7 @@ fn a_tree_without_masters_is_read() {
     let mut answers = Vec::new();
     bus.read(&[id], &mut |sensor, result| answers.push((sensor, result)));
     let temperature = MilliCelsius::new(23_125);
-    assert_eq!(answers, [(id, Ok(Measurement { temperature, may_be_power_on: false }))]);
+    assert_eq!(answers, [(id, Ok(Measurement::of(temperature)))]);
 }
 
 #[track_caller]

@@ -1,7 +1,8 @@
 use std::sync::Mutex;
 
 use crate::bus::clock::ManualClock;
-use crate::sampling::{Calibration, Reason, Report, Sensor, SensorSettings, State};
+use crate::sampling::{Calibration, Reason, Report, Rules, Sensor, SensorSettings, State};
+use crate::sensors::catalog::Promise;
 use crate::units::MilliCelsius;
 
 use super::*;
@@ -28,15 +29,20 @@ fn sampler(sensors: usize) -> Sampler {
     let settings = SensorSettings {
         interval: INTERVAL,
         retries: 0,
-        lowest: MilliCelsius::new(-55_000),
-        highest: MilliCelsius::new(125_000),
-        rate_per_minute: None,
-        calibration: Calibration::Offset(MilliCelsius::new(0)),
-        median: 1,
-        decimals: 1,
-        deadband: 0,
         heartbeat: 10 * INTERVAL,
         stale_after: 3 * INTERVAL,
+        temperature: Rules {
+            promise: Promise::Always,
+            lowest: MilliCelsius::new(-55_000).value(),
+            highest: MilliCelsius::new(125_000).value(),
+            rate_per_minute: None,
+            calibration: Calibration::Offset(MilliCelsius::new(0).value()),
+            median: 1,
+            decimals: 1,
+            deadband: 0,
+        },
+        humidity: None,
+        pressure: None,
     };
     let sensor = |number: usize| Sensor {
         id: SensorId(number),
@@ -64,8 +70,7 @@ where
 }
 
 fn warm(thousandths: i32) -> Measurement {
-    let temperature = MilliCelsius::new(thousandths);
-    Measurement { temperature, may_be_power_on: false }
+    Measurement::of(MilliCelsius::new(thousandths))
 }
 
 fn take_all(reports: &Reports) -> Vec<Report> {
@@ -99,7 +104,7 @@ fn a_reading_is_in_the_mailbox_before_the_next_chip_is_read() {
     assert_eq!(*waiting_then.lock().unwrap(), 1);
     let last = take_all(&reports);
     assert_eq!(last.len(), 1);
-    assert_eq!(last[0].value.unwrap().temperature, MilliCelsius::new(19_000));
+    assert_eq!(last[0].value.unwrap().value, MilliCelsius::new(19_000).value());
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! `address` of a sensor.
 
+use std::ops::RangeInclusive;
+
 use crate::config::complaint::{Complaint, Complaints};
 use crate::config::schema;
 use crate::config::suggestion::listed;
 use crate::config::written::At;
 use crate::sensors::catalog::Driver;
-use crate::sensors::{Address, OneWireId};
+use crate::sensors::{Address, Gate, I2cAddress, OneWireId};
 
 /// Family codes of the thermometers that the kernel's driver names: DS18S20, DS1822, DS18B20,
 /// DS1825, DS28EA00.
@@ -13,6 +15,10 @@ const DS18B20_FAMILIES: [u8; 5] = [0x10, 0x22, 0x28, 0x3b, 0x42];
 
 /// Hexadecimal digits of a serial number.
 const SERIAL_DIGITS: usize = 12;
+
+/// Addresses that a TCA9548A can have, by its pins A0 to A2, and the channels it has.
+const MULTIPLEXERS: RangeInclusive<u8> = 0x70..=0x77;
+const CHANNELS: u8 = 8;
 
 const ONE_WIRE_HINT: &str =
     "family, hyphen and twelve hexadecimal digits, as `ls /sys/bus/w1/devices` shows";
@@ -99,28 +105,76 @@ fn named(family: u8, serial: &[u8]) -> String {
     OneWireId { family, serial }.to_string()
 }
 
-/// An address on I²C: `0x48` as a number or as a text.
+/// An address on I²C: `0x48` as a number or as a text, and as a text the way to it: `0x70:3/0x48`
+/// behind a multiplexer, `0x48:1` for an input.
 pub(super) fn i2c(
     at: &At<schema::Address>,
     driver: Driver,
-    addresses: &[u8],
     complaints: &mut Complaints,
 ) -> Option<Address> {
-    let (number, written) = match &at.value {
-        schema::Address::Number(number) => (u8::try_from(*number).ok(), format!("{number:#04x}")),
-        schema::Address::Text(text) => {
-            (text.strip_prefix("0x").and_then(hexadecimal), text.clone())
+    let facts = driver.facts();
+    let (address, written) = match &at.value {
+        schema::Address::Number(number) => {
+            (u8::try_from(*number).ok().map(I2cAddress::of), format!("{number:#04x}"))
         }
+        schema::Address::Text(text) => (i2c_path(text), text.clone()),
     };
-    let own = number.filter(|number| addresses.contains(number));
-    if own.is_none() {
-        let name = driver.facts().name;
-        let known: Vec<String> = addresses.iter().map(|known| format!("{known:#04x}")).collect();
+    let mut fault = |what: String, hint: String| {
+        let complaint = Complaint::value(at.place, what);
+        complaints.push(complaint.found(&written).hint(hint));
+        None
+    };
+    let name = facts.name;
+    let Some(address) = address.filter(|address| facts.addresses.contains(&address.chip)) else {
+        let known = facts.addresses.iter().map(|known| format!("{known:#04x}"));
+        let known: Vec<String> = known.collect();
         let known = listed(known.iter().map(String::as_str));
-        let complaint = Complaint::value(at.place, format!("not an address of `{name}`"));
-        complaints.push(complaint.found(written).hint(format!("`{name}` can be at {known}")));
+        let hint = format!("`{name}` can be at {known}; behind a multiplexer as `0x70:3/0x…`");
+        return fault(format!("not an address of `{name}`"), hint);
+    };
+    match (address.input, facts.inputs) {
+        (None, 0) => Some(Address::I2c(address)),
+        (Some(input), inputs) if input < inputs => Some(Address::I2c(address)),
+        (Some(_), 0) => fault(
+            format!("`{name}` has no inputs"),
+            format!("write `{}`", I2cAddress { input: None, ..address }),
+        ),
+        (_, inputs) => {
+            let input = |input| I2cAddress { input: Some(input), ..address };
+            let hint = format!("from `{}` to `{}`", input(0), input(inputs - 1));
+            fault(format!("an input of `{name}` is needed"), hint)
+        }
     }
-    own.map(Address::I2c)
+}
+
+/// `0x48`, `0x48:1`, `0x70:3/0x48`, `0x70:3/0x48:1`.
+fn i2c_path(text: &str) -> Option<I2cAddress> {
+    let (gate, chip) = match text.split_once('/') {
+        Some((gate, chip)) => (Some(gate), chip),
+        None => (None, text),
+    };
+    let behind = match gate {
+        Some(gate) => {
+            let (multiplexer, channel) = gate.split_once(':')?;
+            let (multiplexer, channel) = (i2c_number(multiplexer)?, one_digit(channel)?);
+            let fits = MULTIPLEXERS.contains(&multiplexer) && channel < CHANNELS;
+            Some(fits.then_some(Gate { multiplexer, channel })?)
+        }
+        None => None,
+    };
+    let (chip, input) = match chip.split_once(':') {
+        Some((chip, input)) => (chip, Some(one_digit(input)?)),
+        None => (chip, None),
+    };
+    Some(I2cAddress { behind, chip: i2c_number(chip)?, input })
+}
+
+fn i2c_number(text: &str) -> Option<u8> {
+    text.strip_prefix("0x").and_then(hexadecimal)
+}
+
+fn one_digit(text: &str) -> Option<u8> {
+    text.parse().ok().filter(|_| text.len() == 1)
 }
 
 #[cfg(test)]
@@ -159,5 +213,25 @@ mod tests {
         check("salon", None);
         check("é8-01131e858ae", None);
         check("", None);
+    }
+
+    #[test]
+    fn ways_on_i2c_are_read_as_they_are_printed() {
+        for text in ["0x48", "0x48:1", "0x70:3/0x76", "0x77:7/0x48:0"] {
+            assert_eq!(i2c_path(text).map(|address| address.to_string()).as_deref(), Some(text));
+        }
+        for bad in [
+            "48",
+            "0x",
+            "0x48:",
+            "0x48:10",
+            "0x6f:3/0x76",
+            "0x70/0x76",
+            "0x70:8/0x76",
+            "0x70:3/",
+            "",
+        ] {
+            assert_eq!(i2c_path(bad), None, "{bad}");
+        }
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{limits::limits as broker_limits, path, within, word};
+use crate::config::amount::Size;
 use crate::config::complaint::{Complaint, Complaints};
-use crate::config::quantity::Size;
 use crate::config::words::DURABILITIES;
 use crate::config::written::{At, Field};
 use crate::config::{Broker, Gateway, Hardware, schema};

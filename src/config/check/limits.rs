@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::gateway::PACKET_BYTES_MAX;
 use super::{integer, within};
+use crate::config::amount::{Bounded, Size};
 use crate::config::complaint::{Complaint, Complaints};
-use crate::config::quantity::{Quantity, Size};
 use crate::config::written::{At, Field};
 use crate::config::{Limits, schema};
 use crate::limits;
@@ -179,7 +179,7 @@ fn bound<'a, T>(key: &'static str, field: &'a Field<T>, value: T) -> Bound<'a, T
 
 /// Complains where the smaller of two limits is not; told where one of them is written, since the
 /// defaults agree with each other.
-fn at_most<T: Quantity>(small: &Bound<T>, large: &Bound<T>, complaints: &mut Complaints) {
+fn at_most<T: Bounded>(small: &Bound<T>, large: &Bound<T>, complaints: &mut Complaints) {
     if small.value <= large.value {
         return;
     }

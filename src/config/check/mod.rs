@@ -6,14 +6,15 @@ mod gateway;
 mod limits;
 mod listeners;
 mod rooms;
+mod rules;
 mod sampling;
 mod sensors;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use super::amount::Bounded;
 use super::complaint::{Complaint, Complaints};
-use super::quantity::Quantity;
 use super::schema;
 use super::suggestion::{listed, nearest};
 use super::written::{At, Field};
@@ -36,7 +37,7 @@ pub(super) fn needs_open(listener: &Listener) -> bool {
 }
 
 /// The value of `key`, which must be within `range`.
-fn within<T: Quantity>(
+fn within<T: Bounded>(
     field: &Field<T>,
     key: &str,
     range: RangeInclusive<T>,

@@ -38,7 +38,16 @@ pub(super) fn rooms(field: &Field<Named<schema::Room>>, complaints: &mut Complai
 struct Seen {
     names: BTreeMap<String, Place>,
     chips: BTreeMap<(Bus, Address), Place>,
+    /// Where an address on I²C is in use.
+    ways: BTreeMap<(Bus, (u8, Way)), Place>,
     sensors: usize,
+}
+
+/// How a chip on I²C is reached.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    Direct,
+    Behind,
 }
 
 fn check_slug(at: &At<String>, complaints: &mut Complaints) {
@@ -89,6 +98,30 @@ fn name(
     value.clone()
 }
 
+/// A chip on the bus itself also answers when another of its address is called behind a
+/// multiplexer, and so does a multiplexer in its place.
+fn check_way(sensor: &Sensor, place: Place, seen: &mut Seen, complaints: &mut Complaints) {
+    let Address::I2c(address) = sensor.address else { return };
+    let bus = sensor.bus;
+    let (mine, others) = match address.behind {
+        None => ((address.chip, Way::Direct), vec![(address.chip, Way::Behind)]),
+        Some(gate) => {
+            let others = vec![(address.chip, Way::Direct), (gate.multiplexer, Way::Direct)];
+            seen.ways.entry((bus, (gate.multiplexer, Way::Behind))).or_insert(place);
+            ((address.chip, Way::Behind), others)
+        }
+    };
+    for other in others {
+        if let Some(first) = seen.ways.get(&(bus, other)) {
+            let what = "address on the bus itself and behind a multiplexer, or the multiplexer's";
+            let complaint = Complaint::shape(place, what);
+            let hint = "move one of them to another address";
+            complaints.push(complaint.found(format!("{:#04x}", other.0)).first(*first).hint(hint));
+        }
+    }
+    seen.ways.entry((bus, mine)).or_insert(place);
+}
+
 fn room_sensors(
     room: &At<schema::Room>,
     seen: &mut Seen,
@@ -106,11 +139,12 @@ fn room_sensors(
         }
         let Some(sensor) = sensors::sensor(at, complaints) else { continue };
         let place = at.value.address.given().map_or(at.place, |address| address.place);
-        if let Some(first) = seen.chips.insert((sensor.bus, sensor.address), place) {
+        if let Some(first) = seen.chips.insert((sensor.bus, sensor.address.clone()), place) {
             let found = format!("{} on {}", sensor.address, sensor.bus);
             let complaint = Complaint::shape(place, "two sensors at one address").found(found);
             complaints.push(complaint.first(first));
         }
+        check_way(&sensor, place, seen, complaints);
         sensors.push(sensor);
     }
     sensors

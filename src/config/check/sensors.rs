@@ -20,23 +20,14 @@ pub(super) fn sensor(at: &At<schema::Sensor>, complaints: &mut Complaints) -> Op
     let driver = driver(at, complaints);
     let bus = bus(at, complaints);
     let sampling = sampling::sampling(written, driver, complaints);
-    if let (Some(driver), Some(bus), Some(place)) =
-        (driver, bus, written.bus.given().map(|bus| bus.place))
-        && !fits(bus, driver)
-    {
-        let (name, wiring) = (driver.facts().name, wiring(driver));
-        complaints.push(
-            Complaint::shape(place, format!("`{name}` does not hang on this bus"))
-                .found(bus.to_string())
-                .hint(format!("`{name}` is a chip for {wiring}")),
-        );
-    }
-    let address = driver.and_then(|driver| place_on_bus(at, driver, complaints));
+    let wiring = driver.and_then(|driver| wiring(at, bus, driver, complaints));
+    let address = driver.zip(wiring);
+    let address = address.and_then(|(driver, wiring)| place_on_bus(at, driver, wiring, complaints));
     Some(Sensor { driver: driver?, bus: bus?, address: address?, sampling })
 }
 
 fn driver(at: &At<schema::Sensor>, complaints: &mut Complaints) -> Option<Driver> {
-    let names = || Driver::ALL.into_iter().map(|driver| driver.facts().name);
+    let names = || Driver::ALL.iter().map(|driver| driver.facts().name);
     let hint = one_of("", names);
     let name = at.value.driver.required("driver", at.place, &hint, complaints)?;
     let driver = Driver::from_name(&name.value);
@@ -88,8 +79,29 @@ fn likely_bus(name: &str) -> Option<Bus> {
     parse_bus(&canonical)
 }
 
-fn fits(bus: Bus, driver: Driver) -> bool {
-    match (bus, driver.facts().wiring) {
+/// How the chip hangs on its bus. On an unknown or a simulated bus: as it usually does.
+fn wiring(
+    at: &At<schema::Sensor>,
+    bus: Option<Bus>,
+    driver: Driver,
+    complaints: &mut Complaints,
+) -> Option<Wiring> {
+    let facts = driver.facts();
+    let fits = |wiring: &&Wiring| bus.is_none_or(|bus| carries(bus, **wiring));
+    if let Some(wiring) = facts.wirings.iter().find(fits) {
+        return Some(*wiring);
+    }
+    let (name, place) = (facts.name, at.value.bus.given().map(|bus| bus.place));
+    let buses: Vec<String> = facts.wirings.iter().map(|it| hint(*it)).collect();
+    let complaint = Complaint::shape(place?, format!("`{name}` does not hang on this bus"));
+    let found = bus.map(|bus| bus.to_string()).unwrap_or_default();
+    let chip = format!("`{name}` is a chip for {}", buses.join(", or "));
+    complaints.push(complaint.found(found).hint(chip));
+    None
+}
+
+fn carries(bus: Bus, wiring: Wiring) -> bool {
+    match (bus, wiring) {
         (Bus::Kernel1Wire | Bus::Gpio(_), Wiring::OneWire)
         | (Bus::I2c(_), Wiring::I2c)
         | (Bus::Simulated, Wiring::OneWire | Wiring::I2c) => true,
@@ -97,22 +109,30 @@ fn fits(bus: Bus, driver: Driver) -> bool {
     }
 }
 
-fn wiring(driver: Driver) -> &'static str {
-    match driver.facts().wiring {
-        Wiring::OneWire => "1-Wire: `w1`, or `gpio4` for a pin",
-        Wiring::I2c => "I²C: `i2c-1`",
-    }
+fn hint(wiring: Wiring) -> String {
+    let examples = match wiring {
+        Wiring::OneWire => "`w1`, or `gpio4` for a pin",
+        Wiring::I2c => "`i2c-1`",
+    };
+    format!("{}: {examples}", wiring.title())
 }
 
 fn place_on_bus(
     at: &At<schema::Sensor>,
     driver: Driver,
+    wiring: Wiring,
     complaints: &mut Complaints,
 ) -> Option<Address> {
-    let field = &at.value.address;
-    match (driver.facts().wiring, driver.facts().addresses) {
-        (Wiring::I2c, [usual, ..]) if matches!(field, Field::Absent) => Some(Address::I2c(*usual)),
-        (Wiring::I2c, addresses) => address::i2c(field.given()?, driver, addresses, complaints),
+    let (field, facts) = (&at.value.address, driver.facts());
+    match (wiring, facts.addresses) {
+        (Wiring::I2c, [usual, ..]) if matches!(field, Field::Absent) && facts.inputs == 0 => {
+            Some(Address::i2c(*usual))
+        }
+        (Wiring::I2c, _) => {
+            let hint = "the chip and its input: `0x48:0`";
+            let written = field.required("address", at.place, hint, complaints)?;
+            address::i2c(written, driver, complaints)
+        }
         (Wiring::OneWire, _) => {
             let hint = "as the kernel names it: `ls /sys/bus/w1/devices`";
             let written = field.required("address", at.place, hint, complaints)?;

@@ -25,8 +25,11 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just((85_000, true)),
         1 => (80_000..90_000_i32).prop_map(|thousandths| (thousandths, false)),
     ];
-    let measured = measured.prop_map(|(thousandths, may_be_power_on)| {
-        Ok(Measurement { temperature: MilliCelsius::new(thousandths), may_be_power_on })
+    let humidity = proptest::option::of(-20_000..120_000_i32);
+    let measured = (measured, humidity).prop_map(|((thousandths, may_be_power_on), humidity)| {
+        let temperature = MilliCelsius::new(thousandths);
+        let humidity = humidity.map(MilliPercent::new);
+        Ok(Measurement { humidity, may_be_power_on, ..Measurement::of(temperature) })
     });
     let result = prop_oneof![3 => measured, 1 => fault.prop_map(Err)];
     prop_oneof![
@@ -37,35 +40,51 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 prop_compose! {
-    fn any_settings()(
-        interval in 1..20_u64,
-        patience in 1..5_u64,
-        retries in 0..4_u8,
+    fn any_rules(quantity: Quantity, lowest: i32, highest: i32)(
+        perhaps in any::<bool>(),
         rate_per_minute in proptest::option::of(1..60_000_u32),
         offset in -3000..3000_i32,
         two_point in any::<bool>(),
         half in 0..3_usize,
         decimals in 0..4_u8,
         deadband in 0..800_u32,
-        heartbeat in 1..100_u64,
-    ) -> SensorSettings {
-        let point = |raw, shown| (MilliCelsius::new(raw), MilliCelsius::new(shown));
-        SensorSettings {
-            interval: seconds(interval),
-            stale_after: seconds(interval * patience),
-            retries,
+    ) -> Rules {
+        let value = |thousandths| Value::new(quantity, thousandths);
+        let point = |raw, shown| (value(raw), value(shown));
+        Rules {
+            promise: if perhaps { Promise::Perhaps } else { Promise::Always },
             rate_per_minute,
-            lowest: MilliCelsius::new(-40_000),
-            highest: MilliCelsius::new(90_000),
+            lowest: value(lowest),
+            highest: value(highest),
             calibration: if two_point {
                 Calibration::TwoPoint { low: point(0, offset), high: point(100_000, 99_000) }
             } else {
-                Calibration::Offset(MilliCelsius::new(offset))
+                Calibration::Offset(value(offset))
             },
             median: half * 2 + 1,
             decimals,
             deadband,
+        }
+    }
+}
+
+prop_compose! {
+    fn any_settings()(
+        interval in 1..20_u64,
+        patience in 1..5_u64,
+        retries in 0..4_u8,
+        heartbeat in 1..100_u64,
+        temperature in any_rules(Quantity::Temperature, -40_000, 90_000),
+        humidity in proptest::option::of(any_rules(Quantity::Humidity, 0, 100_000)),
+    ) -> SensorSettings {
+        SensorSettings {
+            interval: seconds(interval),
+            stale_after: seconds(interval * patience),
+            retries,
             heartbeat: seconds(heartbeat),
+            temperature: Rules { promise: Promise::Always, ..temperature },
+            humidity,
+            pressure: None,
         }
     }
 }
@@ -77,7 +96,7 @@ struct Watched {
     now: Tick,
     reading: BTreeSet<SensorId>,
     /// Last report of each, and when an answer could last have been good.
-    told: BTreeMap<SensorId, Report>,
+    told: BTreeMap<(SensorId, Quantity), Report>,
     perhaps_good: BTreeMap<SensorId, Tick>,
 }
 
@@ -122,7 +141,7 @@ impl Watched {
         let begun = self.drain();
         let moved = self.sampler.deadline().is_some_and(|next| next > self.now);
         assert!(moved, "a busy loop at {deadline:?} ({begun} begun)");
-        for (id, report) in &self.told {
+        for ((id, _), report) in &self.told {
             let settings = &self.settings[id.0];
             let silent = self.now.since(self.perhaps_good.get(id).copied().unwrap_or_default());
             if matches!(report.state, State::Ok | State::Suspect(_)) {
@@ -158,26 +177,29 @@ impl Watched {
     }
 
     fn check_report(&mut self, report: Report) {
-        let before = self.told.get(&report.sensor);
+        let key = (report.sensor, report.quantity);
+        let before = self.told.get(&key);
         if let Some(reading) = report.value {
             assert_eq!(report.state, State::Ok);
             assert_eq!(reading.at, self.at(), "a value is as old as the answer it came with");
             assert_eq!(report.last_good, Some(reading.at));
-            check_value(&self.settings[report.sensor.0], reading);
+            check_value(&self.settings[report.sensor.0], report.quantity, reading);
         } else {
             assert_ne!(before.map(|before| &before.state), Some(&report.state), "told twice");
             assert_ne!(report.state, State::Ok, "a recovery without its value");
         }
         assert_ne!(report.state, State::Unknown);
-        self.told.insert(report.sensor, report);
+        self.told.insert(key, report);
     }
 }
 
-fn check_value(settings: &SensorSettings, reading: Reading) {
-    let end = |raw| settings.calibration.apply(raw).rounded(settings.decimals);
-    let range = end(settings.lowest)..=end(settings.highest);
-    assert!(range.contains(&reading.temperature), "{reading:?} outside {range:?}");
-    assert_eq!(reading.temperature, reading.temperature.rounded(settings.decimals));
+fn check_value(settings: &SensorSettings, quantity: Quantity, reading: Reading) {
+    assert_eq!(reading.value.quantity(), quantity);
+    let rules = settings.rules_of(quantity).unwrap();
+    let end = |raw| rules.calibration.apply(raw).rounded(rules.decimals);
+    let range = end(rules.lowest)..=end(rules.highest);
+    assert!(range.contains(&reading.value), "{reading:?} outside {range:?}");
+    assert_eq!(reading.value, reading.value.rounded(rules.decimals));
 }
 
 proptest! {

@@ -3,6 +3,7 @@
 mod form;
 mod limits;
 mod meaning;
+mod sensors;
 
 use maison::config::{Source, parse};
 use maison::limits::{LISTENERS_MAX, ROOMS_MAX, SENSORS_MAX};

@@ -9,9 +9,9 @@ use maison::access::Policy;
 use maison::config::{Bus, Durability, Limits, Settings, Source, Tls, Transport, parse};
 use maison::mqtt::TopicFilter;
 use maison::sampling::Calibration;
-use maison::sensors::catalog::Driver;
+use maison::sensors::catalog::{Driver, Promise};
 use maison::sensors::{Address, OneWireId};
-use maison::units::MilliCelsius;
+use maison::units::{MilliCelsius, MilliPercent};
 
 use super::parse_one;
 
@@ -49,7 +49,9 @@ fn the_main_file_equals_the_defaults() {
 fn the_examples_of_the_main_file_are_right_and_the_optional_keys_are_the_defaults() {
     let all = settings(&with_examples());
     assert_eq!(all.listeners.len(), 4);
-    let [room_by_points, room_by_offset] = all.rooms.as_slice() else { panic!("two rooms") };
+    let [room_by_points, damp_room, room_by_offset] = all.rooms.as_slice() else {
+        panic!("three rooms")
+    };
     assert_eq!(room_by_offset.name, "Salon");
     assert_eq!(room_by_points.name, "Chambre d'été");
 
@@ -58,6 +60,8 @@ fn the_examples_of_the_main_file_are_right_and_the_optional_keys_are_the_default
          address = \"28-01131e858aef\"",
     );
     assert_eq!(room_by_offset.sensors, minimal.rooms[0].sensors);
+    let minimal = settings("[[rooms.salon.sensors]]\ndriver = \"sht3x\"\nbus = \"i2c-1\"");
+    assert_eq!(damp_room.sensors, minimal.rooms[0].sensors);
 }
 
 #[test]
@@ -87,6 +91,7 @@ fn every_example_is_right() {
     assert_eq!(
         summary,
         [
+            "i2c-multiplexer.toml 4 4 2",
             "i2c.toml 3 3 2",
             "kernel-1wire.toml 3 4 2",
             "pin-1wire.toml 1 1 2",
@@ -141,6 +146,7 @@ deadband = 0.05
 heartbeat = "1m"
 stale_after = "2m"
 retries = 0
+humidity = { offset = -2.5, max = 95, max_rate = 0, median = 5, decimals = 0, deadband = 1 }
 "#;
 
 #[test]
@@ -209,23 +215,43 @@ fn the_keys_of_sensors_mean_what_they_say() {
     let settings = settings(FIXED_KEYS);
     let [pin, i2c] = settings.rooms[0].sensors.as_slice() else { panic!("two sensors") };
     let id = OneWireId { family: 0x28, serial: 0x0113_1e85_8aef };
-    assert_eq!((&pin.bus, pin.address), (&Bus::Gpio(4), Address::OneWire(id)));
+    assert_eq!((&pin.bus, &pin.address), (&Bus::Gpio(4), &Address::OneWire(id)));
     assert_eq!(pin.sampling.interval, Duration::from_millis(200));
     assert_eq!(pin.sampling.stale_after, Duration::from_secs(30));
-    assert_eq!(pin.sampling.calibration, Calibration::Offset(MilliCelsius::new(-300)));
-    assert_eq!(pin.sampling.lowest, Driver::Ds18b20.facts().lowest);
+    assert_eq!(
+        pin.sampling.temperature.calibration,
+        Calibration::Offset(MilliCelsius::new(-300).value())
+    );
+    let chip = Driver::Ds18b20.facts().temperature;
+    assert_eq!(pin.sampling.temperature.lowest, chip.lowest);
 
-    assert_eq!((&i2c.bus, i2c.address), (&Bus::I2c(1), Address::I2c(0x45)));
-    let point = |raw, value| (MilliCelsius::new(raw), MilliCelsius::new(value));
+    assert_eq!((&i2c.bus, &i2c.address), (&Bus::I2c(1), &Address::i2c(0x45)));
+    let celsius = |thousandths| MilliCelsius::new(thousandths).value();
+    let point = |raw, value| (celsius(raw), celsius(value));
+    let rules = &i2c.sampling.temperature;
     let (low, high) = (point(500, 0), point(99_000, 100_250));
-    assert_eq!(i2c.sampling.calibration, Calibration::TwoPoint { low, high });
-    let range = (i2c.sampling.lowest, i2c.sampling.highest);
-    assert_eq!(range, (MilliCelsius::new(1000), MilliCelsius::new(30_500)));
-    assert_eq!(i2c.sampling.rate_per_minute, None);
-    assert_eq!((i2c.sampling.median, i2c.sampling.decimals, i2c.sampling.retries), (3, 2, 0));
-    assert_eq!(i2c.sampling.deadband, 50);
+    assert_eq!(rules.calibration, Calibration::TwoPoint { low, high });
+    let range = (rules.lowest, rules.highest);
+    assert_eq!(range, (celsius(1000), celsius(30_500)));
+    assert_eq!(rules.rate_per_minute, None);
+    assert_eq!((rules.median, rules.decimals, i2c.sampling.retries), (3, 2, 0));
+    assert_eq!(rules.deadband, 50);
     assert_eq!(i2c.sampling.heartbeat, Duration::from_secs(60));
     assert_eq!(i2c.sampling.stale_after, Duration::from_secs(120));
+}
+
+#[test]
+fn the_keys_of_further_quantities_mean_what_they_say() {
+    let settings = settings(FIXED_KEYS);
+    let [pin, i2c] = settings.rooms[0].sensors.as_slice() else { panic!("two sensors") };
+    assert_eq!((&pin.sampling.humidity, &pin.sampling.pressure), (&None, &None));
+    assert_eq!(i2c.sampling.pressure, None);
+    let percent = |thousandths| MilliPercent::new(thousandths).value();
+    let rules = i2c.sampling.humidity.as_ref().unwrap();
+    assert_eq!((rules.lowest, rules.highest), (percent(0), percent(95_000)));
+    assert_eq!(rules.calibration, Calibration::Offset(percent(-2500)));
+    assert_eq!((rules.rate_per_minute, rules.median, rules.deadband), (None, 5, 1000));
+    assert_eq!((rules.decimals, rules.promise), (0, Promise::Always));
 }
 
 #[test]
@@ -239,7 +265,8 @@ fn stale_after_follows_the_interval() {
     assert_eq!(sensors[0].sampling.stale_after, Duration::from_secs(180));
     assert_eq!(sensors[1].sampling.stale_after, Duration::from_secs(30));
     assert_eq!(sensors[2].sampling.stale_after, sensors[2].sampling.interval);
-    assert_eq!((sensors[0].address, sensors[1].address), (Address::I2c(0x48), Address::I2c(0x44)));
+    let addresses = [&sensors[0].address, &sensors[1].address];
+    assert_eq!(addresses, [&Address::i2c(0x48), &Address::i2c(0x44)]);
 }
 
 #[test]

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use maison::access::{ConnectionId, Principal, Rights};
-use maison::broker::{Bounds, Broker, Input, Output, Retention, Settings};
+use maison::broker::{Bounds, Broker, Input, Keeping, Output, Retention, Settings};
 use maison::mqtt::Packet;
-use maison::sampling::{self, Calibration, Sampler, Sensor, SensorId, SensorSettings};
+use maison::sampling::{self, Calibration, Rules, Sampler, Sensor, SensorId, SensorSettings};
+use maison::sensors::catalog::Promise;
 use maison::sensors::{Fault, Measurement, ds18b20};
 use maison::sim::chance::Chance;
 use maison::sim::scratchpad::{self, Resolution};
 use maison::sim::weather::{Place, Weather};
 use maison::telemetry::{self, Publication, Room};
 use maison::time::{Tick, Timestamp};
-use maison::units::MilliCelsius;
+use maison::units::{MilliCelsius, Quantity};
 
 use super::clients::Client;
 
@@ -108,15 +109,20 @@ fn settings() -> SensorSettings {
     SensorSettings {
         interval: INTERVAL,
         retries: 2,
-        lowest: MilliCelsius::new(-55_000),
-        highest: MilliCelsius::new(125_000),
-        rate_per_minute: Some(30_000),
-        calibration: Calibration::Offset(MilliCelsius::new(0)),
-        median: 1,
-        decimals: 1,
-        deadband: DEADBAND,
         heartbeat: Duration::from_secs(300),
         stale_after: STALE_AFTER,
+        temperature: Rules {
+            promise: Promise::Always,
+            lowest: MilliCelsius::new(-55_000).value(),
+            highest: MilliCelsius::new(125_000).value(),
+            rate_per_minute: Some(30_000),
+            calibration: Calibration::Offset(MilliCelsius::new(0).value()),
+            median: 1,
+            decimals: 1,
+            deadband: DEADBAND,
+        },
+        humidity: None,
+        pressure: None,
     }
 }
 
@@ -139,7 +145,11 @@ impl House {
         };
         let room = |room| Room {
             slug: Arc::from(slug(room)),
-            sensors: vec![(SensorId(room), Arc::from(format!("28-{room:012x}")))],
+            sensors: vec![telemetry::Sensor {
+                id: SensorId(room),
+                address: Arc::from(format!("28-{room:012x}")),
+                quantities: vec![Quantity::Temperature],
+            }],
         };
         let mut house = Self {
             broker: Broker::new(Settings {
@@ -149,6 +159,7 @@ impl House {
                 bounds: Bounds::default(),
                 assigned_prefix: "assigned".into(),
                 rights: Rights::new("maison"),
+                keeping: Keeping::Nothing,
             }),
             chance,
             twins: Vec::new(),
@@ -158,7 +169,7 @@ impl House {
             weather: Weather::new(seed),
             samplers: (0..BUSES).map(sampler).collect(),
             chips,
-            telemetry: telemetry::House::new("maison", (0..rooms).map(room).collect()),
+            telemetry: telemetry::House::new("maison", &(0..rooms).map(room).collect::<Vec<_>>()),
             inboxes: BTreeMap::new(),
             next_connection: 0,
         };
@@ -286,6 +297,10 @@ impl House {
                 }
                 Output::Authenticate { connection, .. } => logins.push(connection),
                 Output::Close { .. } | Output::Event(_) => {}
+                other @ (Output::Commit(_)
+                | Output::Page(_)
+                | Output::Pause { .. }
+                | Output::Resume { .. }) => panic!("there is no store: {other:?}"),
             }
         }
         for connection in logins {

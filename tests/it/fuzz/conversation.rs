@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use maison::access::{ConnectionId, Peer, Policy, Principal, Refusal, Rights, Verdict};
-use maison::broker::{Bounds, Broker, Input, Output, Retention, Settings};
+use maison::broker::{Bounds, Broker, Input, Keeping, Output, Retention, Settings};
 use maison::mqtt::{DecodeError, Message, Packet, QoS, ReasonCode, TopicName};
 use maison::time::Tick;
 
@@ -73,6 +73,7 @@ fn settings() -> Settings {
         },
         assigned_prefix: Arc::from("assigned"),
         rights: Rights::new("maison"),
+        keeping: Keeping::Nothing,
     }
 }
 
@@ -131,6 +132,10 @@ impl<'bytes> Conversation<'bytes> {
                 self.logins.push_back(connection);
             }
             Output::Event(_) => {}
+            other @ (Output::Commit(_)
+            | Output::Page(_)
+            | Output::Pause { .. }
+            | Output::Resume { .. }) => panic!("there is no store: {other:?}"),
         }
     }
 

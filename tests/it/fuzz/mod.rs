@@ -10,6 +10,7 @@ mod link;
 mod round_trip;
 mod source;
 mod topic_filter;
+mod websocket;
 
 pub use conversation::conversation;
 #[cfg(test)]
@@ -17,3 +18,4 @@ pub(crate) use conversation::speech::speech;
 pub use decode::decode;
 pub use round_trip::round_trip;
 pub use topic_filter::topic_filter;
+pub use websocket::websocket;

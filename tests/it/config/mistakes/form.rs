@@ -108,8 +108,8 @@ fn values_of_another_kind() {
         "min = \"−5,5 °C\"",
         ":5:7: expected a number, found a text: `−5,5 °C`\n  hint: without quotes and unit: `-5.5`",
     );
-    check_sensor("max = nan", ":5:7: not a temperature: `nan`");
-    check_sensor("max = -inf", ":5:7: not a temperature: `-inf`");
+    check_sensor("max = nan", ":5:7: not a number of use: `nan`");
+    check_sensor("max = -inf", ":5:7: not a number of use: `-inf`");
     check_sensor("max = 1e999", ":5:7: number too large: `1e999`");
     check_sensor(
         "retries = 99999999999999999999",

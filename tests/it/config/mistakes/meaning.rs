@@ -1,6 +1,6 @@
 //! Values that cannot be meant: out of range, dangerous, or at odds with each other.
 
-use super::{check, check_one_wire, check_sensor, parse_one, report};
+use super::{check, check_sensor, parse_one, report};
 
 #[test]
 fn values_out_of_range() {
@@ -60,35 +60,6 @@ fn values_out_of_range() {
     check_sensor(
         "stale_after = \"8d\"",
         ":5:15: `stale_after` out of range: `8d`\n  hint: from `0s` to `7d`",
-    );
-}
-
-#[test]
-fn calibrations() {
-    check_sensor(
-        "calibration = { low = [0, 0], high = [0, 1] }",
-        ":5:38: `high` is not above `low`\n  \
-         hint: by 1 °C or more, in both raw and true temperature",
-    );
-    check_sensor(
-        "calibration = { low = [0, 0], high = [50, 0] }",
-        ":5:38: `high` is not above `low`\n  \
-         hint: by 1 °C or more, in both raw and true temperature",
-    );
-    check_sensor(
-        "calibration = { low = [0, 0], high = [100, 48] }",
-        ":5:38: raw and true temperature are too far apart: `100.0 and 48.0`\n  \
-         hint: by at most 50 °C",
-    );
-    check_sensor(
-        "calibration = { low = [0, 0, 0] }",
-        ":5:15: missing key: `high`\n  \
-         hint: two points: `{ low = [raw, true], high = [raw, true] }`\n\
-         :5:23: expected a point, found an array\n  hint: two temperatures: `[raw, true]`",
-    );
-    check_sensor(
-        "offset = 1\ncalibration = { low = [0, 0], high = [100, 99] }",
-        ":5:10: `offset` beside `calibration`\n  hint: the two points of `calibration` say it all",
     );
 }
 
@@ -253,76 +224,4 @@ fn room_slugs_and_names() {
         ":2:8: two rooms of one name: `A`\n  hint: the first is at `:4:8`",
     );
     assert!(parse_one(&format!("[rooms.{}]", "x".repeat(32))).is_ok());
-}
-
-#[test]
-fn drivers_and_buses() {
-    check(
-        "[[rooms.a.sensors]]",
-        ":1:1: missing key: `driver`\n  hint: there are `ds18b20`, `sht3x`, `tmp117`\n\
-         :1:1: missing key: `bus`\n  \
-         hint: there are `w1`, `gpio4` (any pin), `i2c-1` (any number), `simulated`",
-    );
-    check(
-        "[[rooms.a.sensors]]\ndriver = \"tmp118\"\nbus = \"spi-0.0\"",
-        ":2:10: unknown sensor driver: `tmp118`\n  \
-         hint: did you mean `tmp117`? there are `ds18b20`, `sht3x`, `tmp117`\n\
-         :3:7: unknown bus: `spi-0.0`\n  \
-         hint: there are `w1`, `gpio4` (any pin), `i2c-1` (any number), `simulated`",
-    );
-    check(
-        "[[rooms.a.sensors]]\ndriver = \"tmp117\"\nbus = \"i2c1\"",
-        ":3:7: unknown bus: `i2c1`\n  hint: did you mean `i2c-1`?",
-    );
-    check(
-        "[[rooms.a.sensors]]\ndriver = \"tmp117\"\nbus = \"gpio4\"",
-        ":3:7: `tmp117` does not hang on this bus: `gpio4`\n  \
-         hint: `tmp117` is a chip for I²C: `i2c-1`",
-    );
-    check(
-        "[[rooms.a.sensors]]\ndriver = \"ds18b20\"\nbus = \"i2c-1\"\naddress = \"28-01131e858aef\"",
-        ":3:7: `ds18b20` does not hang on this bus: `i2c-1`\n  \
-         hint: `ds18b20` is a chip for 1-Wire: `w1`, or `gpio4` for a pin",
-    );
-}
-
-#[test]
-fn addresses() {
-    let rule = "family, hyphen and twelve hexadecimal digits, as `ls /sys/bus/w1/devices` shows";
-    check(
-        "[[rooms.a.sensors]]\ndriver = \"ds18b20\"\nbus = \"w1\"",
-        ":1:1: missing key: `address`\n  hint: as the kernel names it: `ls /sys/bus/w1/devices`",
-    );
-    check_one_wire(
-        "\"28-01131e858ae\"",
-        &format!(":4:11: not a 1-Wire address: `28-01131e858ae`\n  hint: {rule}"),
-    );
-    check_one_wire("72", &format!(":4:11: not a 1-Wire address: `72`\n  hint: {rule}"));
-    check_one_wire(
-        "\"28.01131E858AEF\"",
-        ":4:11: not a 1-Wire address: `28.01131E858AEF`\n  hint: did you mean `28-01131e858aef`? \
-         if this is owfs's notation: `28-ef8a851e1301`",
-    );
-    check_one_wire(
-        "\"26-000802b4d1aa\"",
-        ":4:11: 1-Wire device of another family: `26-000802b4d1aa`\n  \
-         hint: `ds18b20` reads `10`, `22`, `28`, `3b`, `42`",
-    );
-    check_sensor(
-        "address = 0x90",
-        ":5:11: not an address of `tmp117`: `0x90`\n  \
-         hint: `tmp117` can be at `0x48`, `0x49`, `0x4a`, `0x4b`",
-    );
-    check_sensor(
-        "address = \"48\"",
-        ":5:11: not an address of `tmp117`: `48`\n  \
-         hint: `tmp117` can be at `0x48`, `0x49`, `0x4a`, `0x4b`",
-    );
-    let first = "[[rooms.a.sensors]]\ndriver = \"tmp117\"\nbus = \"i2c-1\"\n";
-    check(
-        &format!(
-            "{first}[[rooms.b.sensors]]\ndriver = \"tmp117\"\nbus = \"i2c-1\"\naddress = 0x48"
-        ),
-        ":7:11: two sensors at one address: `0x48 on i2c-1`\n  hint: the first is at `:1:1`",
-    );
 }

@@ -1,14 +1,14 @@
-//! Durations, sizes and temperatures: as written, and written back.
+//! Durations, sizes and decimal numbers: as written, and written back.
 
 use std::time::Duration;
 
 use super::complaint::{Complaint, Complaints};
 use super::document::{Node, Value};
 use super::written::{Written, mismatch};
-use crate::units::MilliCelsius;
+use crate::units::{Quantity, Value as Measured};
 
 /// What can be compared with a bound and written back as the configuration has it, without quotes.
-pub(super) trait Quantity: Copy + PartialOrd {
+pub(super) trait Bounded: Copy + PartialOrd {
     /// As written.
     fn written(self) -> String;
 }
@@ -69,7 +69,7 @@ fn loose_duration(text: &str) -> Option<Duration> {
         .or_else(|| strict_duration(&seconds))
 }
 
-impl Quantity for Duration {
+impl Bounded for Duration {
     /// What is below a millisecond is left out.
     fn written(self) -> String {
         let mut rest = self.as_millis();
@@ -152,7 +152,7 @@ fn loosely_same(written: &str, unit: &str) -> bool {
     }
 }
 
-impl Quantity for Size {
+impl Bounded for Size {
     fn written(self) -> String {
         let fits = |(_, bytes): &&(&str, u64)| self.0 >= *bytes && self.0.is_multiple_of(*bytes);
         let (unit, bytes) = SIZE_UNITS.iter().find(fits).copied().unwrap_or(("B", 1));
@@ -160,12 +160,29 @@ impl Quantity for Size {
     }
 }
 
-/// Largest magnitude that is read at all, in °C: what fits in [`MilliCelsius`].
-const DEGREES_MAX: f64 = 2_000_000.0;
+/// A decimal number in thousandths: temperatures in °C, and whatever else has a dot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Decimal(pub(super) i32);
 
-impl Written for MilliCelsius {
+impl Decimal {
+    /// As a value of `quantity`, whose unit it was written in.
+    pub(super) const fn of(self, quantity: Quantity) -> Measured {
+        Measured::new(quantity, self.0)
+    }
+}
+
+impl From<Measured> for Decimal {
+    fn from(value: Measured) -> Self {
+        Self(value.thousandths())
+    }
+}
+
+/// Largest magnitude that is read at all: what fits in [`Decimal`].
+const DECIMAL_MAX: f64 = 2_000_000.0;
+
+impl Written for Decimal {
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
-        let degrees = match &node.value {
+        let number = match &node.value {
             Value::Integer(integer) => i32::try_from(*integer).ok().map(f64::from),
             Value::Float(float) => Some(*float),
             other => {
@@ -176,12 +193,12 @@ impl Written for MilliCelsius {
                 return mismatch(node.place, other, "a number", hint, complaints);
             }
         };
-        let rounded = degrees.and_then(to_thousandths);
+        let rounded = number.and_then(to_thousandths);
         if rounded.is_none() {
             let written = node.value.written().unwrap_or_default();
-            complaints.push(Complaint::value(node.place, "not a temperature").found(written));
+            complaints.push(Complaint::value(node.place, "not a number of use").found(written));
         }
-        rounded.map(Self::new)
+        rounded.map(Self)
     }
 }
 
@@ -195,15 +212,15 @@ fn loose_number(text: &str) -> Option<String> {
 /// The nearest thousandth. Formatting rounds the exact value of the float, which no product with
 /// 1000 would do.
 fn to_thousandths(value: f64) -> Option<i32> {
-    if value.is_nan() || value.abs() > DEGREES_MAX {
+    if value.is_nan() || value.abs() > DECIMAL_MAX {
         return None;
     }
     format!("{value:.3}").replace('.', "").parse().ok()
 }
 
-impl Quantity for MilliCelsius {
+impl Bounded for Decimal {
     fn written(self) -> String {
-        let decimal = self.to_decimal(3);
+        let decimal = self.of(Quantity::Temperature).to_decimal(3);
         match decimal.trim_end_matches('0') {
             whole if whole.ends_with('.') => format!("{whole}0"),
             trimmed => trimmed.to_owned(),
@@ -211,7 +228,7 @@ impl Quantity for MilliCelsius {
     }
 }
 
-impl Quantity for i64 {
+impl Bounded for i64 {
     fn written(self) -> String {
         self.to_string()
     }
@@ -223,7 +240,7 @@ mod tests {
 
     #[track_caller]
     fn check_duration(text: &str, expected: Result<u128, Option<&str>>) {
-        let meant = || loose_duration(text).map(Quantity::written);
+        let meant = || loose_duration(text).map(Bounded::written);
         let found = strict_duration(text).map(|duration| duration.as_millis()).ok_or_else(meant);
         assert_eq!(found, expected.map_err(|meant| meant.map(str::to_owned)), "{text}");
     }
@@ -250,7 +267,7 @@ mod tests {
 
     #[track_caller]
     fn check_size(text: &str, expected: Result<u64, Option<&str>>) {
-        let meant = || size(text, loosely_same).map(Quantity::written);
+        let meant = || size(text, loosely_same).map(Bounded::written);
         let found = size(text, |a, b| a == b).map(|size| size.0).ok_or_else(meant);
         assert_eq!(found, expected.map_err(|meant| meant.map(str::to_owned)), "{text}");
     }
@@ -274,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn temperatures_are_the_nearest_thousandths() {
+    fn decimals_are_the_nearest_thousandths() {
         assert_eq!(to_thousandths(-0.3), Some(-300));
         assert_eq!(to_thousandths(1.001), Some(1001));
         assert_eq!(to_thousandths(0.0045), Some(4), "the float is just below the half");
@@ -292,9 +309,9 @@ mod tests {
         assert_eq!(Size(0).written(), "0 B");
         assert_eq!(Size(1536).written(), "1536 B");
         assert_eq!(Size(268_435_456).written(), "256 MiB");
-        assert_eq!(MilliCelsius::new(-300).written(), "-0.3");
-        assert_eq!(MilliCelsius::new(85_000).written(), "85.0");
-        assert_eq!(MilliCelsius::new(0).written(), "0.0");
-        assert_eq!(MilliCelsius::new(100_001).written(), "100.001");
+        assert_eq!(Decimal(-300).written(), "-0.3");
+        assert_eq!(Decimal(85_000).written(), "85.0");
+        assert_eq!(Decimal(0).written(), "0.0");
+        assert_eq!(Decimal(100_001).written(), "100.001");
     }
 }

@@ -1,0 +1,176 @@
+//! Sensors that cannot be: chips, buses and addresses that are not there or do not fit.
+
+use maison::sensors::catalog::Driver;
+
+use super::{check, check_one_wire, check_sensor};
+
+/// All buses, as messages list them.
+const BUSES: &str = "`w1`, `gpio4` (any pin), `i2c-1` (any number), `simulated`";
+
+/// All names that a sensor may have as its driver, as messages list them.
+fn drivers() -> String {
+    let names = Driver::ALL.iter().map(|driver| format!("`{}`", driver.facts().name));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn drivers_and_buses() {
+    check(
+        "[[rooms.a.sensors]]",
+        &format!(
+            ":1:1: missing key: `driver`\n  hint: there are {}\n\
+             :1:1: missing key: `bus`\n  hint: there are {BUSES}",
+            drivers()
+        ),
+    );
+    check(
+        "[[rooms.a.sensors]]\ndriver = \"tmp118\"\nbus = \"can0\"",
+        &format!(
+            ":2:10: unknown sensor driver: `tmp118`\n  \
+             hint: did you mean `tmp117`? there are {}\n\
+             :3:7: unknown bus: `can0`\n  hint: there are {BUSES}",
+            drivers()
+        ),
+    );
+    check(
+        "[[rooms.a.sensors]]\ndriver = \"tmp117\"\nbus = \"i2c1\"",
+        ":3:7: unknown bus: `i2c1`\n  hint: did you mean `i2c-1`?",
+    );
+    check(
+        "[[rooms.a.sensors]]\ndriver = \"tmp117\"\nbus = \"gpio4\"",
+        ":3:7: `tmp117` does not hang on this bus: `gpio4`\n  \
+         hint: `tmp117` is a chip for I²C: `i2c-1`",
+    );
+    check(
+        "[[rooms.a.sensors]]\ndriver = \"ds18b20\"\nbus = \"i2c-1\"\naddress = \"28-01131e858aef\"",
+        ":3:7: `ds18b20` does not hang on this bus: `i2c-1`\n  \
+         hint: `ds18b20` is a chip for 1-Wire: `w1`, or `gpio4` for a pin",
+    );
+}
+
+#[test]
+fn addresses() {
+    let rule = "family, hyphen and twelve hexadecimal digits, as `ls /sys/bus/w1/devices` shows";
+    check(
+        "[[rooms.a.sensors]]\ndriver = \"ds18b20\"\nbus = \"w1\"",
+        ":1:1: missing key: `address`\n  hint: as the kernel names it: `ls /sys/bus/w1/devices`",
+    );
+    check_one_wire(
+        "\"28-01131e858ae\"",
+        &format!(":4:11: not a 1-Wire address: `28-01131e858ae`\n  hint: {rule}"),
+    );
+    check_one_wire("72", &format!(":4:11: not a 1-Wire address: `72`\n  hint: {rule}"));
+    check_one_wire(
+        "\"28.01131E858AEF\"",
+        ":4:11: not a 1-Wire address: `28.01131E858AEF`\n  hint: did you mean `28-01131e858aef`? \
+         if this is owfs's notation: `28-ef8a851e1301`",
+    );
+    check_one_wire(
+        "\"26-000802b4d1aa\"",
+        ":4:11: 1-Wire device of another family: `26-000802b4d1aa`\n  \
+         hint: `ds18b20` reads `10`, `22`, `28`, `3b`, `42`",
+    );
+    check_sensor(
+        "address = 0x90",
+        ":5:11: not an address of `tmp117`: `0x90`\n  \
+         hint: `tmp117` can be at `0x48`, `0x49`, `0x4a`, `0x4b`; \
+         behind a multiplexer as `0x70:3/0x…`",
+    );
+    check_sensor(
+        "address = \"48\"",
+        ":5:11: not an address of `tmp117`: `48`\n  \
+         hint: `tmp117` can be at `0x48`, `0x49`, `0x4a`, `0x4b`; \
+         behind a multiplexer as `0x70:3/0x…`",
+    );
+    check_sensor(
+        "address = \"0x70:8/0x48\"",
+        ":5:11: not an address of `tmp117`: `0x70:8/0x48`\n  \
+         hint: `tmp117` can be at `0x48`, `0x49`, `0x4a`, `0x4b`; \
+         behind a multiplexer as `0x70:3/0x…`",
+    );
+    check_sensor(
+        "address = \"0x70:3/0x48:1\"",
+        ":5:11: `tmp117` has no inputs: `0x70:3/0x48:1`\n  hint: write `0x70:3/0x48`",
+    );
+    let first = "[[rooms.a.sensors]]\ndriver = \"tmp117\"\nbus = \"i2c-1\"\n";
+    check(
+        &format!(
+            "{first}[[rooms.b.sensors]]\ndriver = \"tmp117\"\nbus = \"i2c-1\"\naddress = 0x48"
+        ),
+        ":7:11: two sensors at one address: `0x48 on i2c-1`\n  hint: the first is at `:1:1`",
+    );
+}
+
+#[test]
+fn further_quantities() {
+    check_sensor("humidity = { offset = 1 }", ":5:12: `tmp117` does not measure this: `humidity`");
+    let sensor = "[[rooms.a.sensors]]\ndriver = \"sht3x\"\nbus = \"i2c-1\"\n";
+    let check = |keys: &str, expected| check(&format!("{sensor}{keys}"), expected);
+    check(
+        "humidity.max = 101",
+        ":4:16: `max` out of range: `101.0`\n  hint: from `0.0` to `100.0`",
+    );
+    check(
+        "humidity.calibration = { low = [11, 90], high = [75.3, 12] }",
+        ":4:32: raw and true humidity are too far apart: `11.0 and 90.0`\n  \
+         hint: by at most 50 %\n\
+         :4:49: raw and true humidity are too far apart: `75.3 and 12.0`\n  \
+         hint: by at most 50 %\n\
+         :4:49: `high` is not above `low`\n  \
+         hint: by 1 % or more, in both raw and true humidity",
+    );
+    check(
+        "humidity.interval = \"1s\"",
+        ":4:10: unknown key: `interval`\n  hint: `interval` belongs in `[[rooms.<slug>.sensors]]`",
+    );
+}
+
+#[test]
+fn calibrations() {
+    check_sensor(
+        "calibration = { low = [0, 0], high = [0, 1] }",
+        ":5:38: `high` is not above `low`\n  \
+         hint: by 1 °C or more, in both raw and true temperature",
+    );
+    check_sensor(
+        "calibration = { low = [0, 0], high = [50, 0] }",
+        ":5:38: `high` is not above `low`\n  \
+         hint: by 1 °C or more, in both raw and true temperature",
+    );
+    check_sensor(
+        "calibration = { low = [0, 0], high = [100, 48] }",
+        ":5:38: raw and true temperature are too far apart: `100.0 and 48.0`\n  \
+         hint: by at most 50 °C",
+    );
+    check_sensor(
+        "calibration = { low = [0, 0, 0] }",
+        ":5:15: missing key: `high`\n  \
+         hint: two points: `{ low = [raw, true], high = [raw, true] }`\n\
+         :5:23: expected a point, found an array\n  hint: two numbers: `[raw, true]`",
+    );
+    check_sensor(
+        "offset = 1\ncalibration = { low = [0, 0], high = [100, 99] }",
+        ":5:10: `offset` beside `calibration`\n  hint: the two points of `calibration` say it all",
+    );
+}
+
+#[test]
+fn multiplexers_do_not_hide_two_chips_of_one_address() {
+    let bus = "bus = \"i2c-1\"\naddress";
+    let [tmp117, bme280] = ["tmp117", "bme280"]
+        .map(|driver| format!("[[rooms.a.sensors]]\ndriver = \"{driver}\"\n{bus}"));
+    let what = "address on the bus itself and behind a multiplexer, or the multiplexer's";
+    let hint = "move one of them to another address";
+    check(
+        &format!("{tmp117} = 0x48\n{tmp117} = \"0x70:0/0x48\""),
+        &format!(":8:11: {what}: `0x48`\n  hint: the first is at `:4:11`; {hint}"),
+    );
+    check(
+        &format!("{tmp117} = \"0x76:0/0x48\"\n{bme280} = 0x76"),
+        &format!(":8:11: {what}: `0x76`\n  hint: the first is at `:4:11`; {hint}"),
+    );
+    check(
+        &format!("{bme280} = 0x76\n{tmp117} = \"0x76:0/0x48\""),
+        &format!(":8:11: {what}: `0x76`\n  hint: the first is at `:4:11`; {hint}"),
+    );
+}
