@@ -167,7 +167,7 @@ impl Connection<'_> {
     ) -> End {
         let mut stall = pin!(sleep(WRITE_STALL_TIMEOUT));
         loop {
-            let has_more = self.has_more();
+            let has_more = self.has_more() && self.outbox.reading() == Reading::On;
             if has_more {
                 yield_now().await;
                 self.decode();
