@@ -30,6 +30,8 @@ pub(super) struct Hub {
     logins: mpsc::UnboundedSender<(ConnectionId, Login)>,
     rearmed: Notify,
     emptied: Notify,
+    /// The store fails, or works again.
+    troubled: Notify,
 }
 
 /// Logins that are to be checked.
@@ -66,6 +68,7 @@ impl Hub {
             logins,
             rearmed: Notify::new(),
             emptied: Notify::new(),
+            troubled: Notify::new(),
         };
         (Arc::new(hub), wanted)
     }
@@ -133,6 +136,11 @@ impl Hub {
     /// How the store gets on; nothing where all is in memory.
     pub(super) fn store_pace(&self) -> Option<Pace> {
         self.lock().store.as_ref().map(StoreThread::pace)
+    }
+
+    /// Waits until the store fails, or works again.
+    pub(super) async fn troubled(&self) {
+        self.troubled.notified().await;
     }
 
     /// Returns when the brain can be entered: proof for the watchdog.
@@ -234,6 +242,9 @@ impl Hub {
             }
             Output::Event(event) => {
                 journal::record(&event);
+                if matches!(event, Event::StoreFailed { .. } | Event::StoreRecovered) {
+                    self.troubled.notify_one();
+                }
                 events.extend(self.announcement(&event));
             }
         }

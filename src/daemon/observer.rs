@@ -148,7 +148,8 @@ pub(super) struct Physician {
 }
 
 impl Physician {
-    /// Begins when every sensor was tried once, or after a while; then for ever.
+    /// Begins when every sensor was tried once, or after a while; then for ever, and at once when
+    /// the store fails or works again.
     pub(super) async fn keep_telling(mut self) {
         let all = self.sensors_total;
         let tried = self.sensors.wait_for(|sensors| sensors.tried >= all);
@@ -157,7 +158,10 @@ impl Physician {
         let mut ticks = interval(HEALTH_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.hub.troubled() => {}
+            }
             // A disk that does not answer is not to hold the broker.
             let mut machine = self.machine.clone();
             let Ok(condition) = spawn_blocking(move || machine.look()).await else { continue };

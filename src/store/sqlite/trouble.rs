@@ -4,7 +4,11 @@ use std::path::Path;
 
 use rusqlite::ErrorCode;
 use rusqlite::ffi;
-use rustix::fs::{StatVfsMountFlags, statvfs};
+use rustix::fs::{
+    AtFlags, CWD, StatVfsMountFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, statvfs,
+    utimensat,
+};
+use rustix::io::Errno;
 
 use crate::broker::record::Trouble;
 use crate::store::Failure;
@@ -30,8 +34,18 @@ fn of_disk(path: &Path) -> Trouble {
     match statvfs(folder) {
         Ok(facts) if facts.f_flag.contains(StatVfsMountFlags::RDONLY) => Trouble::ReadOnly,
         Ok(facts) if facts.f_bavail == 0 => Trouble::Full,
+        Ok(_) | Err(_) if refuses_writes(path) => Trouble::ReadOnly,
         Ok(_) | Err(_) => Trouble::Failed,
     }
+}
+
+/// A file system that stopped because it found itself damaged: newer kernels do not call it
+/// read-only, and refuse whatever would change it. By name, for to open and close the file would
+/// end SQLite's locks on it.
+fn refuses_writes(path: &Path) -> bool {
+    let of = |nanoseconds| Timespec { tv_sec: 0, tv_nsec: nanoseconds };
+    let times = Timestamps { last_access: of(UTIME_OMIT), last_modification: of(UTIME_NOW) };
+    utimensat(CWD, path, &times, AtFlags::empty()) == Err(Errno::ROFS)
 }
 
 /// The text of an error with its number, by which SQLite's manual knows it.
