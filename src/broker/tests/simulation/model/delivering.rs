@@ -144,9 +144,6 @@ impl Model {
             return copy;
         }
         let shared = self.shared_copy(life, is_it);
-        if let Some(copy) = &shared {
-            self.end_searches_before(life, copy.since);
-        }
         shared.unwrap_or_else(|| {
             let session = &self.sessions[&life];
             let waiting: Vec<&Copy> = session.waiting.iter().take(3).collect();

@@ -7,32 +7,35 @@ use crate::time::Tick;
 use super::delivering::is_same;
 
 impl Model {
-    /// A retained message that a subscription asked for and was not sent. One that it is owed comes
-    /// first: which search brings what only may come is not known.
+    /// A retained message that a subscription asked for and was not sent: by the first search that
+    /// may bring it. Where that only may, and another must, either of them may have.
     pub(super) fn stored_copy(
         &mut self,
         life: Life,
         is_it: impl Fn(&Copy) -> bool,
     ) -> Option<Copy> {
         let session = &self.sessions[&life];
-        let mut found: Vec<(bool, usize, String, Copy)> = Vec::new();
-        for (place, search) in session.searches.iter().enumerate() {
-            let open = self.retained.iter().find(|(topic, kept)| {
+        let finds = |search: &Search| {
+            let (topic, kept) = self.retained.iter().find(|(topic, kept)| {
                 let may_come = search.may_bring(topic, kept) && is_it(&search.copy(kept));
                 may_come && self.may_read(&session.principal, topic)
-            });
-            if let Some((topic, kept)) = open {
-                let is_owed = search.owes().any(|due| due.0 == *topic && due.1 == kept.stamp);
-                found.push((is_owed, place, topic.clone(), search.copy(kept)));
+            })?;
+            Some((topic.clone(), kept.stamp, search.copy(kept)))
+        };
+        let searches = session.searches.iter().enumerate();
+        let mut found = searches.filter_map(|(place, search)| Some((place, finds(search)?)));
+        let (place, (topic, stamp, copy)) = found.next()?;
+        let others: Vec<usize> = found.map(|(other, _)| other).collect();
+        let session = self.session(life);
+        let is_due = |due: &(String, u64)| due.0 == topic && due.1 == stamp;
+        if !session.searches[place].owes().any(is_due) {
+            for other in others {
+                session.searches[other].due.retain(|due| !is_due(due));
             }
         }
-        let earliest = found.first()?.1;
-        let owed = found.iter().position(|(is_owed, ..)| *is_owed).unwrap_or(0);
-        let (_, place, topic, copy) = found.swap_remove(owed);
-        let session = self.session(life);
         session.searches[place].sent.insert(topic);
-        let since = session.searches[earliest].since;
-        self.end_searches(life, earliest);
+        let since = session.searches[place].since;
+        self.end_searches(life, place);
         self.pass_over_waiting(life, since);
         Some(copy)
     }
