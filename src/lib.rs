@@ -29,3 +29,4 @@ pub mod bus;
 pub mod cli;
 pub mod daemon;
 pub mod net;
+pub mod store;

@@ -132,8 +132,12 @@ pub const SESSIONS_CONFIGURABLE_MAX: usize = 1_000_000;
 pub const SESSIONS_PER_USER_MAX: usize = 4_000;
 
 /// Bytes that the filters of one session may take, as the subscription tree stores them: 10,000
-/// filters of three levels.
+/// filters of some levels.
 pub const SUBSCRIPTION_BYTES_PER_SESSION_MAX: usize = 16 * 1024 * 1024;
+
+/// Bytes that the filters of all sessions together may take, unless configured otherwise: more than
+/// 100,000 of ordinary length. An eighth of a board of 1 GB.
+pub const SUBSCRIPTION_BYTES_DEFAULT: usize = 128 * 1024 * 1024;
 
 /// Bytes of retained messages that clients may fill; beyond it only the gateway's own are stored.
 /// An eighth of a board of 512 MB, or some 200,000 short messages.
@@ -142,6 +146,68 @@ pub const RETAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Seeks in the retained messages for one session before others have their turn: a few
 /// milliseconds on a Pi Zero.
 pub const RETAINED_SEEKS_PER_TURN: usize = 2000;
+
+/// Longest an acknowledgement waits for its message to be kept, where a client that is there may
+/// take that message before and spare the card the write: a few round trips of a slow Wi-Fi.
+pub const COMMIT_DELAY_SHORT: Duration = Duration::from_millis(20);
+
+/// Longest that the coming and going of clients waits to be kept: a second of it can be lost, and a
+/// client that comes and goes writes once a second at most.
+pub const COMMIT_DELAY_SOON: Duration = Duration::from_secs(1);
+
+/// Longest that what nobody waits for is not kept: what is read is read again, what was
+/// acknowledged is acknowledged again. Few enough writes for a card that lives for years.
+pub const COMMIT_DELAY_LATE: Duration = Duration::from_secs(30);
+
+/// Changes that wait to be kept before they go without waiting for more: half a megabyte, and a
+/// store writes so many as cheaply as twice as many.
+pub const COMMIT_CHANGES_MAX: usize = 4096;
+
+/// Bytes that wait to be kept before clients that publish are not read any further: what a slow
+/// card takes in some seconds.
+pub const COMMIT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Wait before a store in trouble is tried again, doubled up to the second: people need that long
+/// to make room, and a log bears it.
+pub const COMMIT_RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(16));
+
+/// Messages of one session that are fetched from the store at a time, and their bytes: some
+/// milliseconds of a card, and little enough for all clients at once.
+pub const PAGE_MESSAGES_MAX: usize = 256;
+
+/// See [`PAGE_MESSAGES_MAX`].
+pub const PAGE_BYTES_MAX: usize = 256 * 1024;
+/// Largest payload that is stored with each message it belongs to; a larger one stands once in the
+/// store, however many sessions wait for it. Beyond it a row no longer fits in two pages.
+pub const STORE_PAYLOAD_INLINE_BYTES_MAX: usize = 4096;
+
+/// Bytes of one part of a large payload: the store copies no more than this at a time.
+pub const STORE_PAYLOAD_PART_BYTES: usize = 64 * 1024;
+
+/// Pages of the store kept in memory, in KiB: what a few busy sessions change, on a board of 512
+/// MB.
+pub const STORE_CACHE_KIB: i64 = 2048;
+
+/// Bytes in the store's log before they are moved to its file.
+pub const STORE_LOG_BYTES: u64 = 1024 * 1024;
+
+/// Bytes in the store's log before a commit waits until they are moved: only when there was never
+/// a moment between two commits.
+pub const STORE_LOG_BYTES_MAX: u64 = 4 * STORE_LOG_BYTES;
+
+/// Rows of ended sessions that are removed in one go, so that an end of a session with millions of
+/// messages delays nobody.
+pub const STORE_PURGE_ROWS: u32 = 1000;
+
+/// The store writes down this seldom that the process lives, with commits that happen anyway: what
+/// a crash leaves unknown of the time, where no clock is set.
+pub const STORE_LIFE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Less than this is no jump of the wall clock: it is adjusted all the time.
+pub const STORE_CLOCK_JUMP_MIN: Duration = Duration::from_secs(2);
+
+/// Wishes for pages that wait for the store: one for each session that can be there.
+pub const STORE_PAGES_WAITING_MAX: usize = CONNECTIONS_CONFIGURABLE_MAX;
 
 /// Events of one kind about one client are told at most this often, each with its count: a log on
 /// an SD card must survive a client gone mad.
@@ -160,10 +226,11 @@ pub const HEALTH_INTERVAL: Duration = Duration::from_secs(60);
 /// Longest a session outlives its connection unless `broker.session_expiry` says otherwise.
 pub const SESSION_EXPIRY_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Connections at a time, in all: each costs about 30 KiB with TLS, on a board of 512 MB.
+/// Connections at a time, in all: each costs about 12 KiB with TLS and 4 KiB without while it is
+/// quiet, and up to 40 KiB more while it is busy, on a board of 512 MB.
 pub const CONNECTIONS_MAX: usize = 2048;
 
-/// Most connections that can be configured: 3 GB of them with TLS.
+/// Most connections that can be configured: 1.2 GB of them with TLS.
 pub const CONNECTIONS_CONFIGURABLE_MAX: usize = 100_000;
 
 /// Connections at a time from one address, so that one broken client cannot take every place.
@@ -200,6 +267,9 @@ pub const LAST_WORDS_TIMEOUT: Duration = Duration::from_millis(700);
 
 /// Longest a graceful stop waits for last messages to leave: the unit promises two seconds.
 pub const STOP_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// When a graceful stop no longer waits for the store: what was acknowledged is there in any case.
+pub const STORE_STOP_TIMEOUT: Duration = Duration::from_millis(1700);
 
 /// Longest a write may go without progress: a peer that sleeps through this has lost its network.
 pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(60);
@@ -366,12 +436,15 @@ const _: () = assert!(READ_BYTES_MIN < READ_BYTES_MAX);
 const _: () = assert!(READ_BYTES_MAX < PACKET_BYTES_ALONE_MIN);
 const _: () = assert!(READ_BYTES_MAX <= UNFINISHED_BYTES_FREE, "one read takes no part uncounted");
 const _: () = assert!(RECEIVE_AHEAD_BYTES_MAX <= UNFINISHED_BYTES_FREE);
+const _: () = assert!(STORE_LOG_BYTES < STORE_LOG_BYTES_MAX);
+const _: () = assert!(STORE_PAYLOAD_INLINE_BYTES_MAX < STORE_PAYLOAD_PART_BYTES);
 const _: () = assert!(TOPIC_LEVELS_MIN <= TOPIC_LEVELS_MAX);
 const _: () = assert!(CLOSE_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
 const _: () = assert!(INFLIGHT_TO_CLIENT_MAX < 65_535, "a free packet identifier always exists");
 const _: () = assert!(CONNECTIONS_MAX < SESSIONS_PER_USER_MAX);
 const _: () = assert!(SESSIONS_PER_USER_MAX < SESSIONS_MAX);
-const _: () = assert!(STOP_TIMEOUT.as_millis() < 2000);
+const _: () = assert!(STOP_TIMEOUT.as_millis() < STORE_STOP_TIMEOUT.as_millis());
+const _: () = assert!(STORE_STOP_TIMEOUT.as_millis() < 2000);
 const _: () = assert!(LAST_WORDS_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
 const _: () = assert!(RETRY_BACKOFF_MIN.as_millis() < RETRY_BACKOFF_MAX.as_millis());
 const _: () = assert!(BUS_STOP_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());

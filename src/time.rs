@@ -31,6 +31,13 @@ impl Tick {
         Self(self.0.saturating_add(microseconds))
     }
 
+    /// This instant moved back by `duration`, stopping at [`Tick::ZERO`].
+    #[must_use]
+    pub fn before(self, duration: Duration) -> Self {
+        let microseconds = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(microseconds))
+    }
+
     /// Time from `earlier` to this instant; zero if `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))

@@ -1,10 +1,12 @@
 //! Acknowledgements of clients: each moves a delivery on, and makes room for the next.
 
 use super::Broker;
+use super::persistence::{Novelty, Pace, Part, Thing};
+use super::record::{Change, Place};
 use super::session::SessionIndex;
 use super::window::Received;
 use crate::access::ConnectionId;
-use crate::mqtt::{Acknowledgement, Delivery, Packet, ReasonCode};
+use crate::mqtt::{Acknowledgement, Delivery, Packet, PacketId, ReasonCode};
 use crate::time::Tick;
 
 impl Broker {
@@ -15,7 +17,9 @@ impl Broker {
         index: SessionIndex,
         answer: &Acknowledgement,
     ) {
-        self.sessions[index].window.acknowledged(answer.packet_id);
+        let session = &mut self.sessions[index];
+        let done = session.window.acknowledged(answer.packet_id).and_then(|it| it.place);
+        self.persistence.end_queued(now, session.id, done);
         self.pull(now, index);
     }
 
@@ -27,22 +31,54 @@ impl Broker {
         index: SessionIndex,
         answer: &Acknowledgement,
     ) {
-        let (window, packet_id) = (&mut self.sessions[index].window, answer.packet_id);
+        let (session, packet_id) = (&mut self.sessions[index], answer.packet_id);
         if answer.reason.is_failure() {
-            window.refused(Delivery::ExactlyOnce(packet_id));
+            let done = session.window.refused(Delivery::ExactlyOnce(packet_id));
+            self.persistence.end_queued(now, session.id, done.and_then(|it| it.place));
             return self.pull(now, index);
         }
-        let reason = match window.received(packet_id) {
+        let reason = match session.window.received(packet_id) {
             Received::ReleaseUnknown if self.is_v5(id) => ReasonCode::PacketIdentifierNotFound,
-            Received::Release | Received::ReleaseUnknown => ReasonCode::Success,
+            Received::ReleaseAgain | Received::ReleaseUnknown => ReasonCode::Success,
+            Received::Release(message) => {
+                self.keep_release(now, index, packet_id, message.place);
+                ReasonCode::Success
+            }
             Received::Ignore => return,
         };
-        self.send(id, Packet::PubRel(Acknowledgement { packet_id, reason, properties: None }));
+        // The client forgets the identifier when it hears of it, so that must be kept before.
+        let thing = self.sessions[index].id.map(|it| Thing::Of(it, Part::Released(packet_id)));
+        let hold = thing.and_then(|thing| self.persistence.hold(id, &thing));
+        let answer = Acknowledgement { packet_id, reason, properties: None };
+        self.send_kept(id, Packet::PubRel(answer), hold);
+    }
+
+    /// In the store the identifier takes the place of the message.
+    fn keep_release(
+        &mut self,
+        now: Tick,
+        index: SessionIndex,
+        packet_id: PacketId,
+        place: Option<Place>,
+    ) {
+        let session = &mut self.sessions[index];
+        self.persistence.end_queued(now, session.id, place);
+        if let Some(id) = session.store_id() {
+            let order = session.next_place().0;
+            let change = Change::Released { session: id, packet_id, order };
+            self.persistence.note(now, change, Novelty::New, Pace::Now);
+        }
     }
 
     /// A PUBCOMP.
     pub(super) fn completed(&mut self, now: Tick, index: SessionIndex, answer: &Acknowledgement) {
-        self.sessions[index].window.completed(answer.packet_id);
+        let (session, packet_id) = (&mut self.sessions[index], answer.packet_id);
+        if session.window.completed(packet_id)
+            && let Some(session) = session.id
+        {
+            let change = Change::ReleasedEnd { session, packet_id };
+            self.persistence.note(now, change, Novelty::Known, Pace::Later);
+        }
         self.pull(now, index);
     }
 }

@@ -174,11 +174,19 @@ impl Broker {
         let window = self.settings.bounds.inflight_to_client;
         session.window.resize(window.min(connection.terms.receive_maximum));
         session.will = connect.will.map(super::will::keep);
+        let is_kept = !session.expiry.is_zero() || session.will.is_some();
         self.outputs.event(Event::Connected {
             peer: connection.peer.address,
             client_id: session.key.client_id.to_string(),
             principal: session.key.principal.clone(),
         });
+        if session.id.is_none()
+            && is_kept
+            && let Some(name) = self.persistence.name()
+        {
+            self.sessions.name(index, name);
+        }
+        self.keep_session(now, index);
     }
 }
 

@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use super::held::Held;
 use super::outputs::counted;
 use super::session::SessionIndex;
 use crate::access::{ConnectionId, Peer};
@@ -30,6 +31,13 @@ pub(super) struct Connection {
     pub(super) alarm: Option<Tick>,
     pub(super) unwritten: Unwritten,
     pub(super) denials: Denials,
+    /// What may not be said before it is true.
+    pub(super) held: Held,
+    /// Whether a message of a client that cannot be told so was not kept: nothing it says after
+    /// that is taken, until it comes back and says it again.
+    pub(super) unkept: bool,
+    /// Whether its packets are not read for the moment.
+    pub(super) is_paused: bool,
 }
 
 /// The states of the diagram above.
@@ -58,6 +66,9 @@ impl Connection {
             alarm: None,
             unwritten: Unwritten::default(),
             denials: Denials::default(),
+            held: Held::default(),
+            unkept: false,
+            is_paused: false,
         }
     }
 }

@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use super::announce::Losses;
 use super::connection::Connection;
+use super::held;
 use super::outputs::Outputs;
+use super::persistence::{Novelty, Pace, Part, Persistence, Thing};
 use super::publish::Publication;
-use super::queue::{Bounds, Next, Queued, Share};
+use super::queue::{Bounds, Dropped, Next};
+use super::record::{Change, PageRequest, Place, Queued, SessionId, Share};
 use super::session::{Session, SessionIndex};
 use super::timers::Timer;
-use super::{Broker, Phase};
+use super::{Broker, Output, Phase};
 use crate::access::ConnectionId;
 use crate::limits;
-use crate::mqtt::{Acknowledgement, Packet, Publish, QoS};
+use crate::mqtt::{Acknowledgement, Delivery, Packet, Publish, QoS};
 use crate::time::Tick;
 
 /// Who gets a copy of a publication, and how.
@@ -30,9 +33,15 @@ pub(super) struct Recipient {
 
 impl Broker {
     /// Sends or queues a copy, if the client may have it. QoS 0 is not queued for absent clients.
+    /// What cannot be kept is not delivered where a client still can be told so.
     pub(super) fn deliver(&mut self, now: Tick, to: Recipient, publication: &mut Publication) {
         let session = &mut self.sessions[to.session];
         if !self.settings.rights.read(&session.key.principal, publication.topic()) {
+            return;
+        }
+        let is_kept = to.qos > QoS::AtMostOnce && session.store_id().is_some();
+        if is_kept && let Some(trouble) = self.persistence.refusal() {
+            publication.unkept = Some(trouble);
             return;
         }
         let connection = session.connection.and_then(|id| self.connections.get_mut(&id));
@@ -44,7 +53,8 @@ impl Broker {
                     QoS::AtLeastOnce | QoS::ExactlyOnce => publication.kept(),
                 };
                 let copy = copy(to, message, publication.expires);
-                send(now, copy, session, connection, &mut self.outputs);
+                let (outputs, persistence) = (&mut self.outputs, &mut self.persistence);
+                Line { session, connection, outputs, persistence }.send(now, copy);
             }
             Some(_) | None => {
                 let (index, message) = (to.session, publication.kept());
@@ -56,44 +66,55 @@ impl Broker {
     /// A client is back: what it did not acknowledge goes again, then what was queued meanwhile
     /// ([MQTT-4.4.0-1]).
     pub(super) fn replay(&mut self, now: Tick, id: ConnectionId, index: SessionIndex) {
-        let Some(connection) = self.connections.get_mut(&id) else { return };
         let session = &mut self.sessions[index];
-        for packet_id in session.window.restart() {
-            let release = Packet::PubRel(Acknowledgement::success(packet_id));
-            self.outputs.send(connection, release);
-        }
+        let store_id = session.id;
+        let released: Vec<_> = session.window.restart().collect();
         session.queue.defer_searches(self.retained.stamp());
+        for packet_id in released {
+            let thing = store_id.map(|session| Thing::Of(session, Part::Released(packet_id)));
+            let hold = thing.and_then(|thing| self.persistence.hold(id, &thing));
+            self.send_kept(id, Packet::PubRel(Acknowledgement::success(packet_id)), hold);
+        }
         self.pull(now, index);
     }
 
-    /// Sends what waits for a client, as far as window and connection have room.
+    /// Sends what waits for a client, as far as window and connection have room. A search that
+    /// waits for its turn goes on then, whatever its client says meanwhile.
     pub(super) fn pull(&mut self, now: Tick, index: SessionIndex) {
-        let mut seeks = limits::RETAINED_SEEKS_PER_TURN;
         let session = &mut self.sessions[index];
+        let waits_for_turn = session.resume_at.is_some();
+        let mut seeks = if waits_for_turn { 0 } else { limits::RETAINED_SEEKS_PER_TURN };
         let Some(connection) = session.connection.and_then(|id| self.connections.get_mut(&id))
         else {
             return;
         };
-        while connection.unwritten.has_room() {
-            if let Some(publish) = session.window.resend(now) {
-                write(publish, session, connection, &mut self.outputs);
+        let (outputs, persistence) = (&mut self.outputs, &mut self.persistence);
+        let mut line = Line { session, connection, outputs, persistence };
+        while line.connection.unwritten.has_room() {
+            if let Some((publish, place)) = line.session.window.resend(now) {
+                line.write(now, publish, place);
                 continue;
             }
-            self.outputs.traffic.messages_expired += session.queue.drop_expired(now);
-            let has_window = session.window.has_room() && !session.window.has_resends();
+            line.drop_expired(now);
+            let window = &line.session.window;
+            let has_window = window.has_room() && !window.has_resends();
             let qos_max = if has_window { QoS::ExactlyOnce } else { QoS::AtMostOnce };
-            match session.queue.next(now, qos_max, &self.retained, &mut seeks) {
+            match line.session.queue.next(now, qos_max, &self.retained, &mut seeks) {
                 Next::Message(message) => {
                     let topic = &message.message.topic;
-                    if !self.settings.rights.read(&session.key.principal, topic) {
-                        continue;
+                    if self.settings.rights.read(&line.session.key.principal, topic) {
+                        line.send(now, message);
+                    } else {
+                        line.persistence.end_queued(now, line.session.id, message.place);
                     }
-                    send(now, message, session, connection, &mut self.outputs);
                 }
                 Next::Nothing => return,
+                Next::Stored(request) => return line.ask_for(request),
+                Next::Pause if waits_for_turn => return,
                 Next::Pause => {
                     let soon = now.after(Duration::from_micros(1));
-                    return self.timers.arm(&mut session.resume_at, Timer::Resume(index), soon);
+                    let slot = &mut line.session.resume_at;
+                    return self.timers.arm(slot, Timer::Resume(index), soon);
                 }
             }
         }
@@ -120,9 +141,15 @@ impl Broker {
     }
 
     /// Puts a message behind what waits for a session.
-    pub(super) fn queue(&mut self, now: Tick, index: SessionIndex, message: Queued) {
+    pub(super) fn queue(&mut self, now: Tick, index: SessionIndex, mut message: Queued) {
         let bounds = self.queue_bounds();
-        let dropped = self.sessions[index].queue.push(message, bounds);
+        let session = &mut self.sessions[index];
+        let pace = if session.connection.is_some() { Pace::Shortly } else { Pace::Now };
+        if let Some((id, place)) = place(session, &mut message) {
+            let change = Change::Queued { session: id, place, message: message.clone() };
+            self.persistence.note(now, change, Novelty::New, pace);
+        }
+        let dropped = session.queue.push(message, bounds);
         self.count_drops(now, index, dropped);
         self.relieve(now);
     }
@@ -140,16 +167,20 @@ impl Broker {
         }
     }
 
-    fn count_drops(&mut self, now: Tick, index: SessionIndex, dropped: u64) {
-        if dropped == 0 {
+    /// What was given up is done with, and is told in intervals.
+    pub(super) fn count_drops(&mut self, now: Tick, index: SessionIndex, dropped: Dropped) {
+        if dropped.messages == 0 {
             return;
         }
         let session = &mut self.sessions[index];
-        self.outputs.traffic.messages_dropped += dropped;
+        for place in dropped.places {
+            self.persistence.end_queued(now, session.id, Some(place));
+        }
+        self.outputs.traffic.messages_dropped += dropped.messages;
         if self.losses == Losses::Counted {
             return;
         }
-        session.dropped += dropped;
+        session.dropped += dropped.messages;
         if session.report_at.is_none() {
             let at = now.after(limits::EVENT_INTERVAL);
             self.timers.arm(&mut session.report_at, Timer::DropReport(index), at);
@@ -159,34 +190,85 @@ impl Broker {
 
 fn copy(to: Recipient, message: crate::mqtt::Message, expires: Option<Tick>) -> Queued {
     let Recipient { qos, retain, subscription_ids, share, .. } = to;
-    Queued { message, qos, retain, subscription_ids, share, expires }
+    let (packet_id, place) = (None, None);
+    Queued { message, qos, retain, subscription_ids, share, expires, packet_id, place }
 }
 
-fn send(
-    now: Tick,
-    message: Queued,
-    session: &mut Session,
-    connection: &mut Connection,
-    outputs: &mut Outputs,
-) {
-    let publish = session.window.send(now, message);
-    write(publish, session, connection, outputs);
+/// Gives a message its place in the store, if it is to have one.
+fn place(session: &mut Session, message: &mut Queued) -> Option<(SessionId, Place)> {
+    let id = session.store_id().filter(|_| message.qos > QoS::AtMostOnce)?;
+    let place = session.next_place();
+    message.place = Some(place);
+    Some((id, place))
 }
 
-/// A client that takes no packet of that size is treated as if it had taken the message
-/// ([MQTT-3.1.2-24], [MQTT-3.1.2-25]).
-fn write(
-    publish: Publish,
-    session: &mut Session,
-    connection: &mut Connection,
-    outputs: &mut Outputs,
-) {
-    let delivery = publish.delivery;
-    let packet = Packet::Publish(publish);
-    if connection.terms.take(&packet) {
-        outputs.send(connection, packet);
-    } else {
-        session.window.refused(delivery);
-        outputs.traffic.messages_too_large += 1;
+/// A session with its connection, and what a message passes on its way from one to the other.
+struct Line<'a> {
+    session: &'a mut Session,
+    connection: &'a mut Connection,
+    outputs: &'a mut Outputs,
+    persistence: &'a mut Persistence,
+}
+
+impl Line<'_> {
+    /// Sends a message, and lets the store know under which identifier. For QoS 2 it must, or the
+    /// client would take the message for another one after a restart.
+    fn send(&mut self, now: Tick, mut message: Queued) {
+        let is_new = message.place.is_none();
+        if is_new {
+            place(self.session, &mut message);
+        }
+        let at = message.place;
+        let publish = self.session.window.send(now, message);
+        if let (Some(session), Some(place)) = (self.session.id, at)
+            && let Some(message) = self.session.window.last()
+        {
+            let (novelty, pace) = match (is_new, message.qos) {
+                (true, QoS::ExactlyOnce) => (Novelty::New, Pace::Now),
+                (true, _) => (Novelty::New, Pace::Shortly),
+                (false, _) => (Novelty::Known, Pace::Later),
+            };
+            let change = Change::Queued { session, place, message: message.clone() };
+            self.persistence.note(now, change, novelty, pace);
+        }
+        self.write(now, publish, at);
+    }
+
+    /// A client that takes no packet of that size is treated as if it had taken the message
+    /// ([MQTT-3.1.2-24], [MQTT-3.1.2-25]).
+    fn write(&mut self, now: Tick, publish: Publish, place: Option<Place>) {
+        let delivery = publish.delivery;
+        let packet = Packet::Publish(publish);
+        if !self.connection.terms.take(&packet) {
+            self.session.window.refused(delivery);
+            self.persistence.end_queued(now, self.session.id, place);
+            self.outputs.traffic.messages_too_large += 1;
+            return;
+        }
+        match (delivery, self.session.id, place) {
+            (Delivery::ExactlyOnce(_), Some(session), Some(place)) => {
+                let thing = Thing::Of(session, Part::Queued(place));
+                let hold = self.persistence.hold(self.connection.id, &thing);
+                held::send(packet, hold, self.connection, self.outputs, self.persistence);
+            }
+            (Delivery::ExactlyOnce(_), ..) => {
+                held::send(packet, None, self.connection, self.outputs, self.persistence);
+            }
+            _ => self.outputs.send(self.connection, packet),
+        }
+    }
+
+    fn drop_expired(&mut self, now: Tick) {
+        let expired = self.session.queue.drop_expired(now);
+        self.outputs.traffic.messages_expired += expired.messages;
+        for place in expired.places {
+            self.persistence.end_queued(now, self.session.id, Some(place));
+        }
+    }
+
+    fn ask_for(&mut self, request: PageRequest) {
+        if let Some(session) = self.session.id {
+            self.outputs.push(Output::Page(PageRequest { session, ..request }));
+        }
     }
 }

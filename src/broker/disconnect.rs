@@ -225,6 +225,8 @@ impl Broker {
             None => {}
         }
         self.hand_over(now, index);
+        self.keep_session(now, index);
+        self.page_out(index);
     }
 }
 

@@ -19,10 +19,11 @@ impl Broker {
         for connection in self.connections.values() {
             timers += self.check_connection(connection);
         }
-        let mut subscriptions = 0;
+        let (mut subscriptions, mut subscription_bytes) = (0, 0);
         for (index, session) in self.sessions.iter() {
             timers += self.check_session(index, session);
             subscriptions += session.subscriptions.len();
+            subscription_bytes += session.subscription_bytes;
         }
         assert_eq!(self.timers.len(), timers, "each timer has an owner");
         assert!(self.sessions.len() <= self.settings.bounds.sessions, "sessions are bounded");
@@ -33,6 +34,8 @@ impl Broker {
         let connected = super::outputs::counted(self.statistics().clients_connected);
         assert_eq!(self.outputs.connected, connected, "who is in was told");
         assert_eq!(self.subscriptions.len(), subscriptions, "tree and sessions agree");
+        assert_eq!(self.subscriptions.bytes(), subscription_bytes, "their bytes are counted");
+        assert!(subscription_bytes <= self.settings.bounds.subscription_bytes, "and bounded");
         self.subscriptions.check_invariants();
         self.retained.check_invariants();
     }
@@ -41,6 +44,7 @@ impl Broker {
     /// left but sessions, subscriptions, retained messages and the timers that end them.
     pub fn assert_idle(&self) {
         assert!(self.outputs.is_empty(), "outputs are polled");
+        assert_eq!(self.persistence.holds(), 0, "no answer waits");
         for connection in self.connections.values() {
             assert!(matches!(connection.phase, Phase::Connected(_)), "{connection:?}");
             assert_eq!(connection.unwritten.bytes(), 0, "all is written: {connection:?}");
@@ -51,6 +55,23 @@ impl Broker {
             assert_eq!(session.window.len(), 0, "`{client}` has acknowledged all");
             assert!(session.received.is_empty(), "`{client}` has released all");
             assert_eq!(session.dropped, 0, "the losses of `{client}` are told");
+        }
+    }
+
+    /// Asserts that another broker, which was made of what this one's store has, knows the same
+    /// sessions and retained messages.
+    #[cfg(test)]
+    pub(super) fn assert_keeps_as(&self, other: &Self) {
+        let kept = |broker: &Self| {
+            let sessions = broker.sessions.iter().map(|(_, session)| session);
+            let kept = sessions.filter(|session| session.store_id().is_some());
+            let mut kept: Vec<_> = kept.map(shape).collect();
+            kept.sort();
+            kept
+        };
+        if self.persistence.is_on() {
+            assert_eq!(kept(self), kept(other), "what is kept is what there is");
+            assert_eq!(self.retained.of_clients(), other.retained.of_clients());
         }
     }
 
@@ -111,8 +132,9 @@ impl Broker {
         let (messages, bytes) = session.queue.size();
         let is_bounded = self.queue_bounds().hold(messages, bytes);
         assert!(is_bounded || messages == 1, "a queue keeps its bounds");
-        let counted: usize = session.queue.iter().map(super::queue::Queued::weight).sum();
-        assert_eq!(bytes, counted, "a queue's bytes are counted");
+        let counted: usize = session.queue.iter().map(super::record::Queued::weight).sum();
+        let stored = session.queue.stored().size().1;
+        assert_eq!(bytes, counted + stored, "a queue's bytes are counted");
     }
 
     fn check_timer(&self, slot: Option<Tick>, timer: Timer) -> usize {
@@ -122,12 +144,28 @@ impl Broker {
     }
 }
 
+/// What must survive of a session, for comparison.
+#[cfg(test)]
+fn shape(session: &Session) -> String {
+    let mut subscriptions: Vec<_> = session.subscriptions.iter().collect();
+    subscriptions.sort_by_key(|(filter, _)| (*filter).clone());
+    let mut received: Vec<_> = session.received.iter().collect();
+    received.sort();
+    let Session { key, id, expiry, will, .. } = session;
+    format!(
+        "{key:?} {id:?} {expiry:?} {will:?} {subscriptions:?} {received:?} {:?} {:?}",
+        session.window.shape(),
+        session.queue.size()
+    )
+}
+
 /// Nobody waits without a reason.
 fn check_waiting(session: &Session, connection: &Connection) {
     let has_room = session.window.has_room() && !session.window.has_resends();
     let can_go = session.window.can_resend() || (!session.queue.is_empty() && has_room);
     let is_woken = session.resume_at.is_some();
-    let waits = can_go && connection.unwritten.has_room() && !is_woken;
+    let is_held = !connection.held.is_empty() || session.queue.is_paging();
+    let waits = can_go && connection.unwritten.has_room() && !is_woken && !is_held;
     assert!(!waits, "what can be sent is sent: {session:?}");
 }
 

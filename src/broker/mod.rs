@@ -18,9 +18,12 @@ mod connect;
 mod connection;
 mod delivery;
 mod disconnect;
+mod held;
 mod invariants;
+mod keep;
 mod objection;
 mod outputs;
+mod persistence;
 mod publish;
 mod queue;
 pub mod record;
@@ -29,6 +32,7 @@ mod session;
 mod settings;
 mod shared;
 mod statistics;
+mod stored;
 mod subscribe;
 mod subscriptions;
 #[cfg(test)]
@@ -53,12 +57,15 @@ use connection::{Connection, Phase};
 use disconnect::Departure;
 use objection::Objection;
 use outputs::Outputs;
+use persistence::Persistence;
 use queue::Gauge;
+use record::{Batch, Page, PageRequest, SessionId, Trouble};
 use retained::Retained;
 use session::{SessionIndex, Sessions};
 use subscriptions::{Match, Subscriptions};
 use timers::{Timer, Timers};
 
+pub use persistence::{Delays, Keeping};
 pub use settings::{Bounds, Settings};
 pub use statistics::{Statistics, Traffic};
 
@@ -121,6 +128,18 @@ pub enum Input {
         /// Topic and payload.
         message: Message,
     },
+    /// The answer to [`Output::Commit`].
+    Committed {
+        /// The number of the batch.
+        number: u64,
+        /// Durable as a whole, or not at all.
+        outcome: Result<(), Trouble>,
+    },
+    /// The answer to [`Output::Page`].
+    Paged(Page),
+    /// The wall clock was set: the machine had been off for so much longer than was known when an
+    /// earlier life was restored.
+    Slept(Duration),
     /// Nothing but the passing of time.
     Wake,
     /// The process ends: everyone is told, nobody new is let in.
@@ -160,6 +179,20 @@ pub enum Output {
         connection: ConnectionId,
         /// What is to be checked.
         login: Login,
+    },
+    /// Keep this; [`Input::Committed`] follows, and no other batch before it.
+    Commit(Batch),
+    /// Fetch messages; [`Input::Paged`] follows.
+    Page(PageRequest),
+    /// Read no more of what this peer says, for the moment.
+    Pause {
+        /// Whose.
+        connection: ConnectionId,
+    },
+    /// Read on.
+    Resume {
+        /// Whose.
+        connection: ConnectionId,
     },
     /// Something an operator may want to know.
     Event(Event),
@@ -220,6 +253,13 @@ pub enum Event {
         /// Whose client.
         user: String,
     },
+    /// The store cannot keep anything; what clients want kept is refused, all else goes on.
+    StoreFailed {
+        /// Why.
+        trouble: Trouble,
+    },
+    /// It can again.
+    StoreRecovered,
     /// Messages of a full queue were dropped, the oldest first.
     QueueDropped {
         /// Whose queue.
@@ -247,6 +287,9 @@ pub struct Broker {
     assigned: u64,
     life: Life,
     losses: Losses,
+    persistence: Persistence,
+    /// Absent sessions of an earlier life, and when they ended by what was known then.
+    restored: Vec<(SessionId, Tick)>,
 }
 
 /// Whether connections are let in.
@@ -261,6 +304,7 @@ impl Broker {
     pub fn new(settings: Settings) -> Self {
         Self {
             retained: Retained::new(settings.bounds.retained_bytes),
+            persistence: Persistence::new(settings.keeping),
             settings,
             connections: HashMap::new(),
             sessions: Sessions::default(),
@@ -272,6 +316,7 @@ impl Broker {
             assigned: 0,
             life: Life::Serving,
             losses: Losses::Told,
+            restored: Vec::new(),
         }
     }
 
@@ -289,9 +334,13 @@ impl Broker {
                 self.own_publish(now, message, qos, retention);
             }
             Input::Announce { message } => self.announce(now, message),
+            Input::Committed { number, outcome } => self.committed(now, number, outcome),
+            Input::Paged(page) => self.paged(now, page),
+            Input::Slept(time) => self.slept(now, time),
             Input::Wake => self.wake(now),
             Input::Shutdown => self.shut_down(now),
         }
+        self.send_ready(now);
     }
 
     /// What is to be done next, in order.
@@ -300,8 +349,10 @@ impl Broker {
     }
 
     /// When to call [`Broker::handle`] with [`Input::Wake`] at the latest.
-    pub fn deadline(&self) -> Option<Tick> {
-        self.timers.deadline().into_iter().chain(self.retained.deadline()).min()
+    pub fn deadline(&mut self) -> Option<Tick> {
+        let commit = self.persistence.due(self.life == Life::Stopping);
+        let deadlines = [self.timers.deadline(), self.retained.deadline(), commit];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Whether every client that is there has acknowledged all that is for it.
@@ -333,7 +384,7 @@ impl Broker {
             Packet::Publish(publish) => self.publish(now, id, session, publish),
             Packet::PubAck(answer) => self.acknowledged(now, session, &answer),
             Packet::PubRec(answer) => self.received(now, id, session, &answer),
-            Packet::PubRel(answer) => self.released(id, session, answer.packet_id),
+            Packet::PubRel(answer) => self.released(now, id, session, answer.packet_id),
             Packet::PubComp(answer) => self.completed(now, session, &answer),
             Packet::Subscribe(subscribe) => self.subscribe(now, id, session, &subscribe),
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(now, id, session, &unsubscribe),
@@ -355,17 +406,22 @@ impl Broker {
         self.close_if_flooded(now, id);
     }
 
+    /// One search goes on at a time, so that the others and the shell have their turn in between.
     fn wake(&mut self, now: Tick) {
-        self.retained.expire(now);
+        self.expire_retained(now);
         while let Some(timer) = self.timers.next_due(now) {
             match timer {
                 Timer::Connection(id) => self.connection_due(now, id),
                 Timer::SessionExpiry(session) => self.session_expired(now, session),
                 Timer::DropReport(session) => self.report_drops(session),
                 Timer::Will(session) => self.will_due(now, session),
-                Timer::Resume(session) => self.resume(now, session),
+                Timer::Resume(session) => {
+                    self.resume(now, session);
+                    break;
+                }
             }
         }
+        self.commit(now);
     }
 
     /// Whether the peer can be told reasons and properties.

@@ -27,10 +27,22 @@ impl Outputs {
 
     /// Sends a packet; nothing to a connection that is closing.
     pub(super) fn send(&mut self, connection: &mut Connection, packet: Packet) {
-        if matches!(connection.phase, Phase::Closing) {
-            return;
+        if Self::count(connection, &packet) {
+            self.send_counted(connection, packet);
         }
-        connection.unwritten.sent(packet.weight());
+    }
+
+    /// Counts a packet that will be sent; whether it may be.
+    pub(super) fn count(connection: &mut Connection, packet: &Packet) -> bool {
+        let is_open = !matches!(connection.phase, Phase::Closing);
+        if is_open {
+            connection.unwritten.sent(packet.weight());
+        }
+        is_open
+    }
+
+    /// Sends a packet that was counted.
+    pub(super) fn send_counted(&mut self, connection: &Connection, packet: Packet) {
         self.traffic.packets_sent += 1;
         if let Packet::Publish(publish) = &packet {
             self.traffic.messages_sent += 1;
@@ -49,6 +61,10 @@ impl Outputs {
         self.queue.push_back(Output::Authenticate { connection, login });
     }
 
+    pub(super) fn push(&mut self, output: Output) {
+        self.queue.push_back(output);
+    }
+
     pub(super) fn event(&mut self, event: Event) {
         match &event {
             Event::Connected { .. } => {
@@ -57,7 +73,11 @@ impl Outputs {
             }
             Event::Disconnected { .. } => self.connected = self.connected.saturating_sub(1),
             Event::SessionDiscarded { .. } => self.traffic.sessions_discarded += 1,
-            Event::Refused { .. } | Event::Denied { .. } | Event::QueueDropped { .. } => {}
+            Event::Refused { .. }
+            | Event::Denied { .. }
+            | Event::StoreFailed { .. }
+            | Event::StoreRecovered
+            | Event::QueueDropped { .. } => {}
         }
         self.queue.push_back(Output::Event(event));
     }

@@ -5,7 +5,8 @@ use super::delivery::Recipient;
 use super::disconnect::Departure;
 use super::objection::Objection;
 use super::outputs::counted;
-use super::queue::{Queued, Share};
+use super::persistence::{HoldId, Novelty, Pace, Part, Thing};
+use super::record::{Change, Queued, RetainedRecord, Share, Trouble};
 use super::retained::Origin;
 use super::session::SessionIndex;
 use super::subscriptions::Match;
@@ -29,6 +30,8 @@ pub(super) struct Publication {
     publisher: Option<SessionIndex>,
     /// From when on nobody gets it any more.
     pub(super) expires: Option<Tick>,
+    /// Why somebody did not get it.
+    pub(super) unkept: Option<Trouble>,
 }
 
 /// Whether the message may be held for long.
@@ -44,13 +47,15 @@ impl Publication {
         let properties = message.properties.as_deref();
         let lifetime = properties.and_then(|properties| properties.message_expiry);
         let expires = lifetime.map(|lifetime| now.after(lifetime));
-        Self { message, storage: Storage::Borrowed, qos, retain, publisher: None, expires }
+        let (storage, publisher, unkept) = (Storage::Borrowed, None, None);
+        Self { message, storage, qos, retain, publisher, expires, unkept }
     }
 
     /// A message that was for another member of a group, as it was published.
     pub(super) fn again(message: Queued, share: &Share) -> Self {
         let (Queued { message, expires, .. }, &Share { qos, retain, .. }) = (message, share);
-        Self { message, storage: Storage::Kept, qos, retain, publisher: None, expires }
+        let (storage, publisher, unkept) = (Storage::Kept, None, None);
+        Self { message, storage, qos, retain, publisher, expires, unkept }
     }
 
     /// The same of that client, if it has a session.
@@ -98,9 +103,10 @@ impl Broker {
         match publish.delivery {
             Delivery::AtMostOnce => self.publish_unanswered(now, id, index, publish),
             Delivery::AtLeastOnce(packet_id) => {
-                let outcome = self.accept_publication(now, id, index, publish);
-                let answer = self.answer(id, packet_id, outcome);
-                self.send(id, Packet::PubAck(answer));
+                if let Some((answer, hold)) = self.publish_kept(now, id, index, packet_id, publish)
+                {
+                    self.send_kept(id, Packet::PubAck(answer), hold);
+                }
             }
             Delivery::ExactlyOnce(packet_id) => {
                 self.publish_once(now, id, index, packet_id, publish);
@@ -136,9 +142,13 @@ impl Broker {
         packet_id: PacketId,
         publish: Publish,
     ) {
-        let received = &self.sessions[index].received;
+        let session = &self.sessions[index];
+        let received = &session.received;
         if received.contains(&packet_id) {
-            return self.send(id, Packet::PubRec(Acknowledgement::success(packet_id)));
+            let thing = session.id.map(|session| Thing::Of(session, Part::Received(packet_id)));
+            let hold = thing.and_then(|thing| self.persistence.hold(id, &thing));
+            let answer = Packet::PubRec(Acknowledgement::success(packet_id));
+            return self.send_kept(id, answer, hold);
         }
         let is_v5 = self.is_v5(id);
         let maximum = if is_v5 {
@@ -151,30 +161,87 @@ impl Broker {
             let objection = Objection::new(ReasonCode::ReceiveMaximumExceeded, why);
             return self.close(now, id, Departure::Fault(objection));
         }
-        let outcome = self.accept_publication(now, id, index, publish);
-        let answer = self.answer(id, packet_id, outcome);
-        if !answer.reason.is_failure() {
-            self.sessions[index].received.insert(packet_id);
+        if let Some((answer, hold)) = self.publish_kept(now, id, index, packet_id, publish) {
+            self.send_kept(id, Packet::PubRec(answer), hold);
         }
-        self.send(id, Packet::PubRec(answer));
+    }
+
+    /// Routes a message that is to be acknowledged: with what, and what has to be durable before.
+    /// Nothing, where it cannot be kept and the client cannot be told: it says the same again when
+    /// it comes back, and all that followed, in the same order.
+    fn publish_kept(
+        &mut self,
+        now: Tick,
+        id: ConnectionId,
+        index: SessionIndex,
+        packet_id: PacketId,
+        publish: Publish,
+    ) -> Option<(Acknowledgement, Option<HoldId>)> {
+        if self.connections.get(&id).is_none_or(|connection| connection.unkept) {
+            return None;
+        }
+        let is_exactly_once = matches!(publish.delivery, Delivery::ExactlyOnce(_));
+        self.persistence.open(id);
+        let outcome = self.accept_publication(now, id, index, publish);
+        let is_unkept = outcome.is_err_and(|objection| objection.is_of_the_store);
+        let answer = self.answer(id, packet_id, outcome);
+        if is_exactly_once && !is_unkept && !answer.reason.is_failure() {
+            self.receive(now, index, packet_id);
+        }
+        let hold = self.persistence.close();
+        if is_unkept && !self.is_v5(id) {
+            self.connections.get_mut(&id)?.unkept = true;
+            return None;
+        }
+        self.pause_if_crowded(id);
+        Some((answer, hold))
+    }
+
+    /// Remembers that a QoS 2 message came.
+    fn receive(&mut self, now: Tick, index: SessionIndex, packet_id: PacketId) {
+        let session = &mut self.sessions[index];
+        session.received.insert(packet_id);
+        if let Some(session) = session.store_id() {
+            let change = Change::Received { session, packet_id };
+            self.persistence.note(now, change, Novelty::New, Pace::Now);
+        }
     }
 
     /// A client has discarded a QoS 2 message; its identifier may name another now. Also answered
     /// when nothing is known of it, so that the client can finish.
-    pub(super) fn released(&mut self, id: ConnectionId, index: SessionIndex, packet_id: PacketId) {
+    pub(super) fn released(
+        &mut self,
+        now: Tick,
+        id: ConnectionId,
+        index: SessionIndex,
+        packet_id: PacketId,
+    ) {
         /// Places kept when all is released, so that a burst's memory is given back.
         const PLACES_KEPT: usize = 64;
-        let received = &mut self.sessions[index].received;
+        let session = &mut self.sessions[index];
+        let received = &mut session.received;
         let is_known = received.remove(&packet_id);
         if received.is_empty() {
             received.shrink_to(PLACES_KEPT);
         }
+        // Until that is durable, the client may not use the identifier for another message.
+        self.persistence.open(id);
+        if let Some(session) = session.id {
+            let change = Change::ReceivedEnd { session, packet_id };
+            if is_known {
+                self.persistence.note(now, change, Novelty::Known, Pace::Now);
+            } else {
+                self.persistence.join(&change.thing());
+            }
+        }
+        let hold = self.persistence.close();
         let reason = if !is_known && self.is_v5(id) {
             ReasonCode::PacketIdentifierNotFound
         } else {
             ReasonCode::Success
         };
-        self.send(id, Packet::PubComp(Acknowledgement { packet_id, reason, properties: None }));
+        let answer = Acknowledgement { packet_id, reason, properties: None };
+        self.send_kept(id, Packet::PubComp(answer), hold);
     }
 
     /// The gateway publishes.
@@ -186,51 +253,79 @@ impl Broker {
         retention: Retention,
     ) {
         self.outputs.traffic.messages_own += 1;
+        self.persistence.idle_pace = Pace::Later; // It is read again, or told again.
         let denied = self.settings.rights.publish(&Principal::Gateway, &message.topic);
         let retain = retention != Retention::None;
         let mut publication = Publication::new(now, message, qos, retain);
         let stored = match retention {
             Retention::None => Ok(()),
-            Retention::Replaced => self.retain(Origin::Gateway, &mut publication, Tick::MAX),
-            Retention::For(time) => self.retain(Origin::Gateway, &mut publication, now.after(time)),
+            Retention::Replaced => self.retain(now, Origin::Gateway, &mut publication, Tick::MAX),
+            Retention::For(time) => {
+                self.retain(now, Origin::Gateway, &mut publication, now.after(time))
+            }
         };
         let outcome = denied.map_err(Objection::from).and(stored);
         debug_assert_eq!(outcome, Ok(()), "the gateway may publish anything");
-        self.route(now, publication);
+        self.route(now, &mut publication);
+        self.persistence.idle_pace = Pace::Soon;
     }
 
     /// Sets, at most until that instant, or clears the retained message of a topic
     /// ([MQTT-3.3.1-5] to [MQTT-3.3.1-7]).
+    ///
+    /// Those of the gateway are not kept: it knows them anew when it starts.
     pub(super) fn retain(
         &mut self,
+        now: Tick,
         origin: Origin,
         publication: &mut Publication,
         until: Tick,
     ) -> Result<(), Objection> {
+        if let Some(trouble) = self.persistence.refusal() {
+            return Err(Objection::unkept(trouble));
+        }
+        let topic = publication.message.topic.clone();
+        let was = self.retained.clear(&topic);
         if publication.message.payload.is_empty() {
-            self.retained.clear(&publication.message.topic);
+            self.forget_retained(now, topic, was);
             return Ok(());
         }
         let earlier = publication.expires.map_or(until, |expires| expires.min(until));
         let expires = Some(earlier).filter(|expires| *expires < Tick::MAX);
-        let qos = publication.qos;
-        self.retained.store(origin, publication.kept(), qos, expires)
+        let (qos, message) = (publication.qos, publication.kept());
+        let outcome = self.retained.store(origin, message.clone(), qos, expires);
+        if origin == Origin::Client && outcome.is_ok() {
+            let change = Change::Retained(RetainedRecord { message, qos, expires });
+            self.persistence.note(now, change, Novelty::Known, Pace::Now);
+        } else {
+            self.forget_retained(now, topic, was);
+        }
+        outcome
+    }
+
+    fn forget_retained(&mut self, now: Tick, topic: TopicName, was: Option<Origin>) {
+        let change = Change::RetainedEnd(topic);
+        if was == Some(Origin::Client) {
+            self.persistence.note(now, change, Novelty::Known, Pace::Now);
+        } else {
+            self.persistence.join(&change.thing());
+        }
     }
 
     /// Gives each session with a matching subscription one copy, at the highest quality that one
     /// of them allows ([MQTT-3.3.4-2]), and one to each group. Returns whether anybody wanted it.
-    pub(super) fn route(&mut self, now: Tick, mut publication: Publication) -> bool {
+    pub(super) fn route(&mut self, now: Tick, publication: &mut Publication) -> bool {
         let mut matches = std::mem::take(&mut self.matches);
         self.subscriptions.matches(publication.message.topic.as_str(), &mut matches);
         let mut is_wanted = false;
         for of_session in matches.chunk_by(|a, b| a.subscriber == b.subscriber) {
-            let Some(to) = recipient(of_session, &publication) else { continue };
+            let Some(to) = recipient(of_session, publication) else { continue };
             is_wanted = true;
-            self.deliver(now, to, &mut publication);
+            self.deliver(now, to, publication);
         }
         matches.clear();
         self.matches = matches;
-        self.route_shared(now, &mut publication) || is_wanted
+        self.route_shared(now, publication) || is_wanted
     }
 
     /// Routes what the client may publish; returns whether anybody wanted it. A 3.1.1 client cannot
@@ -251,13 +346,16 @@ impl Broker {
             let publication = Publication::new(now, message, delivery.qos(), retain);
             let mut publication = publication.by(Some(index));
             if retain {
-                outcome = self.retain(Origin::Client, &mut publication, Tick::MAX);
+                outcome = self.retain(now, Origin::Client, &mut publication, Tick::MAX);
             }
             if outcome.is_ok() || !self.is_v5(id) {
-                is_wanted = self.route(now, publication);
+                is_wanted = self.route(now, &mut publication);
+                outcome = publication.unkept.map_or(outcome, |it| Err(Objection::unkept(it)));
             }
         }
-        if let Err(objection) = outcome {
+        if outcome.is_err_and(|objection| objection.is_of_the_store) {
+            self.outputs.traffic.messages_unkept += 1;
+        } else if let Err(objection) = outcome {
             let client_id = self.sessions[index].key.client_id.to_string();
             self.deny(now, id, client_id, topic.as_str(), Denied(objection.why));
         }

@@ -1,5 +1,12 @@
 //! What waits for one client: messages in order, bounded, the oldest given up first; and searches
 //! in the retained messages, each in its place among them.
+//!
+//! ```text
+//!   sent next ◀── front ── stored ── back ◀── queued last
+//!                in memory  in the store   in memory
+//! ```
+//!
+//! Without a store, or while little waits, all is in front.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -7,45 +14,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use super::record::{Page, PageRequest, Place, Queued, Run, SessionId};
 use super::retained::{Retained, Search, Step};
-use crate::mqtt::{Delivery, Message, MessageProperties, Publish, QoS};
+use super::stored::Stored;
+use crate::limits::{PAGE_BYTES_MAX, PAGE_MESSAGES_MAX};
+use crate::mqtt::{Delivery, MessageProperties, Publish, QoS};
 use crate::time::Tick;
 
-/// A message for one client.
-#[derive(Clone, Debug)]
-pub(super) struct Queued {
-    pub(super) message: Message,
-    /// At which it is delivered.
-    pub(super) qos: QoS,
-    /// Whether it comes from the retained messages, or was published so and is wanted so
-    /// ([MQTT-3.3.1-12], [MQTT-3.3.1-13]).
-    pub(super) retain: bool,
-    /// Identifiers of the subscriptions that it matched ([MQTT-3.3.4-3]).
-    pub(super) subscription_ids: Vec<u32>,
-    /// The shared subscription as one of whose members the client gets it.
-    pub(super) share: Option<Share>,
-    /// From when on it is not sent any more.
-    pub(super) expires: Option<Tick>,
-}
-
-/// What another member of a group needs to know of a message, to get it as if it had been the
-/// first: its own subscription may ask for more ([MQTT-3.8.4-8]).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Share {
-    /// `$share/{group}/{filter}`.
-    pub(super) group: Arc<str>,
-    /// At which it was published.
-    pub(super) qos: QoS,
-    /// Whether it was published to be retained.
-    pub(super) retain: bool,
-}
-
 impl Queued {
-    /// Bytes it takes while it waits.
-    pub(super) fn weight(&self) -> usize {
-        size_of::<Self>().saturating_add(self.message.weight())
-    }
-
     /// The packet of its first transmission ([MQTT-3.3.1-3]); what it has left to live is told
     /// ([MQTT-3.3.2-6]).
     pub(super) fn into_publish(self, now: Tick, delivery: Delivery) -> Publish {
@@ -91,7 +67,13 @@ impl Gauge {
 /// See the module. A search holds no messages, so many matches take no memory while they wait.
 #[derive(Debug)]
 pub(super) struct Queue {
-    messages: VecDeque<Queued>,
+    front: VecDeque<Queued>,
+    stored: Stored,
+    /// Empty where nothing is stored.
+    back: VecDeque<Queued>,
+    /// The page that was asked for: its first place and the last that it can have.
+    asked: Option<(Place, Place)>,
+    /// Of all three parts.
     bytes: usize,
     /// Where its bytes are counted with those of the others.
     gauge: Gauge,
@@ -118,47 +100,136 @@ pub(super) enum Next {
     Nothing,
     /// The search has had its turn.
     Pause,
+    /// The store has it.
+    Stored(PageRequest),
+}
+
+/// Messages that were given up.
+#[derive(Debug, Default)]
+pub(super) struct Dropped {
+    /// How many.
+    pub(super) messages: u64,
+    /// Where the store has some of them.
+    pub(super) places: Vec<Place>,
+}
+
+impl Dropped {
+    fn add(&mut self, place: Option<Place>) {
+        self.messages += 1;
+        self.places.extend(place);
+    }
 }
 
 impl Queue {
     /// An empty queue, whose bytes `gauge` counts.
     pub(super) fn counted_by(gauge: &Gauge) -> Self {
-        let gauge = gauge.clone();
-        let (messages, searches) = (VecDeque::new(), VecDeque::new());
-        Self { messages, bytes: 0, gauge, taken: 0, searches }
+        Self {
+            front: VecDeque::new(),
+            stored: Stored::default(),
+            back: VecDeque::new(),
+            asked: None,
+            bytes: 0,
+            gauge: gauge.clone(),
+            taken: 0,
+            searches: VecDeque::new(),
+        }
+    }
+
+    /// What an earlier life left in the store.
+    pub(super) fn restore(&mut self, runs: Vec<Run>) {
+        self.stored = Stored::new(runs);
+        self.weigh(self.stored.size().1);
     }
 
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
-        self.messages.is_empty() && self.searches.is_empty()
+        self.front.is_empty() && self.stored.is_empty() && self.searches.is_empty()
     }
 
     /// Messages that wait, and their bytes.
     pub(super) fn size(&self) -> (usize, usize) {
-        (self.messages.len(), self.bytes)
+        (self.messages(), self.bytes)
     }
 
     /// Puts a message at the end, and gives up the oldest ones until the rest is within bounds. The
     /// newest stays whatever its size: a client that is away gets a large message nevertheless.
-    /// Returns how many were given up.
-    pub(super) fn push(&mut self, message: Queued, bounds: Bounds) -> u64 {
+    pub(super) fn push(&mut self, message: Queued, bounds: Bounds) -> Dropped {
         self.weigh(message.weight());
-        self.messages.push_back(message);
-        let mut dropped = 0;
-        while self.messages.len() > 1 && !bounds.hold(self.messages.len(), self.bytes) {
-            self.pop();
-            dropped += 1;
+        if self.stored.is_empty() {
+            self.front.push_back(message);
+        } else {
+            self.back.push_back(message);
+        }
+        let mut dropped = Dropped::default();
+        while self.messages() > 1 && !bounds.hold(self.messages(), self.bytes) {
+            self.drop_oldest(&mut dropped);
         }
         dropped
     }
 
-    /// Gives up the oldest messages until no more than so many bytes are left; returns how many.
-    pub(super) fn shrink_to(&mut self, bytes: usize) -> u64 {
-        let mut dropped = 0;
-        while self.bytes > bytes && self.pop().is_some() {
-            dropped += 1;
+    /// Gives up the oldest messages until no more than so many bytes are left.
+    pub(super) fn shrink_to(&mut self, bytes: usize) -> Dropped {
+        let mut dropped = Dropped::default();
+        while self.bytes > bytes && self.messages() > 0 {
+            self.drop_oldest(&mut dropped);
         }
         dropped
+    }
+
+    /// Lets go of messages that the store has: those up to the place `durable`, but for the first
+    /// `kept`. What another member of a group could get stays in memory.
+    pub(super) fn page_out(&mut self, durable: Place, kept: usize) {
+        /// A client that is there and little behind is not sent to the store and back.
+        const PAGES_BEHIND: usize = 4;
+        if self.stored.is_empty() && self.front.len() > kept.saturating_mul(PAGES_BEHIND) {
+            self.back = self.front.split_off(kept);
+        }
+        while let Some(place) = self.back.front().and_then(|message| pageable(message, durable)) {
+            let weight = self.back.pop_front().map_or(0, |message| message.weight());
+            self.stored.push_back(place, weight);
+        }
+        while kept == 0
+            && !self.stored.is_empty()
+            && let Some(place) = self.front.back().and_then(|message| pageable(message, durable))
+        {
+            let weight = self.front.pop_back().map_or(0, |message| message.weight());
+            self.stored.push_front(place, weight);
+        }
+        self.join();
+        self.give_back_room();
+        if kept == 0 {
+            self.asked = None;
+        }
+    }
+
+    /// Takes in what the store has sent. Of what was asked for and is not there, nothing is left;
+    /// returns what was given up so.
+    pub(super) fn page_in(&mut self, page: Page) -> Dropped {
+        let mut lost = Dropped::default();
+        let Some((_, to)) = self.asked.take_if(|(from, _)| *from == page.from) else { return lost };
+        let Ok(messages) = page.messages else { return lost };
+        let until = messages.last().and_then(|message| message.place).unwrap_or(to);
+        let mut arrived = messages.into_iter().peekable();
+        while let Some((first, _)) = self.stored.span().filter(|(first, _)| *first <= until) {
+            // What was given up after it had been asked for.
+            while arrived.next_if(|message| message.place < Some(first)).is_some() {}
+            let Some((place, mean)) = self.stored.pop_front() else { break };
+            self.weigh_off(mean);
+            if let Some(message) = arrived.next_if(|message| message.place == Some(place)) {
+                self.weigh(message.weight());
+                self.front.push_back(message);
+            } else {
+                self.taken += 1;
+                lost.add(Some(place));
+            }
+        }
+        self.join();
+        lost
+    }
+
+    /// The page that was asked for does not come: it can be asked for again.
+    pub(super) fn give_up_page(&mut self) {
+        self.asked = None;
     }
 
     /// The next thing to send, at most of quality `qos_max`. A search uses up `seeks`.
@@ -181,20 +252,32 @@ impl Queue {
                 Step::End => self.searches.pop_front(),
             };
         }
-        match self.messages.front() {
+        match self.front.front() {
             Some(message) if message.qos <= qos_max => {
                 self.pop().map_or(Next::Nothing, Next::Message)
             }
-            Some(_) | None => Next::Nothing,
+            Some(_) => Next::Nothing,
+            None => self.wish(qos_max).map_or(Next::Nothing, Next::Stored),
         }
     }
 
-    /// Gives up the messages at the front that have expired; returns how many.
-    pub(super) fn drop_expired(&mut self, now: Tick) -> u64 {
-        let mut expired = 0;
-        while self.messages.front().is_some_and(|message| message.is_expired(now)) {
-            self.pop();
-            expired += 1;
+    /// The next page of what is stored, if it was not asked for and could be sent.
+    fn wish(&mut self, qos_max: QoS) -> Option<PageRequest> {
+        let (from, to) = self.stored.span()?;
+        if self.asked.is_some() || qos_max == QoS::AtMostOnce {
+            return None;
+        }
+        self.asked = Some((from, to));
+        let session = SessionId::default();
+        let (messages_max, bytes_max) = (PAGE_MESSAGES_MAX, PAGE_BYTES_MAX);
+        Some(PageRequest { session, from, to, messages_max, bytes_max })
+    }
+
+    /// Gives up the messages at the front that have expired.
+    pub(super) fn drop_expired(&mut self, now: Tick) -> Dropped {
+        let mut expired = Dropped::default();
+        while self.front.front().is_some_and(|message| message.is_expired(now)) {
+            expired.add(self.pop().and_then(|message| message.place));
         }
         expired
     }
@@ -211,18 +294,21 @@ impl Queue {
     }
 
     fn take_if(&mut self, wanted: impl Fn(&Queued) -> bool) -> Vec<Queued> {
-        if !self.messages.iter().any(&wanted) {
-            return Vec::new();
+        let mut taken = Vec::new();
+        for part in [&mut self.front, &mut self.back] {
+            if part.iter().any(&wanted) {
+                let all = std::mem::take(part);
+                let (goes, stays): (VecDeque<_>, VecDeque<_>) = all.into_iter().partition(&wanted);
+                *part = stays;
+                taken.extend(goes);
+            }
         }
-        let all = std::mem::take(&mut self.messages);
-        let (taken, kept): (VecDeque<_>, VecDeque<_>) = all.into_iter().partition(wanted);
-        self.messages = kept;
         self.weigh_off(taken.iter().map(Queued::weight).sum());
         let end = self.end();
         for waiting in &mut self.searches {
             waiting.after = waiting.after.min(end);
         }
-        taken.into()
+        taken
     }
 
     /// Searches the retained messages for a new subscription, after all that waits now.
@@ -251,9 +337,42 @@ impl Queue {
         self.searches.iter().map(|waiting| waiting.search.filter())
     }
 
-    /// The qualities and weights of all messages.
+    /// The messages that are in memory.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Queued> {
-        self.messages.iter()
+        self.front.iter().chain(&self.back)
+    }
+
+    /// Those that are not.
+    pub(super) fn stored(&self) -> &Stored {
+        &self.stored
+    }
+
+    /// Whether a page is on its way.
+    pub(super) fn is_paging(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    fn messages(&self) -> usize {
+        self.front.len() + self.stored.size().0 + self.back.len()
+    }
+
+    fn drop_oldest(&mut self, dropped: &mut Dropped) {
+        if let Some(message) = self.pop() {
+            return dropped.add(message.place);
+        }
+        if let Some((place, weight)) = self.stored.pop_front() {
+            self.weigh_off(weight);
+            self.taken += 1;
+            dropped.add(Some(place));
+            self.join();
+        }
+    }
+
+    /// Where nothing is stored any more, all is in front.
+    fn join(&mut self) {
+        if self.stored.is_empty() {
+            self.front.append(&mut self.back);
+        }
     }
 
     fn weigh(&mut self, bytes: usize) {
@@ -267,20 +386,32 @@ impl Queue {
     }
 
     fn end(&self) -> u64 {
-        self.taken.saturating_add(super::outputs::counted(self.messages.len()))
+        self.taken.saturating_add(super::outputs::counted(self.messages()))
     }
 
     fn pop(&mut self) -> Option<Queued> {
-        /// Places kept when it runs empty, so that a burst's memory is given back.
-        const PLACES_KEPT: usize = 64;
-        let message = self.messages.pop_front()?;
+        let message = self.front.pop_front()?;
         self.weigh_off(message.weight());
         self.taken += 1;
-        if self.messages.is_empty() {
-            self.messages.shrink_to(PLACES_KEPT);
-        }
+        self.give_back_room();
         Some(message)
     }
+
+    /// A burst's memory is given back.
+    fn give_back_room(&mut self) {
+        /// Places kept when it runs empty.
+        const PLACES_KEPT: usize = 64;
+        for part in [&mut self.front, &mut self.back] {
+            if part.is_empty() {
+                part.shrink_to(PLACES_KEPT);
+            }
+        }
+    }
+}
+
+/// The place of a message that can be let go of, because it is durable there.
+fn pageable(message: &Queued, durable: Place) -> Option<Place> {
+    message.place.filter(|place| *place <= durable && message.share.is_none())
 }
 
 /// To whole seconds: what lives does not claim to be dead.

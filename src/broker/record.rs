@@ -209,9 +209,9 @@ impl Trouble {
     /// For reason strings and events.
     pub const fn why(self) -> &'static str {
         match self {
-            Self::Full => "the message cannot be kept: the disk is full",
-            Self::ReadOnly => "the message cannot be kept: the disk is read-only",
-            Self::Failed => "the message cannot be kept: the disk fails",
+            Self::Full => "it cannot be kept: the disk is full",
+            Self::ReadOnly => "it cannot be kept: the disk is read-only",
+            Self::Failed => "it cannot be kept: the disk fails",
         }
     }
 }

@@ -10,9 +10,10 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::Bound::{Included, Unbounded};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::objection::Objection;
-use super::queue::Queued;
+use super::record::Queued;
 use crate::mqtt::{Message, QoS, ReasonCode, TopicName};
 use crate::time::Tick;
 
@@ -33,6 +34,8 @@ pub(super) struct Retained {
     bytes_max: usize,
     /// Of the message retained last.
     stamp: u64,
+    /// Those up to this stamp were retained in an earlier life.
+    restored: u64,
 }
 
 /// A retained message.
@@ -42,6 +45,7 @@ pub(super) struct Kept {
     qos: QoS,
     expires: Option<Tick>,
     stamp: u64,
+    origin: Origin,
 }
 
 impl Kept {
@@ -54,6 +58,8 @@ impl Kept {
             subscription_ids: id.map(NonZeroU32::get).into_iter().collect(),
             share: None,
             expires: self.expires,
+            packet_id: None,
+            place: None,
         }
     }
 
@@ -115,7 +121,7 @@ impl Retained {
     /// An empty store, of which clients may fill `bytes_max`.
     pub(super) fn new(bytes_max: usize) -> Self {
         let (by_topic, expiries) = (BTreeMap::new(), BTreeMap::new());
-        Self { by_topic, expiries, bytes: 0, bytes_max, stamp: 0 }
+        Self { by_topic, expiries, bytes: 0, bytes_max, stamp: 0, restored: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -143,7 +149,7 @@ impl Retained {
         self.clear(&message.topic);
         let key = key(&message.topic);
         self.stamp += 1;
-        let kept = Kept { message, qos, expires, stamp: self.stamp };
+        let kept = Kept { message, qos, expires, stamp: self.stamp, origin };
         let bytes = self.bytes.saturating_add(kept.weight());
         if origin == Origin::Client && bytes > self.bytes_max {
             return Err(Objection::new(
@@ -159,17 +165,46 @@ impl Retained {
         Ok(())
     }
 
-    /// Removes the message of a topic ([MQTT-3.3.1-6]).
-    pub(super) fn clear(&mut self, topic: &TopicName) {
-        self.remove(&key(topic));
+    /// Removes the message of a topic ([MQTT-3.3.1-6]); whose it was.
+    pub(super) fn clear(&mut self, topic: &TopicName) -> Option<Origin> {
+        self.remove(&key(topic))
     }
 
-    /// Removes what has expired.
-    pub(super) fn expire(&mut self, now: Tick) {
+    /// What clients retained, for comparison.
+    #[cfg(test)]
+    pub(super) fn of_clients(&self) -> Vec<(&Message, QoS)> {
+        let kept = self.by_topic.values().filter(|kept| kept.origin == Origin::Client);
+        kept.map(|kept| (&kept.message, kept.qos)).collect()
+    }
+
+    /// Removes what has expired; returns the topics of what was a client's.
+    pub(super) fn expire(&mut self, now: Tick) -> Vec<TopicName> {
+        let mut expired = Vec::new();
         while self.deadline().is_some_and(|at| at <= now) {
-            let Some((_, key)) = self.expiries.pop_first() else { return };
+            let Some((_, key)) = self.expiries.pop_first() else { break };
+            let Some(kept) = self.by_topic.get(&key) else { continue };
+            if kept.origin == Origin::Client {
+                expired.push(kept.message.topic.clone());
+            }
             self.remove(&key);
         }
+        expired
+    }
+
+    /// Those of earlier lives are older by so much than was known.
+    pub(super) fn age(&mut self, by: Duration) {
+        let expiries = std::mem::take(&mut self.expiries);
+        for ((at, stamp), key) in expiries {
+            let Some(kept) = self.by_topic.get_mut(&key) else { continue };
+            let at = if stamp <= self.restored { at.before(by) } else { at };
+            kept.expires = Some(at);
+            self.expiries.insert((at, stamp), key);
+        }
+    }
+
+    /// What is there now comes from an earlier life.
+    pub(super) fn restored(&mut self) {
+        self.restored = self.stamp;
     }
 
     /// When the next one expires.
@@ -212,12 +247,13 @@ impl Retained {
         }
     }
 
-    fn remove(&mut self, key: &str) {
-        let Some(kept) = self.by_topic.remove(key) else { return };
+    fn remove(&mut self, key: &str) -> Option<Origin> {
+        let kept = self.by_topic.remove(key)?;
         self.bytes = self.bytes.saturating_sub(kept.weight());
         if let Some(expires) = kept.expires {
             self.expiries.remove(&(expires, kept.stamp));
         }
+        Some(kept.origin)
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::queue::{Gauge, Queue};
-use super::subscriptions::Subscription;
+use super::record::{Place, SessionId, SessionRecord, Subscription};
 use super::timers::Timer;
 use super::window::Window;
 use super::{Broker, Event};
@@ -26,6 +26,14 @@ pub(super) struct SessionKey {
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) key: SessionKey,
+    /// Its name in the store, if it is to survive the process.
+    pub(super) id: Option<SessionId>,
+    /// Whether the store can have heard of it.
+    pub(super) is_noted: bool,
+    /// The last place that a message of its has had in the store.
+    last_place: u64,
+    /// Up to where the store has its messages.
+    pub(super) durable: Place,
     pub(super) connection: Option<ConnectionId>,
     /// How long it outlives its connection; zero: not at all.
     pub(super) expiry: Duration,
@@ -52,6 +60,10 @@ impl Session {
     pub(super) fn new(key: SessionKey, queued: &Gauge) -> Self {
         Self {
             key,
+            id: None,
+            is_noted: false,
+            last_place: 0,
+            durable: Place::default(),
             connection: None,
             expiry: Duration::ZERO,
             subscriptions: HashMap::new(),
@@ -66,6 +78,35 @@ impl Session {
             resume_at: None,
             will_at: None,
         }
+    }
+
+    /// Under which name its messages are kept; `None`: they end with its connection.
+    pub(super) fn store_id(&self) -> Option<SessionId> {
+        self.id.filter(|_| !self.expiry.is_zero())
+    }
+
+    /// A place for one more message.
+    pub(super) fn next_place(&mut self) -> Place {
+        self.last_place += 1;
+        Place(self.last_place)
+    }
+
+    /// Places up to this one are taken.
+    pub(super) fn place_after(&mut self, place: Place) {
+        self.last_place = self.last_place.max(place.0);
+    }
+
+    /// What is kept of it beside what it holds.
+    pub(super) fn record(&self) -> Option<SessionRecord> {
+        Some(SessionRecord {
+            id: self.id?,
+            principal: self.key.principal.clone(),
+            client_id: Arc::clone(&self.key.client_id),
+            expiry: self.expiry,
+            expires: self.expires_at,
+            will: self.will.clone(),
+            will_at: self.will_at,
+        })
     }
 
     /// Filters of the groups it is in.
@@ -90,6 +131,7 @@ pub(super) struct Sessions {
     places: Vec<Option<Session>>,
     free: Vec<SessionIndex>,
     by_key: HashMap<SessionKey, SessionIndex>,
+    by_id: HashMap<SessionId, SessionIndex>,
 }
 
 impl Sessions {
@@ -97,9 +139,23 @@ impl Sessions {
         self.by_key.get(key).copied()
     }
 
+    /// The session that the store knows by this name.
+    pub(super) fn find_kept(&self, id: SessionId) -> Option<SessionIndex> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// The store knows a session by this name from now on.
+    pub(super) fn name(&mut self, index: SessionIndex, id: SessionId) {
+        self[index].id = Some(id);
+        self.by_id.insert(id, index);
+    }
+
     /// Adds a session whose key is not there.
     pub(super) fn insert(&mut self, session: Session) -> SessionIndex {
         let index = self.free.pop().unwrap_or(SessionIndex(self.places.len()));
+        if let Some(id) = session.id {
+            self.by_id.insert(id, index);
+        }
         let previous = self.by_key.insert(session.key.clone(), index);
         assert_eq!(previous, None, "a session is not replaced");
         match self.places.get_mut(index.0) {
@@ -114,6 +170,9 @@ impl Sessions {
         let place = self.places.get_mut(index.0).and_then(Option::take);
         let session = place.expect("an index is of a session that is there");
         self.by_key.remove(&session.key);
+        if let Some(id) = session.id {
+            self.by_id.remove(&id);
+        }
         self.free.push(index);
         session
     }
@@ -160,6 +219,9 @@ impl Broker {
         self.bequeath(now, &mut session);
         if let Some(will) = session.will.take() {
             self.publish_will(now, None, &session.key.principal, will);
+        }
+        if let Some(id) = session.id {
+            self.persistence.forget(now, id);
         }
     }
 

@@ -4,6 +4,7 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Keeping;
 use crate::access::Rights;
 use crate::limits;
 
@@ -23,6 +24,8 @@ pub struct Settings {
     pub assigned_prefix: Arc<str>,
     /// Who may do what.
     pub rights: Rights,
+    /// What is to survive the process.
+    pub keeping: Keeping,
 }
 
 /// What one client, or all of them, may take at most; [`Default`] is what [`limits`] gives reasons
@@ -50,6 +53,8 @@ pub struct Bounds {
     pub packet_bytes: u32,
     /// Longest keep alive of a 5.0 client, which is told so; `None`: as it likes, or none.
     pub keep_alive: Option<Duration>,
+    /// Bytes that the topic filters of all sessions together may take.
+    pub subscription_bytes: usize,
     /// Bytes of retained messages that clients may fill.
     pub retained_bytes: usize,
     /// Bytes queued for all sessions together; `None`: no bound.
@@ -69,6 +74,7 @@ impl Default for Bounds {
             topic_alias_maximum: limits::TOPIC_ALIASES_FROM_PEER_DEFAULT,
             packet_bytes: limits::PACKET_BYTES_DEFAULT,
             keep_alive: None,
+            subscription_bytes: limits::SUBSCRIPTION_BYTES_DEFAULT,
             retained_bytes: limits::RETAINED_BYTES_MAX,
             queued_bytes: Some(limits::QUEUED_BYTES_DEFAULT),
         }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::Broker;
 use super::delivery::Recipient;
+use super::persistence::{Part, Thing};
 use super::publish::Publication;
-use super::queue::{Queued, Share};
+use super::record::{Queued, SessionId, Share};
 use super::session::{Session, SessionIndex};
 use super::subscriptions::{GroupIndex, Member};
 use crate::mqtt::QoS;
@@ -50,7 +51,8 @@ impl Broker {
         }
         let session = &mut self.sessions[index];
         let messages = take(session, |filter| passed_on.contains(filter));
-        self.share_out(now, messages);
+        let id = session.id;
+        self.share_out(now, id, messages);
     }
 
     /// A session no longer has a shared subscription: what waits for it there goes to the others,
@@ -59,24 +61,37 @@ impl Broker {
         if self.subscriptions.group_of(filter).is_none() {
             return;
         }
-        let messages = self.sessions[index].queue.take_shared(|group| &**group == filter);
-        self.share_out(now, messages);
+        let session = &mut self.sessions[index];
+        let messages = session.queue.take_shared(|group| &**group == filter);
+        let id = session.id;
+        self.share_out(now, id, messages);
     }
 
     /// What a session that is over leaves to the groups it was in.
     pub(super) fn bequeath(&mut self, now: Tick, session: &mut Session) {
         let messages = take(session, |_| true);
-        self.share_out(now, messages);
+        self.share_out(now, session.id, messages);
     }
 
-    fn share_out(&mut self, now: Tick, messages: Vec<Queued>) {
+    /// Whoever waits until a message is kept waits until it is kept for its new owner.
+    fn share_out(&mut self, now: Tick, from: Option<SessionId>, messages: Vec<Queued>) {
         for message in messages {
-            let Some(share) = message.share.clone() else { continue };
-            let group = self.subscriptions.group_of(&share.group);
-            let Some(group) = group.filter(|_| !message.is_expired(now)) else { continue };
-            let mut publication = Publication::again(message, &share);
-            self.give(now, group, &mut publication);
+            let place = message.place;
+            if let (Some(from), Some(place)) = (from, place) {
+                self.persistence.open_as(&Thing::Of(from, Part::Queued(place)));
+            }
+            self.share_out_one(now, message);
+            self.persistence.close();
+            self.persistence.end_queued(now, from, place);
         }
+    }
+
+    fn share_out_one(&mut self, now: Tick, message: Queued) {
+        let Some(share) = message.share.clone() else { return };
+        let group = self.subscriptions.group_of(&share.group);
+        let Some(group) = group.filter(|_| !message.is_expired(now)) else { return };
+        let mut publication = Publication::again(message, &share);
+        self.give(now, group, &mut publication);
     }
 
     fn give(&mut self, now: Tick, group: GroupIndex, publication: &mut Publication) {

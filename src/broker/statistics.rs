@@ -21,6 +21,8 @@ pub struct Statistics {
     pub queued: usize,
     /// Bytes that those take.
     pub queued_bytes: usize,
+    /// Those of the messages that are not in the store alone.
+    pub queued_in_memory: usize,
     /// Retained messages.
     pub retained: usize,
     /// Bytes that the retained messages take.
@@ -60,6 +62,12 @@ pub struct Traffic {
     pub messages_expired: u64,
     /// Copies that a client did not get because it takes no packet of that size.
     pub messages_too_large: u64,
+    /// Batches given to the store.
+    pub batches: u64,
+    /// Changes in those.
+    pub changes: u64,
+    /// Publications of clients that were refused because they could not be kept.
+    pub messages_unkept: u64,
     /// Publications and subscriptions that the rights denied.
     pub denied: u64,
 }
@@ -84,6 +92,7 @@ impl Broker {
             statistics.inflight += session.window.len();
             statistics.queued += messages;
             statistics.queued_bytes += bytes;
+            statistics.queued_in_memory += messages - session.queue.stored().size().0;
         }
         statistics
     }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use super::Broker;
 use super::disconnect::Departure;
 use super::objection::Objection;
+use super::persistence::{Novelty, Pace, Part, Thing};
+use super::record::{Change, Subscription};
 use super::retained::Search;
 use super::session::{Session, SessionIndex};
-use super::subscriptions::{Subscription, Subscriptions};
+use super::subscriptions::Subscriptions;
 use crate::access::{ConnectionId, Denied, Principal};
 use crate::limits;
 use crate::mqtt::{
@@ -29,16 +31,20 @@ impl Broker {
     ) {
         let subscription_id = subscribe.subscription_id.and_then(NonZeroU32::new);
         let filters = subscribe.filters.iter();
+        self.persistence.open(id);
         let outcomes: Vec<_> = filters
             .map(|wanted| {
-                let outcome = self.subscribe_one(index, wanted, subscription_id);
-                if let Err(objection) = outcome {
+                let outcome = self.subscribe_one(now, index, wanted, subscription_id);
+                if let Err(objection) = outcome
+                    && !objection.is_of_the_store
+                {
                     let client_id = self.sessions[index].key.client_id.to_string();
                     self.deny(now, id, client_id, wanted.filter.as_str(), Denied(objection.why));
                 }
                 outcome
             })
             .collect();
+        let hold = self.persistence.close();
         let refused = outcomes.iter().find_map(|outcome| outcome.err());
         let terms = self.connections.get(&id).map(|connection| connection.terms);
         let mut answer = SubscribeAcknowledgement {
@@ -49,8 +55,10 @@ impl Broker {
         if self.has_room_for(now, id, &Packet::SubAck(answer.clone())) {
             let words = terms.zip(refused).and_then(|(terms, it)| terms.explanation(it.why));
             answer.properties = words;
-            self.send(id, Packet::SubAck(answer));
-            self.pull(now, index);
+            self.send_kept(id, Packet::SubAck(answer), hold);
+            if hold.is_none() {
+                self.pull(now, index);
+            }
         }
     }
 
@@ -64,14 +72,18 @@ impl Broker {
         index: SessionIndex,
         unsubscribe: &Unsubscribe,
     ) {
-        let filters = unsubscribe.filters.iter();
-        let reasons =
-            filters.map(|filter| self.unsubscribe_one(now, index, filter.as_str())).collect();
+        let filters = || unsubscribe.filters.iter().map(TopicFilter::as_str);
+        self.persistence.open(id);
+        let reasons = filters().map(|filter| self.unsubscribe_one(now, index, filter)).collect();
+        let hold = self.persistence.close();
         let packet_id = unsubscribe.packet_id;
         let answer = UnsubscribeAcknowledgement { packet_id, reasons, properties: None };
         let answer = Packet::UnsubAck(answer);
+        for filter in filters() {
+            self.leave_group(now, index, filter);
+        }
         if self.has_room_for(now, id, &answer) {
-            self.send(id, answer);
+            self.send_kept(id, answer, hold);
             self.pull(now, index);
         }
     }
@@ -94,14 +106,24 @@ impl Broker {
     /// group (4.8.2).
     fn subscribe_one(
         &mut self,
+        now: Tick,
         index: SessionIndex,
         wanted: &SubscribeFilter,
         id: Option<NonZeroU32>,
     ) -> Result<QoS, Objection> {
         self.may_subscribe(&self.sessions[index].key.principal, &wanted.filter)?;
         let session = &mut self.sessions[index];
+        let store_id = session.store_id();
+        if let Some(trouble) = store_id.and_then(|_| self.persistence.refusal()) {
+            return Err(Objection::unkept(trouble));
+        }
         let text = wanted.filter.as_str();
         let is_new = !session.subscriptions.contains_key(text);
+        let bytes = self.subscriptions.bytes().saturating_add(Subscriptions::weight(text));
+        if is_new && bytes > self.settings.bounds.subscription_bytes {
+            let why = "all clients together have too many topic filters: our limit";
+            return Err(Objection::new(ReasonCode::QuotaExceeded, why));
+        }
         let filter = place(session, text, self.settings.bounds.subscriptions_per_session)?;
         let subscription = Subscription {
             qos: wanted.qos,
@@ -111,6 +133,12 @@ impl Broker {
         };
         session.subscriptions.insert(Arc::clone(&filter), subscription);
         self.subscriptions.insert(&wanted.filter, index, subscription);
+        if let Some(session) = store_id {
+            let filter = Arc::clone(&filter);
+            let change = Change::Subscription { session, filter, subscription };
+            let novelty = if is_new { Novelty::New } else { Novelty::Known };
+            self.persistence.note(now, change, novelty, Pace::Now);
+        }
         let wants_retained = match wanted.retain_handling {
             RetainHandling::Send => true,
             RetainHandling::SendIfNew => is_new,
@@ -143,12 +171,19 @@ impl Broker {
     fn unsubscribe_one(&mut self, now: Tick, index: SessionIndex, text: &str) -> ReasonCode {
         let session = &mut self.sessions[index];
         let Some((filter, _)) = session.subscriptions.remove_entry(text) else {
+            if let Some(session) = session.id {
+                let part = Part::Subscription(Arc::from(text));
+                self.persistence.join(&Thing::Of(session, part));
+            }
             return ReasonCode::NoSubscriptionExisted;
         };
         session.subscription_bytes -= Subscriptions::weight(text);
         session.queue.end_search(&filter);
         self.subscriptions.remove(text, index);
-        self.leave_group(now, index, text);
+        if let Some(session) = session.id {
+            let change = Change::SubscriptionEnd { session, filter };
+            self.persistence.note(now, change, Novelty::Known, Pace::Now);
+        }
         ReasonCode::Success
     }
 }

@@ -5,25 +5,12 @@
 //! there is one. 3.1.1 knows no groups, but its clients ask for them all the same.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use super::record::Subscription;
 use super::session::SessionIndex;
 use super::tree::{self, Tree};
-use crate::mqtt::{QoS, TopicFilter};
-
-/// What a session wants of the messages that match a filter (3.8.3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Subscription {
-    /// Most that is used to deliver them.
-    pub(super) qos: QoS,
-    /// Its identifier goes with each.
-    pub(super) id: Option<NonZeroU32>,
-    /// Not those that the session published itself.
-    pub(super) no_local: bool,
-    /// They keep the retain flag with which they were published.
-    pub(super) retain_as_published: bool,
-}
+use crate::mqtt::TopicFilter;
 
 /// A subscription that matched.
 pub(super) type Match = tree::Match<SessionIndex, Subscription>;
@@ -42,6 +29,8 @@ pub(super) struct Subscriptions {
     by_filter: HashMap<Arc<str>, GroupIndex>,
     /// Subscriptions of members.
     shared_count: usize,
+    /// What all can take in memory.
+    bytes: usize,
 }
 
 /// Sessions that share one subscription. Has a member at least.
@@ -72,7 +61,12 @@ impl Subscriptions {
         self.shared_count
     }
 
-    /// Bytes that a filter can take in here and in its session, when it shares no level.
+    /// Bytes that all can take, as [`Subscriptions::weight`] counts them.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Bytes that a filter can take in here and in its session.
     pub(super) fn weight(filter: &str) -> usize {
         tree::weight(filter)
     }
@@ -84,35 +78,53 @@ impl Subscriptions {
         session: SessionIndex,
         subscription: Subscription,
     ) {
-        match filter.shared() {
+        let is_new = match filter.shared() {
             None => self.own.insert(filter.as_str(), session, subscription),
             Some((_, topics)) => {
-                let group = self.group_for(filter.as_str(), topics);
-                let Some(group) = self.group_mut(group) else { return };
-                let mut members = group.members.iter_mut();
-                if let Some(member) = members.find(|member| member.session == session) {
-                    member.subscription = subscription;
-                } else {
-                    group.members.push(Member { session, subscription });
-                    self.shared_count += 1;
-                }
+                self.join(filter.as_str(), topics, Member { session, subscription })
             }
+        };
+        if is_new {
+            self.bytes += Self::weight(filter.as_str());
         }
+    }
+
+    /// Whether it was no member before.
+    fn join(&mut self, filter: &str, topics: &str, member: Member) -> bool {
+        let group = self.group_for(filter, topics);
+        let Some(group) = self.group_mut(group) else { return false };
+        let mut members = group.members.iter_mut();
+        if let Some(known) = members.find(|known| known.session == member.session) {
+            *known = member;
+            return false;
+        }
+        group.members.push(member);
+        self.shared_count += 1;
+        true
     }
 
     /// Removes a subscription if it is there.
     pub(super) fn remove(&mut self, filter: &str, session: SessionIndex) {
-        let Some(&index) = self.by_filter.get(filter) else {
-            return self.own.remove(filter, session);
+        let removed = match self.by_filter.get(filter) {
+            Some(&index) => self.leave(index, filter, session),
+            None => self.own.remove(filter, session),
         };
-        let Some(group) = self.group_mut(index) else { return };
+        if removed {
+            self.bytes -= Self::weight(filter);
+        }
+    }
+
+    /// Whether it was a member.
+    fn leave(&mut self, index: GroupIndex, filter: &str, session: SessionIndex) -> bool {
+        let Some(group) = self.group_mut(index) else { return false };
         let before = group.members.len();
         group.members.retain(|member| member.session != session);
-        let (after, is_over) = (group.members.len(), group.members.is_empty());
-        self.shared_count -= before - after;
+        let (gone, is_over) = (before - group.members.len(), group.members.is_empty());
+        self.shared_count -= gone;
         if is_over {
             self.forget(index, filter);
         }
+        gone > 0
     }
 
     /// Puts all subscriptions that match into `matches`, those of one session side by side.

@@ -16,6 +16,7 @@ impl Broker {
         let principal = session.key.principal.clone();
         if let Some(will) = session.will.take() {
             self.publish_will(now, Some(index), &principal, will);
+            self.keep_session(now, index);
         }
     }
 
@@ -34,10 +35,10 @@ impl Broker {
             return;
         }
         let mut publication = Publication::new(now, message, qos, retain).by(session);
-        if retain && self.retain(Origin::Client, &mut publication, Tick::MAX).is_err() {
+        if retain && self.retain(now, Origin::Client, &mut publication, Tick::MAX).is_err() {
             self.outputs.traffic.denied += 1;
         }
-        self.route(now, publication);
+        self.route(now, &mut publication);
     }
 }
 

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::queue::Queued;
+use super::record::{Place, Queued};
 use crate::mqtt::{Delivery, PacketId, Publish, QoS};
 use crate::time::Tick;
 
@@ -39,10 +39,12 @@ enum Transmission {
 }
 
 /// What a PUBREC asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Received {
-    /// A PUBREL.
-    Release,
+    /// A PUBREL: the client has this message now.
+    Release(Queued),
+    /// Another one.
+    ReleaseAgain,
     /// Likewise, though nothing is known of that identifier: the peer can then finish.
     ReleaseUnknown,
     /// Nothing: that identifier is of a QoS 1 message.
@@ -72,16 +74,37 @@ impl Window {
     }
 
     /// Makes the PUBLISH of a message, which is remembered unless its quality is 0.
-    pub(super) fn send(&mut self, now: Tick, message: Queued) -> Publish {
+    pub(super) fn send(&mut self, now: Tick, mut message: Queued) -> Publish {
         let delivery = match message.qos {
             QoS::AtMostOnce => return message.into_publish(now, Delivery::AtMostOnce),
             QoS::AtLeastOnce => Delivery::AtLeastOnce(self.free_id()),
             QoS::ExactlyOnce => Delivery::ExactlyOnce(self.free_id()),
         };
+        message.packet_id = delivery.packet_id();
         let publish = message.clone().into_publish(now, delivery);
         let transmission = Transmission::Done;
         self.unacknowledged.push_back(Unacknowledged { delivery, message, transmission });
         publish
+    }
+
+    /// The message sent last, if its quality is not 0.
+    pub(super) fn last(&self) -> Option<&Queued> {
+        self.unacknowledged.back().map(|sent| &sent.message)
+    }
+
+    /// What was under way in an earlier life: messages with their identifiers, and identifiers to
+    /// be released.
+    pub(super) fn restore(&mut self, sent: Vec<Queued>, released: Vec<PacketId>) {
+        let again = sent.into_iter().filter_map(|message| {
+            let delivery = match (message.qos, message.packet_id?) {
+                (QoS::AtMostOnce, _) => return None,
+                (QoS::AtLeastOnce, id) => Delivery::AtLeastOnce(id),
+                (QoS::ExactlyOnce, id) => Delivery::ExactlyOnce(id),
+            };
+            Some(Unacknowledged { delivery, message, transmission: Transmission::Due })
+        });
+        self.unacknowledged = again.collect();
+        self.released = released.into();
     }
 
     /// All that was sent is to be sent again, on a new connection ([MQTT-4.4.0-1]): the
@@ -107,41 +130,44 @@ impl Window {
     }
 
     /// The next message to send again, in the first order ([MQTT-4.6.0-1]), with DUP
-    /// ([MQTT-3.3.1-1]).
-    pub(super) fn resend(&mut self, now: Tick) -> Option<Publish> {
+    /// ([MQTT-3.3.1-1]), and where the store has it.
+    pub(super) fn resend(&mut self, now: Tick) -> Option<(Publish, Option<Place>)> {
         if !self.can_resend() {
             return None;
         }
         let due = |sent: &&mut Unacknowledged| sent.transmission == Transmission::Due;
         let sent = self.unacknowledged.iter_mut().find(due)?;
         sent.transmission = Transmission::Done;
-        Some(Publish { dup: true, ..sent.message.clone().into_publish(now, sent.delivery) })
+        let message = sent.message.clone();
+        let place = message.place;
+        Some((Publish { dup: true, ..message.into_publish(now, sent.delivery) }, place))
     }
 
-    /// A PUBACK: ends a QoS 1 delivery; anything else it says is ignored.
-    pub(super) fn acknowledged(&mut self, id: PacketId) {
-        self.take(Delivery::AtLeastOnce(id));
+    /// A PUBACK: ends a QoS 1 delivery, that of the message returned; anything else it says is
+    /// ignored.
+    pub(super) fn acknowledged(&mut self, id: PacketId) -> Option<Queued> {
+        self.take(Delivery::AtLeastOnce(id))
     }
 
     /// A PUBREC: the message is the client's, its identifier is to be released.
     pub(super) fn received(&mut self, id: PacketId) -> Received {
-        if self.take(Delivery::ExactlyOnce(id)) {
+        if let Some(message) = self.take(Delivery::ExactlyOnce(id)) {
             self.released.push_back(id);
-            return Received::Release;
+            return Received::Release(message);
         }
         let of_other = |sent: &Unacknowledged| sent.delivery == Delivery::AtLeastOnce(id);
         let is_other = self.unacknowledged.iter().any(of_other);
         let is_released = self.released.contains(&id);
         match (is_other, is_released) {
             (true, _) => Received::Ignore,
-            (false, true) => Received::Release,
+            (false, true) => Received::ReleaseAgain,
             (false, false) => Received::ReleaseUnknown,
         }
     }
 
     /// The client refuses a message, or takes no packet of its size: its delivery is over.
-    pub(super) fn refused(&mut self, delivery: Delivery) {
-        self.take(delivery);
+    pub(super) fn refused(&mut self, delivery: Delivery) -> Option<Queued> {
+        self.take(delivery)
     }
 
     /// Takes out the QoS 1 messages that a shared subscription brought and another member can have.
@@ -158,11 +184,17 @@ impl Window {
         taken.into_iter().map(|sent| sent.message).collect()
     }
 
-    /// A PUBCOMP: ends a QoS 2 delivery that was released.
-    pub(super) fn completed(&mut self, id: PacketId) {
-        if let Some(index) = self.released.iter().position(|&released| released == id) {
-            self.released.remove(index);
-        }
+    /// A PUBCOMP: ends a QoS 2 delivery that was released; whether there was one.
+    pub(super) fn completed(&mut self, id: PacketId) -> bool {
+        let index = self.released.iter().position(|&released| released == id);
+        index.and_then(|index| self.released.remove(index)).is_some()
+    }
+
+    /// What must survive of it, for comparison.
+    #[cfg(test)]
+    pub(super) fn shape(&self) -> impl std::fmt::Debug {
+        let sent = |sent: &Unacknowledged| (sent.delivery, sent.message.place);
+        (self.unacknowledged.iter().map(sent).collect::<Vec<_>>(), self.released.clone())
     }
 
     /// Identifiers in use, in no order.
@@ -174,13 +206,9 @@ impl Window {
         unacknowledged.chain(self.released.iter().copied())
     }
 
-    fn take(&mut self, delivery: Delivery) -> bool {
-        let Some(index) = self.unacknowledged.iter().position(|sent| sent.delivery == delivery)
-        else {
-            return false;
-        };
-        self.unacknowledged.remove(index);
-        true
+    fn take(&mut self, delivery: Delivery) -> Option<Queued> {
+        let index = self.unacknowledged.iter().position(|sent| sent.delivery == delivery)?;
+        self.unacknowledged.remove(index).map(|sent| sent.message)
     }
 
     /// The next identifier after the last that is not in use ([MQTT-2.2.1-4]); there is one,
@@ -210,6 +238,8 @@ mod tests {
             subscription_ids: Vec::new(),
             share: None,
             expires: None,
+            packet_id: None,
+            place: None,
         }
     }
 
@@ -242,7 +272,7 @@ mod tests {
     fn a_released_identifier_is_still_in_use() {
         let mut window = Window::new(20);
         let first = PacketId::new(id(&window.send(Tick::ZERO, message(QoS::ExactlyOnce)))).unwrap();
-        assert_eq!(window.received(first), Received::Release);
+        assert!(matches!(window.received(first), Received::Release(_)));
         assert_eq!(window.ids().collect::<Vec<_>>(), [first]);
         assert_eq!(window.len(), 1);
         window.completed(first);

@@ -12,6 +12,7 @@ use super::exit;
 use crate::daemon::signals::{Hangup, Signals};
 use crate::daemon::state::StateError;
 use crate::daemon::{Gateway, StartError, service, settings};
+use crate::store::OpenError;
 
 /// Run the gateway in the foreground
 #[derive(Args, Debug)]
@@ -74,10 +75,17 @@ pub fn logging(filter: &str) {
 fn code_of(error: &StartError) -> u8 {
     match error {
         StartError::State(error) if error.is_permission() => exit::PERMISSION,
+        StartError::Store(error) if error.is_permission() => exit::PERMISSION,
         // A folder in use is tried again: the other gateway may be on its way out.
         StartError::State(StateError::Locked { .. })
+        // A disk that cannot be written now may be there in a moment.
+        | StartError::Store(OpenError::Io { .. } | OpenError::Failed { .. })
         | StartError::Bind(_)
         | StartError::Thread(_) => exit::UNAVAILABLE,
-        StartError::State(_) | StartError::Tls(_) => exit::CONFIGURATION,
+        StartError::State(_)
+        | StartError::Tls(_)
+        | StartError::Store(OpenError::Newer { .. } | OpenError::Permission { .. }) => {
+            exit::CONFIGURATION
+        }
     }
 }

@@ -61,6 +61,7 @@ impl Default for Limits {
             receive_maximum: limits::RECEIVE_MAXIMUM_DEFAULT,
             topic_aliases: limits::TOPIC_ALIASES_FROM_PEER_DEFAULT,
             keep_alive: None,
+            subscribed: limits::SUBSCRIPTION_BYTES_DEFAULT,
             retained: limits::RETAINED_BYTES_MAX,
             queued: Some(limits::QUEUED_BYTES_DEFAULT),
             unfinished: limits::UNFINISHED_BYTES_DEFAULT,

@@ -63,6 +63,7 @@ fn limits(out: &mut String, limits: &Limits) -> fmt::Result {
     writeln!(out, "receive_maximum = {}", limits.receive_maximum)?;
     writeln!(out, "topic_aliases = {}", limits.topic_aliases)?;
     writeln!(out, "keep_alive = {}", quoted(&limits.keep_alive.unwrap_or_default().written()))?;
+    writeln!(out, "subscribed = {}", size(limits.subscribed))?;
     writeln!(out, "retained = {}", size(limits.retained))?;
     writeln!(out, "queued = {}", size(limits.queued.unwrap_or(0)))?;
     writeln!(out, "unfinished = {}", size(limits.unfinished))

@@ -133,6 +133,8 @@ pub struct Limits {
     pub topic_aliases: u16,
     /// Longest keep alive of a 5.0 client, in whole seconds; `None`: as it likes.
     pub keep_alive: Option<Duration>,
+    /// Bytes of the topic filters of all clients together.
+    pub subscribed: usize,
     /// Bytes of retained messages.
     pub retained: usize,
     /// Bytes queued for all clients together; `None`: no bound.

@@ -138,6 +138,9 @@ tables! {
         /// Longest keep alive of a 5.0 client, which is told, in whole seconds up to 65535 s; 0 s:
         /// as it likes. Default: `"0s"`.
         keep_alive: Duration,
+        /// Topic filters of all clients together, 1 MiB or more: about 1 KiB for one. Default:
+        /// `"128 MiB"`.
+        subscribed: Size,
         /// Retained messages of all clients together, 1 MiB or more. Default: `"64 MiB"`.
         retained: Size,
         /// Messages queued for all clients together; 0: no bound. Default: `"128 MiB"`.

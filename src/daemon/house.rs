@@ -150,6 +150,7 @@ impl Steward {
 mod tests {
     use super::*;
     use crate::access::Rights;
+    use crate::broker::record::Restored;
     use crate::broker::{Bounds, Settings};
     use crate::bus::clock::ManualClock;
     use crate::config;
@@ -169,9 +170,11 @@ mod tests {
             bounds: Bounds::default(),
             assigned_prefix: "assigned".into(),
             rights: Rights::new("maison"),
+            keeping: crate::broker::Keeping::Nothing,
         };
         let events = EventTopic::new("maison");
-        let (hub, _logins) = Hub::new(settings, Arc::clone(&its_clock), events);
+        let (hub, _logins) =
+            Hub::new(settings, Arc::clone(&its_clock), events, Restored::default());
         let (room, address): (Arc<str>, Arc<str>) = ("salon".into(), "28-1".into());
         let quantities = vec![Quantity::Temperature];
         let sensors = vec![Sensor { id: A, address: Arc::clone(&address), quantities }];

@@ -9,11 +9,13 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 
 use crate::access::{ConnectionId, Login, Peer, Verdict};
+use crate::broker::record::{Page, Restored};
 use crate::broker::{Broker, Event, Input, Output, Retention, Settings, Statistics};
 use crate::bus::Clock;
-use crate::daemon::journal;
+use crate::daemon::{journal, keeper};
 use crate::mqtt::{DecodeError, Message, Packet};
-use crate::net::{Outbox, Service};
+use crate::net::{Outbox, Reading, Service};
+use crate::store::StoreThread;
 use crate::telemetry::{EventTopic, Publication};
 use crate::time::Tick;
 
@@ -28,24 +30,32 @@ pub(super) struct Hub {
     emptied: Notify,
 }
 
+/// Logins that are to be checked.
+pub(super) type Logins = mpsc::UnboundedReceiver<(ConnectionId, Login)>;
+
 struct Brain {
     broker: Broker,
     outboxes: HashMap<ConnectionId, Arc<Outbox>>,
+    /// Absent where all is in memory, and when it has been closed.
+    store: Option<StoreThread>,
     /// What the timer waits for; an earlier deadline wakes it.
     armed: Tick,
 }
 
 impl Hub {
-    /// A hub and the logins it wants checked; each is answered by [`Hub::verdict`]. That queue
-    /// holds one login for a connection at most, so the bound on connections bounds it.
+    /// A hub that knows what earlier lives left, and the logins it wants checked; each is answered
+    /// by [`Hub::verdict`]. That queue holds one login for a connection at most, so the bound on
+    /// connections bounds it.
     pub(super) fn new(
         settings: Settings,
         clock: Arc<dyn Clock>,
         events: EventTopic,
-    ) -> (Arc<Self>, mpsc::UnboundedReceiver<(ConnectionId, Login)>) {
+        restored: Restored,
+    ) -> (Arc<Self>, Logins) {
         let (logins, wanted) = mpsc::unbounded_channel();
-        let brain =
-            Brain { broker: Broker::new(settings), outboxes: HashMap::new(), armed: Tick::MAX };
+        let mut broker = Broker::new(settings);
+        broker.restore(clock.now(), restored);
+        let brain = Brain { broker, outboxes: HashMap::new(), store: None, armed: Tick::MAX };
         let hub = Self {
             brain: Mutex::new(brain),
             clock,
@@ -56,6 +66,33 @@ impl Hub {
             emptied: Notify::new(),
         };
         (Arc::new(hub), wanted)
+    }
+
+    /// From now on what the broker wants kept is kept there.
+    pub(super) fn keep_in(&self, store: StoreThread) {
+        self.lock().store = Some(store);
+    }
+
+    /// Tells the subscribers of events what was wrong with the store.
+    pub(super) fn tell_damage(&self, report: &str) {
+        let message = self.events.store_damaged(report, self.clock.wall());
+        self.enter([Input::Announce { message }]);
+    }
+
+    /// Waits until all that was to be kept is durable.
+    pub(super) async fn flushed(&self) {
+        const LOOK_AGAIN: Duration = Duration::from_millis(10);
+        while self.lock().store.is_some() && !self.lock().broker.is_flushed() {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Lets the store end.
+    pub(super) fn close_store(&self, patience: Duration) {
+        let store = self.lock().store.take();
+        if let Some(store) = store {
+            store.stop(patience);
+        }
     }
 
     /// Publishes as the gateway.
@@ -118,6 +155,8 @@ impl Hub {
             };
             if deadline <= now {
                 self.enter([Input::Wake]);
+                // There may be work for many such turns, and connections wait for theirs.
+                tokio::task::yield_now().await;
                 continue;
             }
             let wait = deadline.since(now).min(Duration::from_secs(24 * 3600));
@@ -130,48 +169,68 @@ impl Hub {
 
     /// Hands `inputs` to the brain and does at once what it says; then tells the subscribers of
     /// events what happened. What that causes goes to the log only, so that it comes to an end.
-    fn enter(&self, inputs: impl IntoIterator<Item = Input>) {
+    pub(super) fn enter(&self, inputs: impl IntoIterator<Item = Input>) {
         let now = self.clock.now();
         let mut brain = self.lock();
         let mut events = Vec::new();
         for input in inputs {
-            brain.broker.handle(now, input);
-            while let Some(output) = brain.broker.poll() {
-                self.act(&brain, output, &mut events);
-            }
+            self.handle(&mut brain, now, input, &mut events);
+        }
+        // What is due at once goes with what has just been said, without another wake-up.
+        if brain.broker.deadline().is_some_and(|deadline| deadline <= now) {
+            self.handle(&mut brain, now, Input::Wake, &mut events);
         }
         for message in events {
-            brain.broker.handle(now, Input::Announce { message });
-            while let Some(output) = brain.broker.poll() {
-                self.act(&brain, output, &mut Vec::new());
-            }
+            self.handle(&mut brain, now, Input::Announce { message }, &mut Vec::new());
         }
         if brain.broker.deadline().is_some_and(|deadline| deadline < brain.armed) {
             self.rearmed.notify_one();
         }
     }
 
-    fn act(&self, brain: &Brain, output: Output, events: &mut Vec<Message>) {
+    fn handle(&self, brain: &mut Brain, now: Tick, input: Input, events: &mut Vec<Message>) {
+        let mut next = Some(input);
+        while let Some(input) = next.take() {
+            brain.broker.handle(now, input);
+            while let Some(output) = brain.broker.poll() {
+                next = self.act(brain, output, events).or(next);
+            }
+        }
+    }
+
+    /// Does what the brain wants; what it is to be told at once, because it was not done.
+    fn act(&self, brain: &Brain, output: Output, events: &mut Vec<Message>) -> Option<Input> {
+        let outbox = |connection| brain.outboxes.get(&connection);
         match output {
-            Output::Send { connection, packet } => {
-                if let Some(outbox) = brain.outboxes.get(&connection) {
-                    outbox.push(packet);
-                }
-            }
-            Output::Close { connection } => {
-                if let Some(outbox) = brain.outboxes.get(&connection) {
-                    outbox.close();
-                }
-            }
+            Output::Send { connection, packet } => outbox(connection)?.push(packet),
+            Output::Close { connection } => outbox(connection)?.close(),
+            Output::Pause { connection } => outbox(connection)?.set_reading(Reading::Paused),
+            Output::Resume { connection } => outbox(connection)?.set_reading(Reading::On),
             Output::Authenticate { connection, login } => {
                 // The receiver goes only with the runtime; then nobody waits for an answer.
                 let _ = self.logins.send((connection, login));
+            }
+            Output::Commit(batch) => {
+                let store = brain.store.as_ref()?;
+                let number = store.commit(batch).err()?.number;
+                return Some(Input::Committed { number, outcome: Err(keeper::refused("commit")) });
+            }
+            Output::Page(wish) => {
+                let store = brain.store.as_ref()?;
+                let wish = store.page(wish).err()?;
+                let messages = Err(keeper::refused("page"));
+                return Some(Input::Paged(Page {
+                    session: wish.session,
+                    from: wish.from,
+                    messages,
+                }));
             }
             Output::Event(event) => {
                 journal::record(&event);
                 events.extend(self.announcement(&event));
             }
         }
+        None
     }
 
     /// What subscribers are told of an event: losses. The rest is for those who read the log.
@@ -183,6 +242,10 @@ impl Hub {
             Event::SessionDiscarded { client_id, user } => {
                 Some(self.events.session_discarded(client_id, user, self.clock.wall()))
             }
+            Event::StoreFailed { trouble } => {
+                Some(self.events.store_failed(trouble.why(), self.clock.wall()))
+            }
+            Event::StoreRecovered => Some(self.events.store_recovered(self.clock.wall())),
             Event::Connected { .. }
             | Event::Disconnected { .. }
             | Event::Refused { .. }

@@ -21,11 +21,15 @@ pub(super) fn record(event: &Event) {
             );
         }
         Event::Denied { peer, client_id, topic, reason, times } => {
-            warn!(%peer, client = client_id, topic, %reason, times, "message refused and dropped");
+            warn!(%peer, client = client_id, topic, %reason, times, "not allowed, refused");
         }
         Event::SessionDiscarded { client_id, user } => {
             warn!(client = client_id, user, "too many sessions: the longest absent is given up");
         }
+        Event::StoreFailed { trouble } => {
+            warn!(reason = trouble.why(), "what clients want kept is refused for the moment");
+        }
+        Event::StoreRecovered => info!("what clients want kept is kept again"),
         Event::QueueDropped { client_id, messages } => {
             warn!(client = client_id, messages, "queue full: oldest messages dropped");
         }

@@ -6,6 +6,7 @@ mod clock;
 mod house;
 mod hub;
 mod journal;
+mod keeper;
 mod logins;
 mod machine;
 mod observer;
@@ -26,22 +27,24 @@ use tokio::task::JoinSet;
 use tracing::{info, warn};
 
 use crate::access::Rights;
-use crate::broker;
+use crate::broker::{self, Delays};
 use crate::bus::Clock;
 use crate::bus::mailbox::Reports;
 use crate::bus::thread::BusThread;
 use crate::config::{Durability, Settings};
-use crate::limits::{BUS_STOP_TIMEOUT, LAST_WORDS_TIMEOUT, STOP_TIMEOUT};
+use crate::limits::{BUS_STOP_TIMEOUT, LAST_WORDS_TIMEOUT, STOP_TIMEOUT, STORE_STOP_TIMEOUT};
 use crate::net::tls::TlsError;
 use crate::net::{self, Admission, BindError, Bound, Listener, Service, Stop, Transport};
 use crate::sampling::{SensorId, Silence};
+use crate::store::OpenError;
 use crate::telemetry::{EventTopic, House, Room, Sensor};
 use crate::time::Tick;
 
 use certificates::Certificates;
 use clock::SystemClock;
 use house::{Health, Label, Steward};
-use hub::Hub;
+use hub::{Hub, Logins};
+use keeper::Opened;
 use logins::Checks;
 use machine::Machine;
 use observer::{Counter, Physician};
@@ -56,6 +59,8 @@ pub enum StartError {
     Tls(TlsError),
     /// A listener.
     Bind(BindError),
+    /// The store of sessions, queues and retained messages.
+    Store(OpenError),
     /// A thread.
     Thread(io::Error),
 }
@@ -66,6 +71,7 @@ impl fmt::Display for StartError {
             Self::State(error) => error.fmt(formatter),
             Self::Tls(error) => error.fmt(formatter),
             Self::Bind(error) => error.fmt(formatter),
+            Self::Store(error) => error.fmt(formatter),
             Self::Thread(error) => write!(formatter, "cannot start a thread: {error}"),
         }
     }
@@ -82,6 +88,12 @@ impl From<TlsError> for StartError {
 impl From<BindError> for StartError {
     fn from(error: BindError) -> Self {
         Self::Bind(error)
+    }
+}
+
+impl From<OpenError> for StartError {
+    fn from(error: OpenError) -> Self {
+        Self::Store(error)
     }
 }
 
@@ -117,10 +129,7 @@ impl Gateway {
         let mut certificates = Certificates::new(settings, &clock);
         let listeners = bind(settings, &state, &mut certificates)?;
         let addresses = listeners.iter().filter_map(|bound| bound.local_addr().ok()).collect();
-        warn_of_promises(settings);
-
-        let events = EventTopic::new(&settings.gateway.root);
-        let (hub, logins) = Hub::new(broker_settings(settings), Arc::clone(&clock), events);
+        let (hub, logins) = Self::hub(settings, &state, &clock)?;
         let house = House::new(&settings.gateway.root, &rooms(settings));
         let house = Arc::new(Mutex::new(house));
         hub.publish(lock(&house).start(clock.wall()));
@@ -178,6 +187,27 @@ impl Gateway {
         })
     }
 
+    /// The broker with what earlier lives left, its store at work, and the logins it wants checked.
+    fn hub(
+        settings: &Settings,
+        state: &StateDir,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<(Arc<Hub>, Logins), StartError> {
+        let mut store = Opened::open(state, settings.broker.durability, clock)?;
+        let restored = store.as_mut().map(|opened| std::mem::take(&mut opened.restored));
+        let events = EventTopic::new(&settings.gateway.root);
+        let (hub, logins) = Hub::new(
+            broker_settings(settings),
+            Arc::clone(clock),
+            events,
+            restored.unwrap_or_default(),
+        );
+        if let Some(store) = store {
+            store.start(&hub, clock).map_err(StartError::Thread)?;
+        }
+        Ok((hub, logins))
+    }
+
     /// Where it listens, in the order of the configuration.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
@@ -197,11 +227,14 @@ impl Gateway {
             let _ = tokio::time::timeout(LAST_WORDS_TIMEOUT, self.hub.delivered()).await;
             self.hub.shut_down();
             self.hub.emptied().await;
+            self.hub.flushed().await;
         };
         if tokio::time::timeout(STOP_TIMEOUT, farewell).await.is_err() {
             warn!("some clients did not take their last messages");
         }
         self.tasks.shutdown().await;
+        let left = STORE_STOP_TIMEOUT.saturating_sub(self.clock.now().since(asked));
+        self.hub.close_store(left);
         for bus in self.buses {
             let left = STOP_TIMEOUT.saturating_sub(self.clock.now().since(asked));
             bus.stop(left.min(BUS_STOP_TIMEOUT));
@@ -256,15 +289,6 @@ fn transport(listener: &crate::config::Listener) -> Transport {
     }
 }
 
-fn warn_of_promises(settings: &Settings) {
-    if settings.broker.durability != Durability::Memory {
-        warn!(
-            "sessions and retained messages are kept in memory only in this version, whatever \
-             `durability` says"
-        );
-    }
-}
-
 fn broker_settings(settings: &Settings) -> broker::Settings {
     broker::Settings {
         session_expiry: settings.broker.session_expiry,
@@ -274,6 +298,10 @@ fn broker_settings(settings: &Settings) -> broker::Settings {
         assigned_prefix: assigned_prefix(),
         rights: Rights::new(&settings.gateway.root)
             .keeping_private(settings.broker.private.clone()),
+        keeping: match settings.broker.durability {
+            Durability::PowerCut | Durability::Crash => broker::Keeping::All(Delays::default()),
+            Durability::Memory => broker::Keeping::Nothing,
+        },
     }
 }
 
@@ -290,6 +318,7 @@ fn broker_bounds(settings: &Settings) -> broker::Bounds {
         topic_alias_maximum: limits.topic_aliases,
         packet_bytes: settings.broker.max_packet_size,
         keep_alive: limits.keep_alive,
+        subscription_bytes: limits.subscribed,
         retained_bytes: limits.retained,
         queued_bytes: limits.queued,
     }

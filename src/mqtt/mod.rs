@@ -15,10 +15,11 @@ mod packet;
 mod properties;
 mod property;
 mod reason;
+mod section;
 mod topic;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use decode::{DecodeError, Decoder};
 pub use encode::{Encoder, encoded_len};

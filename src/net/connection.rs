@@ -18,7 +18,7 @@ use tracing::{debug, warn};
 use super::input::Input;
 use super::unfinished::{Claim, Standing, Unfinished};
 use super::writer::Writer;
-use super::{Flow, Outbox, Service};
+use super::{Flow, Outbox, Reading, Service};
 use crate::access::{ConnectionId, Peer};
 use crate::limits::{CLOSE_TIMEOUT, PACKETS_PER_BATCH_MAX, WRITE_STALL_TIMEOUT};
 use crate::mqtt::{Connect, DecodeError, Decoder, Encoder, Packet, ReasonCode, Role, Version};
@@ -41,8 +41,19 @@ pub(super) struct Terms {
 }
 
 /// Serves a peer until it or the service is done.
-pub(super) async fn serve(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
+pub(super) fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    service: Arc<dyn Service>,
+    peer: Peer,
+    terms: Terms,
+) -> impl Future<Output = ()> + use<S> {
+    // Here, or the future would keep room for the stream.
+    let halves = tokio::io::split(stream);
+    serve_halves(halves, service, peer, terms)
+}
+
+async fn serve_halves<S: AsyncRead + AsyncWrite + Unpin>(
+    (mut reader, mut writer): (ReadHalf<S>, WriteHalf<S>),
     service: Arc<dyn Service>,
     peer: Peer,
     terms: Terms,
@@ -50,7 +61,6 @@ pub(super) async fn serve(
     let address = peer.address;
     let outbox = Arc::new(Outbox::default());
     let registered = Registered::new(&*service, peer, &outbox);
-    let (mut reader, mut writer) = tokio::io::split(stream);
     let mut connection = Connection {
         address,
         registered,
@@ -170,6 +180,7 @@ impl Connection<'_> {
     /// Whether more is read now.
     fn listens(&self) -> bool {
         self.listening == Listening::Open
+            && self.outbox.reading() == Reading::On
             && !self.writer.is_crowded()
             && self.claim.standing() != Standing::Waiting
     }

@@ -1,8 +1,12 @@
 //! What has arrived from a peer and is no whole packet yet, and the room it takes.
 
+use std::future::poll_fn;
 use std::io;
+use std::mem;
+use std::pin::pin;
+use std::task::{Context, Poll};
 
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::limits::{
@@ -49,14 +53,30 @@ impl Input {
         &mut self,
         reader: &mut (impl AsyncRead + Unpin),
     ) -> io::Result<usize> {
+        poll_fn(|context| self.poll_read(reader, context)).await
+    }
+
+    /// While there is nothing to read, an empty buffer takes no room.
+    fn poll_read(
+        &mut self,
+        reader: &mut (impl AsyncRead + Unpin),
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
         let most = self.make_room();
-        let read = reader.read_buf(&mut (&mut self.buffer).limit(most)).await?;
+        let poll = pin!(reader.read_buf(&mut (&mut self.buffer).limit(most))).poll(context);
+        let Poll::Ready(read) = poll else {
+            if self.buffer.is_empty() {
+                self.buffer = BytesMut::new();
+            }
+            return Poll::Pending;
+        };
+        let read = read?;
         if read >= self.lent {
             self.lent = READ_BYTES_MAX.min(self.lent.saturating_mul(2));
         } else if read < most / 4 {
             self.lent = READ_BYTES_MIN.max(self.lent / 2);
         }
-        Ok(read)
+        Poll::Ready(Ok(read))
     }
 
     /// Makes room for the next read; gives the most that may be read.
@@ -83,9 +103,11 @@ impl Input {
         let most = self.lent.min(missing);
         if self.buffer.capacity() - length < most {
             let ahead = missing.min(RECEIVE_AHEAD_BYTES_MAX.max(length));
-            let mut larger = BytesMut::with_capacity(length + ahead);
-            larger.extend_from_slice(&self.buffer);
-            self.buffer = larger;
+            // As a vector it grows where it lies, and by no more than it is told; a second buffer
+            // beside it would take half as much again at the last step.
+            let mut bytes = Vec::from(mem::take(&mut self.buffer));
+            bytes.reserve_exact(ahead);
+            self.buffer = BytesMut::from(Bytes::from(bytes));
         }
         most
     }
@@ -97,6 +119,10 @@ impl Input {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::io::AsyncWriteExt;
+
     use super::*;
 
     #[tokio::test]
@@ -114,6 +140,20 @@ mod tests {
         }
         assert_eq!(input.lent, READ_BYTES_MIN);
         assert!(input.buffer.capacity() <= 4 * READ_BYTES_MIN, "{}", input.buffer.capacity());
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_says_nothing_is_lent_nothing() {
+        let (mut near, mut far) = tokio::io::duplex(64);
+        let mut input = Input::new();
+        let nothing = tokio::time::timeout(Duration::from_millis(1), input.read(&mut far)).await;
+        assert!(nothing.is_err());
+        assert_eq!(input.buffer.capacity(), 0);
+        near.write_all(&[0; 2]).await.unwrap();
+        assert_eq!(input.read(&mut far).await.unwrap(), 2);
+        let more = tokio::time::timeout(Duration::from_millis(1), input.read(&mut far)).await;
+        assert!(more.is_err());
+        assert_eq!(&input.buffer[..], [0; 2], "what has come stays");
     }
 
     /// Reads all of `bytes`, of which the first packet has `announced`; gives the most room that

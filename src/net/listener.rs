@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -9,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
+use tokio_rustls::server::TlsStream;
 use tracing::{debug, info, warn};
 
 use super::admission::{Admission, Full, Permit};
@@ -174,14 +176,30 @@ impl Context {
             debug!(peer = %address, %error, "peer left at once");
             return;
         }
-        let Some(tls) = &self.listener.tls else {
-            self.welcome(stream, self.peer(address, None), service, stop).await;
-            return drop(permit);
+        // What a stage needs is given back before the next; the task is small for all its life.
+        let serving = match &self.listener.tls {
+            None => self.welcome(stream, self.peer(address, None), service, stop),
+            Some(tls) => {
+                let shaken = Box::pin(self.shake_hands(tls, stream, address, &stop)).await;
+                let Some((stream, peer)) = shaken else { return };
+                self.welcome(stream, peer, service, stop)
+            }
         };
+        serving.await;
+        drop(permit);
+    }
+
+    async fn shake_hands(
+        &self,
+        tls: &Tls,
+        stream: Counted<TcpStream>,
+        address: SocketAddr,
+        stop: &Stop,
+    ) -> Option<(TlsStream<Counted<TcpStream>>, Peer)> {
         let handshake = tls.acceptor().accept(stream);
         let patience = self.admission.bounds.connect_timeout;
         let greeted = tokio::select! {
-            () = stop.stopped() => return,
+            () = stop.stopped() => return None,
             greeted = timeout(patience, handshake) => greeted,
         };
         match greeted {
@@ -189,29 +207,29 @@ impl Context {
                 let certificates = stream.get_ref().1.peer_certificates();
                 let own = certificates.and_then(|chain| chain.first());
                 let peer = self.peer(address, own.and_then(|own| tls::name_in(own)));
-                self.welcome(stream, peer, service, stop).await;
+                return Some((stream, peer));
             }
             Ok(Err(error)) => self.complain(address, "TLS", &error.to_string()),
             Err(_) => self.complain(address, "TLS", "timeout"),
         }
-        drop(permit);
+        None
     }
 
-    /// Serves a peer whose bytes can be understood.
-    async fn welcome(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin,
+    /// Serves a peer whose bytes can be understood, in no more memory than its transport needs.
+    fn welcome<'a>(
+        &'a self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'a,
         peer: Peer,
         service: Arc<dyn Service>,
         stop: Stop,
-    ) {
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> {
         match self.listener.transport {
-            Transport::Tcp => connection::serve(stream, service, peer, self.terms()).await,
-            Transport::WebSocket => {
-                if let Some(stream) = self.upgrade(stream, peer.address, stop).await {
-                    connection::serve(stream, service, peer, self.terms()).await;
+            Transport::Tcp => Box::pin(connection::serve(stream, service, peer, self.terms())),
+            Transport::WebSocket => Box::pin(async move {
+                if let Some(stream) = Box::pin(self.upgrade(stream, peer.address, stop)).await {
+                    Box::pin(connection::serve(stream, service, peer, self.terms())).await;
                 }
-            }
+            }),
         }
     }
 

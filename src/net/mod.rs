@@ -12,7 +12,7 @@ mod meter;
 mod names;
 pub mod tls;
 mod unfinished;
-mod websocket;
+pub mod websocket;
 mod writer;
 
 use std::collections::VecDeque;
@@ -78,6 +78,17 @@ pub struct Outbox {
 struct Queue {
     packets: VecDeque<Packet>,
     closed: bool,
+    reading: Reading,
+}
+
+/// Whether the connection is to read what its peer says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reading {
+    /// Yes.
+    #[default]
+    On,
+    /// Not for the moment: the bytes stay in the kernel, and TCP makes the peer wait.
+    Paused,
 }
 
 /// Whether more will follow what [`Outbox::take`] gave.
@@ -102,6 +113,17 @@ impl Outbox {
     pub fn close(&self) {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
         self.filled.notify_one();
+    }
+
+    /// Lets the connection read on, or not.
+    pub fn set_reading(&self, reading: Reading) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).reading = reading;
+        self.filled.notify_one();
+    }
+
+    /// Whether the connection is to read.
+    pub fn reading(&self) -> Reading {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).reading
     }
 
     /// Moves all packets to the end of `packets`.

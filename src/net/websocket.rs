@@ -22,12 +22,12 @@ use tungstenite::protocol::frame::coding::CloseCode;
 use incoming::{End, Incoming};
 use outgoing::Outgoing;
 
-pub(super) use handshake::{Origins, accept};
+pub use handshake::{Origins, Reason, Refusal, accept};
 
 /// A stream after its handshake. Both directions are for one task; and as a write may have
 /// announced how much follows, what it left must be offered again, with more behind it or not.
 #[derive(Debug)]
-pub(super) struct WebSocket<S> {
+pub struct WebSocket<S> {
     stream: S,
     incoming: Incoming,
     /// Set when the client has said its last.

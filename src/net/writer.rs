@@ -2,7 +2,10 @@
 //! lie, all with as few system calls as possible.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -110,8 +113,17 @@ impl Writer {
     }
 
     async fn write(&self, stream: &mut (impl AsyncWrite + Unpin)) -> io::Result<usize> {
+        // The slices are made anew at each turn, so that none are kept while it waits.
+        poll_fn(|context| self.poll_write(Pin::new(&mut *stream), context)).await
+    }
+
+    fn poll_write(
+        &self,
+        stream: Pin<&mut impl AsyncWrite>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
         if self.sealed.is_empty() {
-            return stream.write(&self.open).await;
+            return stream.poll_write(context, &self.open);
         }
         let mut slices = [IoSlice::new(&[]); WRITE_SLICES_MAX];
         let pieces = self.sealed.iter().map(|piece| &**piece).chain([&*self.open]);
@@ -120,7 +132,7 @@ impl Writer {
             *slice = IoSlice::new(piece);
             count += 1;
         }
-        stream.write_vectored(slices.get(..count).unwrap_or_default()).await
+        stream.poll_write_vectored(context, slices.get(..count).unwrap_or_default())
     }
 
     fn advance(&mut self, written: usize) {

@@ -31,7 +31,27 @@ impl EventTopic {
         self.event("session-discarded", fields, at)
     }
 
-    fn event(&self, name: &str, about: [(&'static str, String); 2], at: Timestamp) -> Message {
+    /// `{"event":"store-failed","reason":"the disk is full","t":"2026-11-22T13:00:05Z"}`.
+    pub fn store_failed(&self, why: &str, at: Timestamp) -> Message {
+        self.event("store-failed", [("reason", payload::text(why))], at)
+    }
+
+    /// `{"event":"store-damaged","report":"the store was damaged: …","t":"2026-11-22T13:00:05Z"}`.
+    pub fn store_damaged(&self, report: &str, at: Timestamp) -> Message {
+        self.event("store-damaged", [("report", payload::text(report))], at)
+    }
+
+    /// `{"event":"store-recovered","t":"2026-11-22T13:00:05Z"}`.
+    pub fn store_recovered(&self, at: Timestamp) -> Message {
+        self.event("store-recovered", [], at)
+    }
+
+    fn event<const N: usize>(
+        &self,
+        name: &str,
+        about: [(&'static str, String); N],
+        at: Timestamp,
+    ) -> Message {
         let mut fields = vec![("event", payload::text(name))];
         fields.extend(about);
         fields.extend(payload::time(at));

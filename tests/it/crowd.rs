@@ -4,9 +4,13 @@ use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
+use std::thread;
 use std::time::{Duration, Instant};
 
+use maison::mqtt::{Delivery, Packet, QoS};
+
 use crate::gateway::{Client, Gateway};
+use crate::wire::{Session, Wire, publish, subscribe};
 
 const CROWD: usize = 200;
 /// Header of a PUBLISH to `t` of 1 MiB.
@@ -71,7 +75,7 @@ fn unfinished_packets_of_a_crowd_take_bounded_memory_and_others_are_served() {
         if crowd.iter_mut().map(Stalling::send).sum::<usize>() > 0 {
             last = Instant::now();
         }
-        std::thread::sleep(Duration::from_millis(10));
+        thread::sleep(Duration::from_millis(10));
     }
 
     let started = Instant::now();
@@ -92,4 +96,42 @@ fn unfinished_packets_of_a_crowd_take_bounded_memory_and_others_are_served() {
     let file = file.to_str().unwrap();
     assert!(mosquitto("mosquitto_pub", &gateway, &["-t", "large", "-f", file]).end().success());
     reader.expect("large 1000000");
+}
+
+/// Each of their filters looks at every retained topic twice and finds none.
+#[test]
+fn searches_of_a_crowd_delay_nobody() {
+    const TOPICS: usize = 5000;
+    const SEARCHERS: usize = 20;
+    let gateway = start("");
+    let port = gateway.plain_port();
+    let mut writer = Wire::connect(port, "writer", Session::Clean);
+    for number in 0..TOPICS {
+        let mut message = publish(&format!("t/{number}/x"), Delivery::AtMostOnce, "1");
+        message.retain = true;
+        writer.send(&Packet::Publish(message)).unwrap();
+    }
+    let mut reader = Wire::connect(port, "reader", Session::Clean);
+    reader.subscribe("ordinary", QoS::AtMostOnce);
+    let crowd = thread::spawn(move || -> Vec<Wire> {
+        let searcher = |number| Wire::connect(port, &format!("searcher-{number}"), Session::Clean);
+        let mut crowd: Vec<Wire> = (0..SEARCHERS).map(searcher).collect();
+        for (level, searcher) in (0..20).flat_map(|level| (0..SEARCHERS).map(move |at| (level, at)))
+        {
+            let filter = format!("+/+/{level}/y");
+            crowd[searcher].send(&subscribe(&filter, QoS::AtMostOnce)).unwrap();
+        }
+        crowd
+    });
+    let (started, mut slowest) = (Instant::now(), Duration::ZERO);
+    while started.elapsed() < Duration::from_secs(3) {
+        let sent = Instant::now();
+        let message = publish("ordinary", Delivery::AtMostOnce, "21.4");
+        writer.send(&Packet::Publish(message)).unwrap();
+        assert!(matches!(reader.receive().unwrap(), Packet::Publish(_)));
+        slowest = slowest.max(sent.elapsed());
+    }
+    eprintln!("the slowest of the others' messages took {slowest:?}");
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    drop(crowd.join().unwrap());
 }

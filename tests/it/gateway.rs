@@ -65,8 +65,8 @@ impl Gateway {
         let config = folder.path().join("maison.toml");
         let mut command = binary();
         command
-            .args(["run", "--config", config.to_str().unwrap(), "--log", "debug"])
-            .env("NO_COLOR", "1")
+            .args(["run", "--config", config.to_str().unwrap()])
+            .envs([("MAISON_LOG", "debug"), ("NO_COLOR", "1")])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
@@ -125,11 +125,20 @@ impl Gateway {
         self.log.wait(what, |line| line.contains(what))
     }
 
+    pub(crate) fn has_logged(&self, what: &str) -> bool {
+        self.log.all().iter().any(|line| line.contains(what))
+    }
+
     /// What the kernel says of its memory, in KiB: `VmRSS` now, `VmHWM` the most there was.
     pub(crate) fn memory(&self, what: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find(|line| line.starts_with(what)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {

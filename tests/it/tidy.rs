@@ -19,6 +19,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("config", &["access", "limits", "mqtt", "sampling", "sensors", "units"]),
     ("bus", &["limits", "sampling", "sensors", "sim", "time", "units"]),
     ("net", &["access", "limits", "mqtt", "time"]),
+    ("store", &["access", "broker", "limits", "mqtt", "time"]),
 ];
 
 /// Modules that take time and events as arguments and touch nothing.
@@ -65,6 +66,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("shtcx", &["sensors/shtc3.rs"]),
     ("argon2", &["access/password.rs"]),
     ("rcgen", &["net/"]),
+    ("rusqlite", &["store/"]),
+    ("crc32fast", &["store/"]),
     ("rustls::", &["net/", "cli/remote.rs"]),
     ("tungstenite", &["net/websocket"]),
     ("rumqttc", &["cli/"]),
@@ -157,6 +160,21 @@ fn modules_name_only_whom_their_wall_lets_through() {
         }
     }
     assert_none("imports through a wall", &offences);
+}
+
+/// The state machine is none of the store's business, only what it leaves to be kept.
+#[test]
+fn store_knows_nothing_of_the_broker_but_its_records() {
+    let mut offences = Vec::new();
+    for source in sources("src").iter().filter(|source| source.module() == "store") {
+        for (number, line) in source.code() {
+            let named = line.matches("crate::broker").count();
+            if named != line.matches("crate::broker::record").count() {
+                offences.push(format!("src/{}:{number}: names more of `broker`", source.name));
+            }
+        }
+    }
+    assert_none("the store looks into the broker", &offences);
 }
 
 #[test]

@@ -331,6 +331,28 @@ fn too_many_sessions_cost_the_longest_absent_of_the_same_user() {
     );
 }
 
+#[test]
+fn too_many_sessions_in_all_cost_the_longest_absent_of_any_user() {
+    let mut house = House::with(|settings| settings.bounds.sessions = 3);
+    let of = |user: &str| {
+        let credentials = Credentials { user: Some(user.into()), password: None };
+        Connect { credentials, ..lasting(user) }
+    };
+    for user in ["ann", "bob"] {
+        let client = house.connect_as(of(user)).0;
+        house.disconnect(client);
+        house.pass(Duration::from_secs(1));
+    }
+    house.connect_as(of("eve"));
+    house.connect_as(of("new"));
+    assert_eq!(house.broker.statistics().sessions, 3);
+    assert_eq!(house.connect_as(of("bob")).1, SessionPresent(true), "away for less long");
+    let (client, answer) = house.try_connect(of("ann"));
+    assert_eq!(answer.reason, ReasonCode::QuotaExceeded, "who is there does not go");
+    assert!(house.is_closed(client));
+    house.is_at_rest();
+}
+
 /// Leaves a lasting session behind, without checking all others each time.
 fn come_and_go(broker: &mut Broker, now: Tick, number: usize) {
     let connection = ConnectionId(1_000_000 + u64::try_from(number).unwrap());

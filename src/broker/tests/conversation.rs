@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{Bounds, Broker, Input, Output, Settings};
+use super::super::{Bounds, Broker, Input, Keeping, Output, Settings};
 use super::house::{Dice, Reader, publish, success};
 use super::*;
 use crate::access::{ConnectionId, Peer, Policy, Principal, Refusal, Rights};
@@ -60,6 +60,7 @@ impl Babel {
             bounds: Bounds::default(),
             assigned_prefix: "assigned".into(),
             rights: Rights::new("maison"),
+            keeping: Keeping::Nothing,
         };
         let (broker, dice) = (Broker::new(settings), Dice::new(seed));
         let (open, asked, readers) = (Vec::new(), Vec::new(), HashMap::new());
@@ -92,6 +93,10 @@ impl Babel {
                     self.readers.entry(connection).or_default().check(&packet);
                 }
                 Output::Close { .. } | Output::Event(_) => {}
+                other @ (Output::Commit(_)
+                | Output::Page(_)
+                | Output::Pause { .. }
+                | Output::Resume { .. }) => panic!("there is no store: {other:?}"),
             }
         }
         self.broker.check_invariants();

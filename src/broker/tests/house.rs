@@ -1,10 +1,12 @@
 //! A broker with clients on wires that never fail, unless a test cuts them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{Bounds, Broker, Event, Input, Output, Retention, Settings};
+use super::super::record::Batch;
+use super::super::{Bounds, Broker, Event, Input, Keeping, Output, Retention, Settings};
+use super::disk::Disk;
 use crate::access::{ConnectionId, Login, Peer, Policy, Principal, Refusal, Rights, Verdict};
 use crate::mqtt::{
     Connect, ConnectAcknowledgement, Delivery, Disconnect, DisconnectProperties, Message, Packet,
@@ -13,9 +15,12 @@ use crate::mqtt::{
 };
 use crate::time::Tick;
 
+mod disks;
 mod packets;
 mod reader;
 
+use disks::AT_ONCE;
+pub(super) use disks::DiskMode;
 pub(super) use packets::*;
 pub(super) use reader::Reader;
 
@@ -32,6 +37,13 @@ pub(super) struct House {
     pub(super) gate: Gate,
     wires: BTreeMap<Client, Wire>,
     opened: u64,
+    pub(super) settings: Settings,
+    pub(super) disk: Disk,
+    pub(super) disk_mode: DiskMode,
+    /// Those that a slow disk has not written yet.
+    batches: VecDeque<Batch>,
+    /// Of whom nothing is read.
+    paused: BTreeSet<Client>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,9 +74,15 @@ impl House {
             bounds: Bounds::default(),
             assigned_prefix: "assigned".into(),
             rights: Rights::new("maison"),
+            keeping: AT_ONCE,
         };
         change(&mut settings);
         Self {
+            settings: settings.clone(),
+            disk: Disk::default(),
+            disk_mode: DiskMode::Works,
+            batches: VecDeque::new(),
+            paused: BTreeSet::new(),
             broker: Broker::new(settings),
             now: Tick::ZERO,
             events: Vec::new(),
@@ -87,6 +105,10 @@ impl House {
         self.broker.check_invariants();
         for input in then {
             self.tell(input);
+        }
+        let is_kept = self.settings.keeping != Keeping::Nothing;
+        if is_kept && self.broker.deadline().is_some_and(|at| at <= self.now) {
+            self.tell(Input::Wake);
         }
     }
 
@@ -115,6 +137,16 @@ impl House {
             }
             Output::Event(event) => {
                 self.events.push(event);
+                None
+            }
+            Output::Commit(batch) => self.keep(batch),
+            Output::Page(wish) => Some(Input::Paged(self.disk.page(&wish))),
+            Output::Pause { connection } => {
+                self.paused.insert(connection);
+                None
+            }
+            Output::Resume { connection } => {
+                self.paused.remove(&connection);
                 None
             }
         }
@@ -148,9 +180,16 @@ impl House {
             assert!(wire.arrived.is_empty(), "{client:?} has unread: {:?}", wire.arrived);
         }
         self.broker.assert_idle();
+        let mut other = Broker::new(self.settings.clone());
+        other.restore(self.now, self.disk.restore());
+        self.broker.assert_keeps_as(&other);
     }
 
     // ---- wires
+
+    pub(super) fn is_paused(&self, client: Client) -> bool {
+        self.paused.contains(&client)
+    }
 
     pub(super) fn open(&mut self) -> Client {
         self.open_with(|_| {})
@@ -289,13 +328,26 @@ impl House {
         filters: Vec<SubscribeFilter>,
         subscription_id: Option<u32>,
     ) -> SubscribeAcknowledgement {
-        let (packet_id, user_properties) = (id(77), Vec::new());
-        let subscribe = Subscribe { packet_id, filters, subscription_id, user_properties };
-        self.send(client, Packet::Subscribe(subscribe));
+        self.send_subscribe_packet(client, filters, subscription_id);
         match self.read(client) {
             Packet::SubAck(answer) if answer.packet_id == id(77) => answer,
             other => panic!("no SUBACK: {other:?}"),
         }
+    }
+
+    pub(super) fn send_subscribe(&mut self, client: Client, filter: &str, qos: QoS) {
+        self.send_subscribe_packet(client, vec![wanted(filter, qos)], None);
+    }
+
+    fn send_subscribe_packet(
+        &mut self,
+        client: Client,
+        filters: Vec<SubscribeFilter>,
+        subscription_id: Option<u32>,
+    ) {
+        let (packet_id, user_properties) = (id(77), Vec::new());
+        let subscribe = Subscribe { packet_id, filters, subscription_id, user_properties };
+        self.send(client, Packet::Subscribe(subscribe));
     }
 
     #[track_caller]

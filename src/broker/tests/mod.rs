@@ -4,9 +4,12 @@
 mod connecting;
 mod conversation;
 mod counting;
+mod crash;
 mod cut_links;
 mod delivering;
+mod disk;
 mod house;
+mod keeping;
 mod keeping_alive;
 mod publishing;
 mod queueing;

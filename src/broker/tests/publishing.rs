@@ -133,6 +133,36 @@ fn every_identifier_may_be_under_way_from_one_client() {
     house.is_at_rest();
 }
 
+/// [MQTT-4.4.0-1] and [MQTT-4.3.3-2] hold for as many as there are identifiers.
+#[test]
+fn all_identifiers_sent_again_on_a_new_connection_are_routed_once() {
+    let mut house = House::new();
+    let listener = house.connect("listener");
+    house.subscribe(listener, "t", QoS::AtMostOnce);
+    let mut client = house.connect_as(lasting("a")).0;
+    for dup in [false, true] {
+        for number in 1..=u16::MAX {
+            let delivery = Delivery::ExactlyOnce(id(number));
+            let publish = Publish { dup, delivery, ..publish("t", "1", QoS::ExactlyOnce) };
+            house.send(client, Packet::Publish(publish));
+        }
+        if !dup {
+            house.cut(client);
+            client = house.connect_as(lasting("a")).0;
+        }
+    }
+    assert_eq!(house.unread(listener), usize::from(u16::MAX), "once each");
+    for number in 1..=u16::MAX {
+        house.reads(client, &Packet::PubRec(success(id(number))));
+        house.send(client, Packet::PubRel(success(id(number))));
+        house.hears(listener, "t=1 q0");
+    }
+    for number in 1..=u16::MAX {
+        house.reads(client, &Packet::PubComp(success(id(number))));
+    }
+    house.is_at_rest();
+}
+
 /// [MQTT-3.3.5-2]: a denied publication is acknowledged, goes nowhere, and is told.
 #[test]
 fn a_denied_publication_is_acknowledged_and_not_routed() {

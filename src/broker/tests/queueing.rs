@@ -124,6 +124,39 @@ fn a_message_larger_than_the_queue_waits_alone() {
     house.is_at_rest();
 }
 
+/// Whoever has most to hear pays; a small queue beside it keeps all.
+#[test]
+fn all_queues_together_are_bounded_and_the_largest_gives_up_its_oldest() {
+    const BYTES: usize = 20_000;
+    let mut house = House::with(|settings| {
+        settings.queue_bytes = None;
+        settings.bounds.queued_bytes = Some(BYTES);
+    });
+    for (client_id, filter) in [("a", "t"), ("small", "u")] {
+        let (client, _) = house.connect_as(lasting(client_id));
+        house.subscribe(client, filter, QoS::AtLeastOnce);
+        house.cut(client);
+    }
+    let publisher = house.connect("publisher");
+    house.publish(publisher, "u", "kept", QoS::AtLeastOnce);
+    house.events.clear();
+    for number in 0..40 {
+        house.publish(publisher, "t", &format!("{number:01000}"), QoS::AtLeastOnce);
+        assert!(house.broker.statistics().queued_bytes <= BYTES);
+    }
+    house.pass(limits::EVENT_INTERVAL);
+    let dropped = house.broker.statistics().traffic.messages_dropped;
+    assert!((20..30).contains(&dropped), "{dropped}");
+    assert_eq!(losses(&house), [dropped]);
+    let (client, _) = house.connect_as(lasting("a"));
+    for number in dropped..40 {
+        house.hears(client, &format!("t={number:01000} q1"));
+    }
+    let (small, _) = house.connect_as(lasting("small"));
+    house.hears(small, "u=kept q1");
+    house.is_at_rest();
+}
+
 #[test]
 fn a_queue_without_bounds_keeps_all() {
     let mut house = House::with(|settings| {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::Event;
+use super::super::{Event, Keeping};
 use super::*;
 use crate::access::Denied;
 use crate::limits::{self, INFLIGHT_TO_CLIENT_DEFAULT};
@@ -253,6 +253,59 @@ fn a_long_search_goes_on_by_itself() {
     house.pass(Duration::from_millis(1));
     house.hears(client, "t/z/y=1 q0 retained");
     house.unstick(client);
+    house.is_at_rest();
+}
+
+/// However many topics match, none of their messages is copied before it can be sent, and between
+/// two turns of the search everyone else is served.
+#[test]
+fn a_search_takes_no_memory_and_others_are_served_while_it_goes_on() {
+    const TOPICS: usize = limits::RETAINED_SEEKS_PER_TURN + 500;
+    let mut house = House::with(|settings| settings.bounds.queued_bytes = Some(0));
+    for number in 0..TOPICS {
+        let message = message(&format!("t/{number:05}"), "1");
+        let (qos, retention) = (QoS::AtMostOnce, Retention::Replaced);
+        house.broker.handle(house.now, super::super::Input::Publish { message, qos, retention });
+    }
+    let (client, other) = (house.connect("a"), house.connect("b"));
+    house.stick(client);
+    house.subscribe(client, "t/#", QoS::AtMostOnce);
+    let found = house.unread(client);
+    assert_eq!(found, limits::RETAINED_SEEKS_PER_TURN, "it is not over in one turn");
+    assert_eq!(house.broker.statistics().queued_bytes, 0);
+    house.send(other, crate::mqtt::Packet::PingReq);
+    house.reads(other, &crate::mqtt::Packet::PingResp);
+    house.pass(Duration::from_millis(1));
+    house.unstick(client);
+    for number in 0..TOPICS {
+        house.hears(client, &format!("t/{number:05}=1 q0 retained"));
+    }
+    house.is_at_rest();
+}
+
+/// A client that talks meanwhile has no more turns, and two do not have theirs at once.
+#[test]
+fn long_searches_take_turns() {
+    let mut house = House::with(|settings| settings.keeping = Keeping::Nothing);
+    for number in 0..limits::RETAINED_SEEKS_PER_TURN {
+        house.reading(message(&format!("t/{number}/x"), "1"), QoS::AtMostOnce, true);
+    }
+    house.reading(message("t/z/y", "1"), QoS::AtMostOnce, true);
+    let clients = ["a", "b"].map(|name| {
+        let client = house.connect(name);
+        house.subscribe(client, "+/+/y", QoS::AtMostOnce);
+        client
+    });
+    let acknowledgement = house::success(crate::mqtt::PacketId::MIN);
+    for client in clients {
+        house.send(client, crate::mqtt::Packet::PubAck(acknowledgement.clone()));
+        house.reads_nothing(client);
+    }
+    for client in clients {
+        house.now = house.now.max(house.broker.deadline().unwrap());
+        house.tell(super::super::Input::Wake);
+        house.hears(client, "t/z/y=1 q0 retained");
+    }
     house.is_at_rest();
 }
 

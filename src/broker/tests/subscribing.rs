@@ -1,10 +1,11 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
 use super::super::Input;
+use super::super::subscriptions::Subscriptions;
 use super::*;
 use crate::access::Rights;
 use crate::limits;
-use crate::mqtt::{Connect, Packet, QoS, ReasonCode, TopicFilter, Unsubscribe};
+use crate::mqtt::{Connect, Encoder, Packet, QoS, ReasonCode, TopicFilter, Unsubscribe, Version};
 
 /// [MQTT-3.8.4-1], [MQTT-3.8.4-4], [MQTT-3.8.4-5], [MQTT-3.9.3-1]
 #[test]
@@ -184,6 +185,24 @@ fn wildcards_match_levels() {
     check("$SYS/+", "$SYS/x", true);
 }
 
+/// [MQTT-3.9.3-2] of 3.1.1: a refusal is 0x80, whatever its reason; the other filters are granted.
+#[test]
+fn a_refused_filter_is_0x80_to_a_client_of_3_1_1() {
+    let mut house = House::with(|settings| {
+        settings.bounds.topic_levels = 3;
+        settings.bounds.subscriptions_per_session = 2;
+    });
+    let client = house.connect("a");
+    let filters = [("a/b/c/d", QoS::AtLeastOnce), ("a", QoS::ExactlyOnce), ("b", QoS::AtMostOnce)];
+    let filters = filters.into_iter().chain([("c", QoS::AtMostOnce)]);
+    let filters = filters.map(|(filter, qos)| house::wanted(filter, qos)).collect();
+    let answer = Packet::SubAck(house.subscribe_packet(client, filters, None));
+    let mut bytes = bytes::BytesMut::new();
+    Encoder::new(Version::V3_1_1).encode(&answer, &mut bytes);
+    assert_eq!(bytes[..], [0x90, 6, 0, 77, 0x80, 2, 0, 0x80]);
+    house.is_at_rest();
+}
+
 #[test]
 fn a_session_holds_a_bounded_number_of_filters() {
     let mut house = House::new();
@@ -221,6 +240,29 @@ fn a_sessions_filters_have_a_bounded_size() {
 }
 
 /// [MQTT-3.9.3-2] of 3.1.1: which is a refusal there, is 0x80 on the wire.
+/// What all take together is bounded too, and given back by each who goes.
+#[test]
+fn the_filters_of_all_clients_have_a_bounded_size() {
+    let filter = |number: usize| format!("a/{number:04}/{}", "x".repeat(1000));
+    let weight = Subscriptions::weight(&filter(0));
+    let mut house = House::with(|settings| settings.bounds.subscription_bytes = 3 * weight);
+    let clients = ["a", "b"].map(|name| house.connect(name));
+    house.subscribe(clients[0], &filter(0), QoS::AtMostOnce);
+    house.subscribe(clients[0], &filter(1), QoS::AtMostOnce);
+    house.subscribe(clients[1], &filter(1), QoS::AtMostOnce);
+    for client in clients {
+        let answer = house.subscribe_all(client, &[(&filter(2), QoS::AtMostOnce)]);
+        assert_eq!(answer, [ReasonCode::QuotaExceeded]);
+    }
+    // What one has already it can have again.
+    house.subscribe(clients[1], &filter(1), QoS::AtLeastOnce);
+    house.unsubscribe(clients[0], &filter(0));
+    house.subscribe(clients[1], &filter(3), QoS::AtMostOnce);
+    house.disconnect(clients[0]);
+    house.subscribe(clients[1], &filter(4), QoS::AtMostOnce);
+    house.is_at_rest();
+}
+
 #[test]
 fn what_is_private_is_neither_granted_to_a_guest_nor_brought_by_a_wider_filter() {
     let mut house = House::with(|settings| {

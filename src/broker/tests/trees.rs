@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::super::queue::Queued;
+use super::super::record::Queued;
 use super::super::retained::{Origin, Retained, Search, Step};
 use super::super::tree::{Match, Tree};
 use super::message;
@@ -177,4 +177,24 @@ fn a_search_does_not_walk_through_what_cannot_match() {
     }
     assert_eq!(found, 10);
     assert!(1000 - seeks <= 5 * found, "{} seeks", 1000 - seeks);
+}
+
+/// Each of them would be a chain of 200 nodes, and a message would walk through all.
+#[test]
+fn a_filter_of_many_levels_takes_as_little_as_one_of_few() {
+    let mut tree = Tree::default();
+    let tail = vec!["a"; 180].join("/");
+    let head = |number: u32| -> Vec<&str> {
+        (0..14).map(|bit| if number >> bit & 1 == 0 { "a" } else { "+" }).collect()
+    };
+    for number in 0..1000 {
+        for end in ["x", "y", "#"] {
+            tree.insert(&format!("{}/{tail}/{end}", head(number).join("/")), 1, QoS::AtMostOnce);
+        }
+    }
+    tree.check_invariants();
+    assert!(tree.nodes() < 5 * 1000, "{} nodes", tree.nodes());
+    let topic = vec!["a"; 14 + 180].join("/");
+    assert_eq!(found(&tree, &format!("{topic}/x")).len(), 2 * 1000);
+    assert_eq!(found(&tree, &topic).len(), 1000);
 }

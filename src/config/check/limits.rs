@@ -96,6 +96,7 @@ fn each(written: &schema::Limits, complaints: &mut Complaints) -> Limits {
         ),
         packet_before_login: packet_before_login(&written.packet_before_login, complaints),
         keep_alive: keep_alive(&written.keep_alive, complaints),
+        subscribed: shared(&written.subscribed, "subscribed", default.subscribed, complaints),
         retained: shared(&written.retained, "retained", default.retained, complaints),
         queued: queued(&written.queued, default.queued, complaints),
         unfinished: shared(&written.unfinished, "unfinished", default.unfinished, complaints),

@@ -29,8 +29,10 @@ impl Desk {
             bounds: Bounds::default(),
             assigned_prefix: "assigned".into(),
             rights: Rights::new("maison"),
+            keeping: crate::broker::Keeping::Nothing,
         };
-        let (hub, logins) = Hub::new(settings, clock.clone(), EventTopic::new("maison"));
+        let (hub, logins) =
+            Hub::new(settings, clock.clone(), EventTopic::new("maison"), Restored::default());
         Self { hub, clock, logins }
     }
 

@@ -19,9 +19,10 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use self::body::{Body, VariableInteger};
 use self::connect::Protocol;
+use self::properties::Section;
 use self::publish::TopicAliases;
 use super::kind::PacketKind;
-use super::{Packet, ReasonCode, Role, Version};
+use super::{MessageProperties, Packet, ReasonCode, Role, Version};
 use crate::limits::PACKET_BYTES_ALONE_MIN;
 
 pub use error::DecodeError;
@@ -224,6 +225,18 @@ impl Decoder {
             }
         }
     }
+}
+
+/// The properties of a message alone: a section (2.2.2) and nothing after it.
+pub(super) fn message_properties(section: Bytes) -> Result<MessageProperties, DecodeError> {
+    let mut body = Body::new(section);
+    let mut section = Section::read(&mut body)?;
+    body.finish()?;
+    let mut properties = MessageProperties::default();
+    while let Some(id) = section.next_id()? {
+        section.message_property(id, &mut properties)?;
+    }
+    Ok(properties)
 }
 
 fn seconds(seconds: u32) -> Duration {

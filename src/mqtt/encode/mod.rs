@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use self::publish::{AssignedAliases, TopicForm, VariableHeader};
 use self::sink::{Encode, Sink};
 use super::kind::PacketKind;
-use super::{Packet, Publish, Role, Version};
+use super::{MessageProperties, Packet, Publish, Role, Version};
 use crate::limits::PACKET_BYTES_MAX;
 
 /// Largest remaining length of a packet (1.5.5).
@@ -130,6 +130,11 @@ impl Encoder {
 /// `None` for what that version does not have and for what is larger than any packet can be.
 pub fn encoded_len(packet: &Packet, version: Version) -> Option<u32> {
     Body { packet, version }.frame().map(|frame| frame.packet_bytes)
+}
+
+/// The properties of a message alone, as a section of their own (2.2.2).
+pub(super) fn message_section(properties: &MessageProperties, buffer: &mut BytesMut) {
+    buffer.section(properties);
 }
 
 /// What the fixed header says of the length.

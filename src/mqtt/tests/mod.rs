@@ -7,7 +7,7 @@ mod limits;
 mod reasons;
 mod robust;
 mod round_trip;
-mod strategies;
+pub(crate) mod strategies;
 mod text;
 mod versions;
 

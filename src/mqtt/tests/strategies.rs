@@ -78,7 +78,7 @@ fn either_sends(role: Role, version: Version) -> BoxedStrategy<Packet> {
     }
 }
 
-fn text() -> impl Strategy<Value = ByteString> {
+pub(crate) fn text() -> impl Strategy<Value = ByteString> {
     "[a-zA-Z0-9 é部𪛔\u{feff}]{0,12}".prop_map(ByteString::from)
 }
 
@@ -86,11 +86,11 @@ fn binary() -> impl Strategy<Value = Bytes> {
     vec(any::<u8>(), 0..40).prop_map(Bytes::from)
 }
 
-fn topic_name() -> impl Strategy<Value = TopicName> {
+pub(crate) fn topic_name() -> impl Strategy<Value = TopicName> {
     "[a-zé/$]{1,30}".prop_map(|text| TopicName::new(text).unwrap())
 }
 
-fn topic_filter() -> impl Strategy<Value = TopicFilter> {
+pub(crate) fn topic_filter() -> impl Strategy<Value = TopicFilter> {
     "([a-zé$]{0,5}|\\+)(/[a-zé]{0,5}|/\\+){0,3}(/#)?"
         .prop_filter("not empty", |text| !text.is_empty())
         .prop_flat_map(|text| {
@@ -105,11 +105,11 @@ fn user_properties() -> impl Strategy<Value = Vec<UserProperty>> {
     vec(property, 0..3)
 }
 
-fn packet_id() -> impl Strategy<Value = PacketId> {
+pub(crate) fn packet_id() -> impl Strategy<Value = PacketId> {
     any::<NonZeroU16>()
 }
 
-fn qos() -> impl Strategy<Value = QoS> {
+pub(crate) fn qos() -> impl Strategy<Value = QoS> {
     select(&[QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce])
 }
 
@@ -125,7 +125,7 @@ fn in_5<Value: Clone + Default + std::fmt::Debug + 'static>(
     if version == Version::V5 { strategy.boxed() } else { Just(Value::default()).boxed() }
 }
 
-fn message_properties() -> impl Strategy<Value = MessageProperties> {
+pub(crate) fn message_properties() -> impl Strategy<Value = MessageProperties> {
     let first = (any::<bool>(), option::of(seconds()), option::of(text()));
     let last = (option::of(topic_name()), option::of(binary()), user_properties());
     (first, last).prop_map(|((payload_is_utf8, message_expiry, content_type), last)| {
@@ -141,7 +141,7 @@ fn message_properties() -> impl Strategy<Value = MessageProperties> {
     })
 }
 
-fn message(version: Version) -> impl Strategy<Value = Message> {
+pub(crate) fn message(version: Version) -> impl Strategy<Value = Message> {
     let properties = in_5(version, message_properties()).prop_map(MessageProperties::shared);
     (topic_name(), binary(), properties).prop_map(|(topic, payload, properties)| Message {
         topic,
@@ -168,7 +168,7 @@ fn publish(role: Role, version: Version) -> impl Strategy<Value = Publish> {
     )
 }
 
-fn will(version: Version) -> impl Strategy<Value = Will> {
+pub(crate) fn will(version: Version) -> impl Strategy<Value = Will> {
     let properties = in_5(version, seconds().prop_map(|delay| WillProperties { delay }));
     (message(version), qos(), any::<bool>(), properties)
         .prop_map(|(message, qos, retain, properties)| Will { message, qos, retain, properties })

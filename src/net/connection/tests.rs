@@ -417,3 +417,13 @@ async fn a_fault_of_the_service_ends_one_connection_in_order() {
     assert_eq!(record.next().await, Seen::Closed);
     assert!(task.await.unwrap_err().is_panic());
 }
+
+/// Its future is what a quiet connection costs all day, beside what the broker keeps of it.
+#[tokio::test]
+async fn a_quiet_connection_is_small() {
+    let (_, far) = duplex(1);
+    let record = Record::new();
+    let service: Arc<dyn Service> = record.service.clone();
+    let bytes = size_of_val(&serve(far, service, peer(), terms()));
+    assert!(bytes <= 1600, "{bytes} bytes");
+}

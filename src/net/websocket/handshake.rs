@@ -29,7 +29,7 @@ const PROTOCOLS: [&str; 2] = ["mqtt", "mqttv3.1"];
 /// Pages whose scripts may connect. A browser lets any page connect anywhere and tells only where
 /// the page came from, so that a stranger's page could speak from inside the house.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::net) enum Origins {
+pub enum Origins {
     /// All: without a password that the page must know it achieves nothing.
     Any,
     /// Pages of the host name that the request is for, at any port.
@@ -41,7 +41,7 @@ pub(in crate::net) enum Origins {
 
 /// Why a handshake did not end in a WebSocket.
 #[derive(Debug)]
-pub(in crate::net) enum Refusal {
+pub enum Refusal {
     /// The stream failed, or ended.
     Io(io::Error),
     /// The peer was told so.
@@ -50,7 +50,7 @@ pub(in crate::net) enum Refusal {
 
 /// What a refused peer is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::net) enum Reason {
+pub enum Reason {
     /// Not HTTP, or not as it is in a WebSocket's handshake.
     NoRequest,
     /// HTTP, and no WebSocket is wanted, or in a version that never was.
@@ -67,7 +67,7 @@ pub(in crate::net) enum Reason {
 
 impl Origins {
     /// Which pages may come where peers are asked for what `policy` says, at `bind`.
-    pub(in crate::net) fn new(policy: Policy, bind: SocketAddr) -> Self {
+    pub fn new(policy: Policy, bind: SocketAddr) -> Self {
         match policy {
             Policy::Password | Policy::CertificateAndPassword => Self::Any,
             // A browser shows its certificate to whichever page wants to connect.
@@ -90,7 +90,7 @@ impl Origins {
 }
 
 /// Answers a peer's request. Its time is the caller's to limit.
-pub(in crate::net) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     origins: Origins,
 ) -> Result<WebSocket<S>, Refusal> {
@@ -126,9 +126,11 @@ async fn read_request(
         if bytes.len() > WEBSOCKET_REQUEST_BYTES_MAX {
             return Ok(Err(Reason::TooLarge));
         }
+        if !bytes.first().is_some_and(u8::is_ascii_uppercase) {
+            return Ok(Err(Reason::NoRequest));
+        }
         // Only what may be whole is parsed: a request that comes byte by byte costs no more.
-        let is_http = bytes.first().is_some_and(u8::is_ascii_uppercase);
-        if is_http && !has_empty_line(bytes.get(seen..).unwrap_or_default()) {
+        if !has_empty_line(bytes.get(seen..).unwrap_or_default()) {
             continue;
         }
         return Ok(match Request::try_parse(&bytes) {

@@ -101,6 +101,8 @@ pub(super) enum Violation {
     Fragment,
     /// A close with half a code, or one that is not for the wire (7.4).
     CloseCode,
+    /// A close whose reason is not UTF-8 (5.5.1).
+    CloseReason,
 }
 
 impl Incoming {
@@ -248,12 +250,18 @@ fn unmask(piece: &mut [u8], mask: &mut [u8; 4]) {
 }
 
 fn close(payload: &[u8]) -> End {
-    let code = match payload {
+    let (code, reason) = match payload {
         [] => return End::Closed(None),
-        [high, low, ..] => CloseCode::from(u16::from_be_bytes([*high, *low])),
+        [high, low, reason @ ..] => (CloseCode::from(u16::from_be_bytes([*high, *low])), reason),
         [_] => return End::Violation(Violation::CloseCode),
     };
-    if code.is_allowed() { End::Closed(Some(code)) } else { End::Violation(Violation::CloseCode) }
+    if !code.is_allowed() {
+        return End::Violation(Violation::CloseCode);
+    }
+    match str::from_utf8(reason) {
+        Ok(_) => End::Closed(Some(code)),
+        Err(_) => End::Violation(Violation::CloseReason),
+    }
 }
 
 impl Violation {
@@ -262,6 +270,7 @@ impl Violation {
         match self {
             Self::Text => CloseCode::Unsupported,
             Self::TooLong => CloseCode::Size,
+            Self::CloseReason => CloseCode::Invalid,
             Self::LongLength
             | Self::Unmasked
             | Self::ReservedBit
@@ -285,6 +294,7 @@ impl fmt::Display for Violation {
             Self::Control => "control frame too long or in pieces",
             Self::Fragment => "fragments of messages mixed up",
             Self::CloseCode => "close with a code that is none",
+            Self::CloseReason => "close with a reason that is not UTF-8",
         })
     }
 }

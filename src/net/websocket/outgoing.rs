@@ -61,9 +61,9 @@ impl Outgoing {
         }
     }
 
-    /// Whether the close is said.
+    /// Whether the close is said, to its last byte.
     pub(super) fn is_closed(&self) -> bool {
-        self.closing == Closing::Said
+        self.closing == Closing::Said && self.queue.is_empty()
     }
 
     /// Whether part of a frame's payload is still to come.
@@ -139,7 +139,8 @@ impl Outgoing {
             left -= piece.len();
             piece
         });
-        let pieces = [&*self.queue].into_iter().chain(payload);
+        // Empty ones might take all the places there are.
+        let pieces = [&*self.queue].into_iter().chain(payload).filter(|piece| !piece.is_empty());
         let mut count = 0;
         for (slice, piece) in slices.iter_mut().zip(pieces) {
             *slice = IoSlice::new(piece);

@@ -140,6 +140,27 @@ async fn a_shutdown_says_close_and_waits_for_the_peers() {
     assert_eq!(read.await.unwrap().unwrap(), 0);
 }
 
+/// Found by `tests/fuzz`: the end of the stream came before the close.
+#[tokio::test]
+async fn a_close_that_waits_for_room_is_said_before_the_stream_ends() {
+    let (mut near, mut socket) = line(3);
+    timeout(Duration::from_millis(1), socket.shutdown()).await.unwrap_err();
+    let client = tokio::spawn(async move {
+        near.write_all(&frame(0x88, b"")).await.unwrap();
+        near
+    });
+    for _ in 0..2 {
+        let mut bytes = [0; 100];
+        let read = timeout(Duration::from_secs(5), socket.read(&mut bytes)).await.unwrap();
+        assert_eq!(read.unwrap(), 0);
+    }
+    let mut near = client.await.unwrap();
+    let mut told = Vec::new();
+    let (done, read) = tokio::join!(socket.shutdown(), near.read_to_end(&mut told));
+    done.unwrap();
+    assert_eq!((read.unwrap(), &told[..]), (4, &b"\x88\x02\x03\xE8"[..]));
+}
+
 #[tokio::test]
 async fn a_shutdown_inside_a_frame_ends_the_stream() {
     let (mut near, mut socket) = line(10);

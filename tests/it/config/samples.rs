@@ -171,8 +171,8 @@ fn the_limits_mean_what_they_say() {
         "connections = 30\nconnections_per_address = 20\nconnect_timeout = \"2m\"\n\
          packet_before_login = \"1 MiB\"\nsessions = 40\nsessions_per_user = 35\n\
          subscriptions = 50\ntopic_levels = 8\ninflight = 1000\nreceive_maximum = 65535\n\
-         topic_aliases = 0\nkeep_alive = \"65535s\"\nretained = \"1 MiB\"\nqueued = \"3 B\"\n\
-         unfinished = \"2 MiB\"",
+         topic_aliases = 0\nkeep_alive = \"65535s\"\nsubscribed = \"5 MiB\"\nretained = \"1 MiB\"\n\
+         queued = \"3 B\"\nunfinished = \"2 MiB\"",
     );
     let expected = Limits {
         connections: 30,
@@ -187,6 +187,7 @@ fn the_limits_mean_what_they_say() {
         receive_maximum: NonZeroU16::MAX,
         topic_aliases: 0,
         keep_alive: Some(Duration::from_secs(65_535)),
+        subscribed: 5 * 1024 * 1024,
         retained: 1024 * 1024,
         queued: Some(3),
         unfinished: 2 * 1024 * 1024,

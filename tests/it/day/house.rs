@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use maison::access::{ConnectionId, Principal, Rights};
-use maison::broker::{Bounds, Broker, Input, Output, Retention, Settings};
+use maison::broker::{Bounds, Broker, Input, Keeping, Output, Retention, Settings};
 use maison::mqtt::Packet;
 use maison::sampling::{self, Calibration, Rules, Sampler, Sensor, SensorId, SensorSettings};
 use maison::sensors::catalog::Promise;
@@ -159,6 +159,7 @@ impl House {
                 bounds: Bounds::default(),
                 assigned_prefix: "assigned".into(),
                 rights: Rights::new("maison"),
+                keeping: Keeping::Nothing,
             }),
             chance,
             twins: Vec::new(),
@@ -296,6 +297,10 @@ impl House {
                 }
                 Output::Authenticate { connection, .. } => logins.push(connection),
                 Output::Close { .. } | Output::Event(_) => {}
+                other @ (Output::Commit(_)
+                | Output::Page(_)
+                | Output::Pause { .. }
+                | Output::Resume { .. }) => panic!("there is no store: {other:?}"),
             }
         }
         for connection in logins {

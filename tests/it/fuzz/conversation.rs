@@ -3,6 +3,8 @@
 //! the end nothing is left.
 
 mod packets;
+#[cfg(test)]
+pub(super) mod speech;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -13,7 +15,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use maison::access::{ConnectionId, Peer, Policy, Principal, Refusal, Rights, Verdict};
-use maison::broker::{Bounds, Broker, Input, Output, Retention, Settings};
+use maison::broker::{Bounds, Broker, Input, Keeping, Output, Retention, Settings};
 use maison::mqtt::{DecodeError, Message, Packet, QoS, ReasonCode, TopicName};
 use maison::time::Tick;
 
@@ -65,11 +67,13 @@ fn settings() -> Settings {
             topic_alias_maximum: 3,
             packet_bytes: 100_000,
             keep_alive: Some(Duration::from_secs(30)),
+            subscription_bytes: 8000,
             retained_bytes: 10_000,
             queued_bytes: Some(40_000),
         },
         assigned_prefix: Arc::from("assigned"),
         rights: Rights::new("maison"),
+        keeping: Keeping::Nothing,
     }
 }
 
@@ -128,6 +132,10 @@ impl<'bytes> Conversation<'bytes> {
                 self.logins.push_back(connection);
             }
             Output::Event(_) => {}
+            other @ (Output::Commit(_)
+            | Output::Page(_)
+            | Output::Pause { .. }
+            | Output::Resume { .. }) => panic!("there is no store: {other:?}"),
         }
     }
 

@@ -39,3 +39,8 @@ fn kept_topics_reach_whom_the_standard_says() {
 fn kept_conversations_leave_nothing_behind() {
     check("conversation", super::conversation);
 }
+
+#[test]
+fn kept_websockets_come_to_what_the_standard_says() {
+    check("websocket", super::websocket);
+}

@@ -10,8 +10,12 @@ mod link;
 mod round_trip;
 mod source;
 mod topic_filter;
+mod websocket;
 
 pub use conversation::conversation;
+#[cfg(test)]
+pub(crate) use conversation::speech::speech;
 pub use decode::decode;
 pub use round_trip::round_trip;
 pub use topic_filter::topic_filter;
+pub use websocket::websocket;

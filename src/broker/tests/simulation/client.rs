@@ -43,6 +43,8 @@ pub(super) struct Client {
     pub(super) said_at: Tick,
     /// It has fallen silent until then.
     pub(super) silent_until: Tick,
+    /// It does not come back before.
+    pub(super) away_until: Tick,
     /// Its session outlives its connection, and it may say how long.
     pub(super) can_prolong: bool,
     /// It has forgotten its session; the broker may not have.
@@ -81,6 +83,15 @@ pub(super) struct Heard {
 }
 
 impl Heard {
+    /// A message, which may be refused: if that word is lost it comes again, after others.
+    fn take(&mut self, life: u64, publish: &Publish, is_refused: bool) {
+        if is_refused {
+            self.often.insert((life, key(publish)));
+        } else {
+            self.hear(life, publish);
+        }
+    }
+
     /// A message that is not known to be a repetition.
     fn hear(&mut self, life: u64, publish: &Publish) {
         let text = key(publish);
@@ -147,6 +158,7 @@ impl Client {
             keep_alive: Duration::ZERO,
             said_at: Tick::ZERO,
             silent_until: Tick::ZERO,
+            away_until: Tick::ZERO,
             can_prolong: false,
             must_start_clean: false,
             refusals: 0,
@@ -197,7 +209,9 @@ impl Client {
 
     /// It is let in; returns what it says again.
     pub(super) fn welcome(&mut self, answer: &ConnectAcknowledgement, life: u64) -> Vec<Packet> {
-        if !answer.session_present || self.life != Some(life) {
+        // 3.1 has no word for it.
+        let is_told = answer.session_present || self.version == Version::V3_1;
+        if !is_told || self.life != Some(life) {
             self.forget();
         }
         self.life = Some(life);
@@ -206,9 +220,7 @@ impl Client {
         if let Some(seconds) = properties.server_keep_alive_seconds {
             self.keep_alive = Duration::from_secs(seconds.into());
         }
-        if let Some(maximum) = properties.receive_maximum {
-            self.receive_maximum = maximum.get().into();
-        }
+        self.receive_maximum = properties.receive_maximum.map_or(u16::MAX, u16::from).into();
         if let Some(name) = &properties.assigned_client_id {
             self.name = name.to_string();
         }
@@ -272,9 +284,7 @@ impl Client {
                 None
             }
             Delivery::AtLeastOnce(id) => {
-                if !may_refuse {
-                    self.heard.hear(life, publish);
-                }
+                self.heard.take(life, publish, may_refuse);
                 Some(Packet::PubAck(answer(id, may_refuse)))
             }
             Delivery::ExactlyOnce(id) if self.received.contains(&id) => {
@@ -284,8 +294,8 @@ impl Client {
             Delivery::ExactlyOnce(id) => {
                 if !may_refuse {
                     self.received.insert(id);
-                    self.heard.hear(life, publish);
                 }
+                self.heard.take(life, publish, may_refuse);
                 Some(Packet::PubRec(answer(id, may_refuse)))
             }
         }

@@ -4,9 +4,10 @@
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use super::super::super::{Bounds, Settings};
+use super::super::super::{Bounds, Keeping, Settings};
 use super::super::house::Dice;
 use crate::access::Rights;
+use crate::mqtt::TopicFilter;
 
 /// Topics that clients publish to; the last only by way of asking.
 pub(super) const TOPICS: &[&str] =
@@ -29,6 +30,8 @@ pub(super) const FILTERS: &[&str] = &[
     "b/b/b/b/#",
     "a/b/c",
 ];
+/// First level of the topics that guests may not read, in some houses.
+pub(super) const PRIVATE: &str = "b";
 /// Filters that also match what is shared.
 pub(super) const WIDE_FILTERS: &[&str] = &["#", "+/#", "+/+", "s/#", "s/2"];
 /// The last also shares what the narrower filters match.
@@ -43,6 +46,8 @@ pub(super) struct Plan {
     /// Nothing makes it uncertain which message of a full queue was given up.
     pub(super) exact: bool,
     pub(super) groups: bool,
+    /// Guests may not read all.
+    pub(super) private: bool,
     pub(super) message_expiry: bool,
     pub(super) packet_sizes: bool,
     pub(super) wills: bool,
@@ -66,9 +71,14 @@ impl Plan {
         let message_expiry = !exact && one_in(2);
         let groups = !exact && one_in(2);
         let packet_sizes = !exact && one_in(3);
+        let private = !groups && one_in(2);
         let (wills, keep_alive) = (!late && one_in(2), !late && one_in(2));
         let (heavy, retained) = (one_in(6), !one_in(4));
         let mut settings = settings(dice, exact);
+        if private {
+            let filter = TopicFilter::new(format!("{PRIVATE}/#")).unwrap();
+            settings.rights = settings.rights.keeping_private(vec![filter]);
+        }
         if !keep_alive {
             settings.bounds.keep_alive = None;
         }
@@ -77,6 +87,7 @@ impl Plan {
             steps: dice.choose(&[500, 1500, 4000]),
             exact,
             groups,
+            private,
             message_expiry,
             packet_sizes,
             wills,
@@ -103,6 +114,7 @@ fn settings(dice: &mut Dice, exact: bool) -> Settings {
     let mut bounds = Bounds {
         inflight_to_client,
         receive_maximum,
+        topic_alias_maximum: dice.choose(&[0, 2, 16]),
         topic_levels: dice.choose(&[4, 200]),
         subscriptions_per_session: dice.choose(&[3, 100, 100]),
         retained_bytes: dice.choose(&[0, 1 << 20, 1 << 20, 1 << 20]),
@@ -123,5 +135,6 @@ fn settings(dice: &mut Dice, exact: bool) -> Settings {
         bounds,
         assigned_prefix: "assigned".into(),
         rights: Rights::new("maison"),
+        keeping: Keeping::Nothing,
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::super::super::Input;
 use super::client::{Client, Stage};
 use super::link::Link;
 use super::world::World;
@@ -31,6 +32,7 @@ impl World {
         self.model.check_rest(&self.broker.statistics());
         self.check_ends();
         self.probe();
+        self.stop();
     }
 
     fn settle(&mut self) {
@@ -72,7 +74,7 @@ impl World {
             self.deliver_up(link, usize::MAX);
             self.write(link, usize::MAX);
             self.read(link, usize::MAX);
-            let is_over = |link: &Link| link.abandoned && link.up.is_empty();
+            let is_over = |link: &Link| link.abandoned && link.has_said_all();
             if self.links.get(&link).is_some_and(is_over) {
                 self.end_link(link);
             }
@@ -116,6 +118,11 @@ impl World {
         let expected: Vec<(&str, &[u8])> = self.model.retained_topics().collect();
         let is_small = self.plan.packet_sizes;
         assert!(is_small || heard == expected, "retained: {heard:?}, not {expected:?}");
+    }
+    /// The end: each is told and closed.
+    fn stop(&mut self) {
+        self.tell(Input::Shutdown);
+        assert!(self.links.values().all(|link| link.closed), "everyone is closed");
     }
 }
 

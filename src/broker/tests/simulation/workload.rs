@@ -1,12 +1,12 @@
-//! What clients and the gateway do, and what befalls their links.
+//! What clients and the gateway do; what befalls them is in `faults`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::super::super::{Input, Retention};
 use super::client::{SHARED_IDS, Stage};
+use super::model::Sight;
 use super::plan::{FILTERS, GROUPS, OWN_TOPICS, SHARED_TOPICS, TOPICS, WIDE_FILTERS};
 use super::world::{CLIENTS, World};
 use crate::access::ConnectionId;
@@ -44,7 +44,7 @@ impl World {
         usize::try_from(self.dice.below(places.try_into().unwrap())).unwrap()
     }
 
-    fn one_in(&mut self, many: u64) -> bool {
+    pub(super) fn one_in(&mut self, many: u64) -> bool {
         self.dice.below(many) == 0
     }
 
@@ -59,7 +59,18 @@ impl World {
             let packets = 1 + self.place(4);
             if let Some(link) = self.some_link() {
                 self.deliver_up(link, packets);
+                self.trickle(link);
             }
+        }
+    }
+
+    /// Packets need not arrive whole.
+    fn trickle(&mut self, link: ConnectionId) {
+        let bytes = self.place(40);
+        if self.one_in(3)
+            && let Some(link) = self.links.get_mut(&link)
+        {
+            link.trickle(bytes);
         }
     }
 
@@ -70,6 +81,7 @@ impl World {
                 self.write(link, packets);
                 if self.dice.below(4) > 0 {
                     self.read(link, packets);
+                    self.trickle(link);
                 }
             }
         }
@@ -77,8 +89,8 @@ impl World {
 
     fn time_passes(&mut self) {
         let micros = match self.dice.below(40) {
-            0 => 10_000_000,
-            1..5 => 1_000_000,
+            0 | 1 => 10_000_000,
+            2..6 => 1_000_000,
             _ => 30_000,
         };
         let time = Duration::from_micros(self.dice.below(micros));
@@ -88,29 +100,10 @@ impl World {
     /// The broker hears that a link is gone, or that it has closed it.
     fn link_ends(&mut self) {
         let Some(link) = self.some_link() else { return };
-        if self.links[&link].abandoned && self.links[&link].up.is_empty()
+        if self.links[&link].abandoned && self.links[&link].has_said_all()
             || self.links[&link].closed
         {
             self.end_link(link);
-        }
-    }
-
-    fn fault(&mut self) {
-        let client = self.place(CLIENTS);
-        let kind = self.dice.below(6);
-        match (self.clients[client].stage.link(), kind) {
-            (Some(link), 0) => self.end_link(link),
-            (Some(_), 1 | 2) => {
-                let said = self.place(4);
-                self.let_go(client, said);
-            }
-            (Some(link), 3) => self.links.get_mut(&link).unwrap().stuck = true,
-            (Some(_), 4) => {
-                let time = Duration::from_millis(self.dice.below(30_000));
-                self.clients[client].silent_until = self.now.after(time);
-            }
-            (_, 5) => self.links.values_mut().for_each(|link| link.stuck = false),
-            _ => {}
         }
     }
 
@@ -119,7 +112,7 @@ impl World {
         let stage = self.clients[client].stage;
         match stage {
             Stage::Away => {
-                if self.one_in(3) {
+                if self.now >= self.clients[client].away_until && self.one_in(3) {
                     let connect = self.connect(client);
                     self.open(client, connect);
                 }
@@ -141,7 +134,7 @@ impl World {
     /// Any CONNECT that a client can say.
     fn connect(&mut self, client: usize) -> Connect {
         let (wants_clean, has_wrong_password) = (self.one_in(5), self.one_in(20));
-        let version = self.clients[client].version;
+        let version = self.version(client);
         let index = u64::try_from(client).unwrap();
         let expiry = self.dice.choose(&[Some(0), Some(5), Some(25), Some(1000), None, None]);
         let mut properties = ConnectProperties::default();
@@ -151,6 +144,7 @@ impl World {
             properties.receive_maximum =
                 self.dice.choose(&[1, 2, 5, u16::MAX, u16::MAX]).try_into().unwrap();
             properties.request_problem_information = self.one_in(2);
+            properties.topic_alias_maximum = self.dice.choose(&[0, 0, 2, 10]);
             if self.plan.packet_sizes {
                 properties.maximum_packet_size = self.dice.choose(&[None, Some(70), Some(100)]);
             }
@@ -173,6 +167,21 @@ impl World {
         Connect { version, client_id, clean_start, keep_alive, will, credentials, properties }
     }
 
+    /// The one in which a client comes: one that has nothing under way may change it.
+    fn version(&mut self, client: usize) -> Version {
+        let may_change = !self.plan.groups && self.one_in(6);
+        let one = &mut self.clients[client];
+        let other = match one.version {
+            Version::V5 => Version::V3_1_1,
+            Version::V3_1 | Version::V3_1_1 => Version::V5,
+        };
+        if may_change && one.holds() == 0 && !one.name.is_empty() {
+            one.version = other;
+            self.model.seen.note(Sight::OtherVersion);
+        }
+        self.clients[client].version
+    }
+
     /// A CONNECT to stay.
     pub(super) fn connect_to_stay(&mut self, client: usize) -> Connect {
         let connect = self.connect(client);
@@ -184,10 +193,10 @@ impl World {
     fn will(&mut self, client: usize) -> Will {
         let index = u64::try_from(client).unwrap();
         let (topic, qos) = (self.topic(), self.dice.choose(QUALITIES));
-        let mut message = self.message("will", topic, qos);
+        let mut message = self.message("will", topic, qos, 60);
         let mut properties = WillProperties::default();
         if self.clients[client].version == Version::V5 {
-            message.properties = self.properties();
+            self.give_properties(&mut message);
             let seconds = self.dice.choose(&[0, 2, 9]);
             if seconds > 0 {
                 properties.delay = Duration::from_secs(seconds + index);
@@ -197,21 +206,32 @@ impl World {
         Will { message, qos, retain, properties }
     }
 
-    fn topic(&mut self) -> &'static str {
+    pub(super) fn topic(&mut self) -> &'static str {
         let is_shared = self.one_in(3);
         self.dice.choose(if is_shared { SHARED_TOPICS } else { TOPICS })
     }
 
-    fn message(&mut self, publisher: &str, topic: &str, qos: QoS) -> Message {
-        self.number += 1;
+    fn any_message(&mut self, publisher: &str, topic: &str, qos: QoS) -> Message {
         let is_heavy = self.plan.heavy && self.one_in(12);
         let padding = if is_heavy { 100_000 } else { self.dice.choose(&[0, 5, 60]) };
+        self.message(publisher, topic, qos, padding)
+    }
+
+    pub(super) fn message(
+        &mut self,
+        publisher: &str,
+        topic: &str,
+        qos: QoS,
+        padding: usize,
+    ) -> Message {
+        self.number += 1;
         let text = format!("{publisher}:{}:{}:{}", self.number, qos.bits(), "x".repeat(padding));
         let topic = TopicName::new(topic).unwrap();
         Message { topic, payload: Bytes::from(text), properties: None }
     }
 
-    fn properties(&mut self) -> Option<Arc<MessageProperties>> {
+    /// What 5.0 has to say of a message. Some say that they are text, and are not.
+    fn give_properties(&mut self, message: &mut Message) {
         let mut properties = MessageProperties::default();
         if self.plan.message_expiry && self.one_in(2) {
             let seconds = self.dice.choose(&[0, 1, 5, 30]);
@@ -222,8 +242,11 @@ impl World {
             properties.response_topic = Some("answers".into());
             let user_property = UserProperty { name: "n".into(), value: "v".into() };
             properties.user_properties = vec![user_property.clone(), user_property];
+            if self.one_in(20) {
+                message.payload = [&message.payload[..], b"\xff"].concat().into();
+            }
         }
-        properties.shared()
+        message.properties = properties.shared();
     }
 
     fn publish(&mut self, client: usize) {
@@ -232,9 +255,9 @@ impl World {
         let (has_room, is_v5) = (one.holds() < may_hold, one.version == Version::V5);
         let qos = if has_room { self.dice.choose(QUALITIES) } else { QoS::AtMostOnce };
         let topic = self.topic();
-        let mut message = self.message(&format!("c{client}"), topic, qos);
+        let mut message = self.any_message(&format!("c{client}"), topic, qos);
         if is_v5 {
-            message.properties = self.properties();
+            self.give_properties(&mut message);
         }
         let retain = self.plan.retained && self.one_in(3);
         if retain && self.one_in(4) && (is_v5 || !self.plan.groups) {
@@ -249,6 +272,9 @@ impl World {
         let (dup, subscription_ids) = (false, Vec::new());
         let publish = Publish { dup, delivery, retain, message, subscription_ids };
         one.publish(&publish);
+        if self.one_in(30) {
+            self.renumber(client);
+        }
         self.say(client, Packet::Publish(publish));
     }
 
@@ -265,8 +291,12 @@ impl World {
 
     fn gateway_publishes(&mut self) {
         let topic = self.dice.choose(OWN_TOPICS);
+        if self.one_in(10) {
+            let message = self.any_message("gateway", topic, QoS::AtLeastOnce);
+            return self.tell(Input::Announce { message });
+        }
         let qos = self.dice.choose(QUALITIES);
-        let mut message = self.message("gateway", topic, qos);
+        let mut message = self.any_message("gateway", topic, qos);
         if self.one_in(6) {
             self.make_deletion(&mut message, true);
         }
@@ -356,6 +386,15 @@ impl World {
             if asks_for_will { ReasonCode::DisconnectWithWill } else { ReasonCode::Success };
         self.say(client, Packet::Disconnect(Box::new(Disconnect { reason, properties })));
         self.let_go(client, usize::MAX);
+        self.stay_away(client);
+    }
+
+    /// Some do not come back at once.
+    pub(super) fn stay_away(&mut self, client: usize) {
+        if self.one_in(3) {
+            let time = Duration::from_millis(self.dice.below(50_000));
+            self.clients[client].away_until = self.now.after(time);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::super::super::{Broker, Input, Output};
 use super::super::house::Dice;
 use super::client::{Client, Stage};
 use super::link::Link;
-use super::model::Model;
+use super::model::{Model, Sight};
 use super::plan::Plan;
 use super::trace::Trace;
 use crate::access::{ConnectionId, Login, Peer, Policy, Principal, Refusal, Verdict};
@@ -17,6 +17,8 @@ use crate::time::Tick;
 
 /// Clients that are played.
 pub(super) const CLIENTS: usize = 20;
+/// The one that speaks 3.1.
+const OLD_CLIENT: usize = 3;
 /// The bookkeeping is checked after so many inputs.
 const CHECK_EVERY: u64 = if cfg!(debug_assertions) { 7 } else { 1 };
 
@@ -78,7 +80,24 @@ impl World {
         self.inputs += 1;
         if self.inputs.is_multiple_of(CHECK_EVERY) {
             self.broker.check_invariants();
+            self.check_queues();
         }
+    }
+
+    /// No queue is over its limit; what the broker itself counts is not asked.
+    fn check_queues(&self) {
+        let settings = &self.plan.settings;
+        let over = |bound: Option<usize>, size: usize| bound.is_some_and(|most| size > most);
+        let mut all = 0;
+        for (_, session) in self.broker.sessions.iter() {
+            let messages = session.queue.iter().count();
+            let bytes: usize = session.queue.iter().map(|one| one.message.weight()).sum();
+            let is_over =
+                over(settings.queue_messages, messages) || over(settings.queue_bytes, bytes);
+            assert!(!is_over || messages == 1, "{messages} messages of {bytes} bytes wait");
+            all += bytes;
+        }
+        assert!(!over(settings.bounds.queued_bytes, all), "{all} bytes wait for all");
     }
 
     /// No two inputs are at one instant, so that what ends first is not for the order of some list.
@@ -98,7 +117,7 @@ impl World {
                 if matches!(packet, Packet::ConnAck(_)) {
                     link.life = self.model.life(connection);
                 }
-                link.send(packet);
+                link.send(packet, self.plan.settings.bounds.packet_bytes);
             }
             Output::Close { connection } => {
                 let link = self.links.get_mut(&connection).expect("closes a link that is there");
@@ -106,6 +125,10 @@ impl World {
             }
             Output::Authenticate { connection, login } => self.logins.push((connection, login)),
             Output::Event(_) => {}
+            other @ (Output::Commit(_)
+            | Output::Page(_)
+            | Output::Pause { .. }
+            | Output::Resume { .. }) => panic!("there is no store: {other:?}"),
         }
     }
 
@@ -140,9 +163,7 @@ impl World {
             policy: Policy::Password,
             certificate: None,
         };
-        let mut link = Link::new(client);
-        link.up.push_back(Packet::Connect(Box::new(connect)));
-        self.links.insert(connection, link);
+        self.links.insert(connection, Link::new(client, connect));
         self.clients[client].stage = Stage::Asking(connection);
         self.tell(Input::Opened { connection, peer });
     }
@@ -150,19 +171,23 @@ impl World {
     pub(super) fn say(&mut self, client: usize, packet: Packet) {
         let link = self.clients[client].stage.link().expect("it has a link");
         self.clients[client].said_at = self.now;
-        self.links.get_mut(&link).expect("it is there").up.push_back(packet);
+        self.links.get_mut(&link).expect("it is there").say(packet);
+    }
+
+    /// The client gives its aliases to other topics.
+    pub(super) fn renumber(&mut self, client: usize) {
+        let link = self.clients[client].stage.link().expect("it has a link");
+        self.links.get_mut(&link).expect("it is there").renumber();
     }
 
     /// Some of what clients said arrives at the broker.
     pub(super) fn deliver_up(&mut self, id: ConnectionId, packets: usize) {
         for _ in 0..packets {
-            let Some(packet) = self.links.get_mut(&id).and_then(|link| link.up.pop_front()) else {
-                return;
-            };
-            let is_connect = matches!(packet, Packet::Connect(_));
-            self.tell(Input::Packet { connection: id, packet });
-            if is_connect {
-                return;
+            let next = self.links.get_mut(&id).and_then(Link::next_up);
+            match next {
+                Some(Ok(packet)) => self.tell(Input::Packet { connection: id, packet }),
+                Some(Err(error)) => return self.tell(Input::Malformed { connection: id, error }),
+                None => return,
             }
         }
     }
@@ -199,6 +224,7 @@ impl World {
             (Packet::ConnAck(answer), Stage::Asking(link)) => {
                 one.stage = Stage::In(link);
                 one.said_at = now;
+                self.links.get_mut(&link).expect("it is there").welcomed(answer);
                 one.welcome(answer, life.expect("it is let in"))
             }
             (_, Stage::In(_)) => one.hear(packet, &mut self.dice).into_iter().collect(),
@@ -214,16 +240,22 @@ impl World {
         let Some(link) = self.links.remove(&id) else { return };
         let client = &mut self.clients[link.client];
         if client.stage.link() == Some(id) {
+            // 3.1.1 has not a word for each refusal.
+            client.refusals += u64::from(link.closed && client.stage == Stage::Asking(id));
             client.leave();
         }
+        let (to_broker, to_client) = link.aliased();
+        self.model.seen.notes(Sight::AliasToBroker, to_broker);
+        self.model.seen.notes(Sight::AliasToClient, to_client);
         self.tell(Input::Closed { connection: id });
     }
 
     /// The client lets go of its link; of what it said, so much may yet arrive.
     pub(super) fn let_go(&mut self, client: usize, said: usize) {
         let Some(id) = self.clients[client].stage.link() else { return };
+        let is_cut = said < usize::MAX && self.dice.below(2) == 0;
         self.clients[client].leave();
-        self.links.get_mut(&id).expect("it is there").abandon(said);
+        self.links.get_mut(&id).expect("it is there").abandon(said, is_cut);
     }
 
     /// Clients that said nothing for long say that they are there.
@@ -243,7 +275,11 @@ impl World {
 /// Four users have clients, some of the same names.
 fn client(index: usize) -> Client {
     let user = [None, Some("ann"), Some("bob"), Some("eve")][index % 4];
-    let version = if index % 2 == index / 10 { Version::V5 } else { Version::V3_1_1 };
+    let version = match index {
+        OLD_CLIENT => Version::V3_1,
+        _ if index % 2 == index / 10 => Version::V5,
+        _ => Version::V3_1_1,
+    };
     let name = if index >= CLIENTS - 2 { String::new() } else { format!("c{}", index % 7) };
     Client::new(user, name, version)
 }

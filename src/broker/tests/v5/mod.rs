@@ -3,6 +3,7 @@
 mod connecting;
 mod delivering;
 mod publishing;
+mod refusing;
 mod sessions;
 mod shared;
 mod subscribing;

@@ -109,6 +109,16 @@ async fn what_is_no_request_is_refused_at_once() {
     }
 }
 
+/// Found by `tests/fuzz`: byte by byte it was refused, in one piece it was not.
+#[tokio::test]
+async fn an_empty_line_is_no_request_whatever_comes_behind_it() {
+    let bytes = "\r\n".to_owned() + &request("Sec-WebSocket-Protocol: mqtt\r\n");
+    for bytes in [&bytes[..1], &bytes[..]] {
+        let shaken = shake(bytes.as_bytes(), Origins::Any).await;
+        check_refusal(shaken, "400 Bad Request", Reason::NoRequest);
+    }
+}
+
 #[tokio::test]
 async fn who_sends_more_before_the_answer_is_refused() {
     let bytes = request("Sec-WebSocket-Protocol: mqtt\r\n") + "\u{2}";

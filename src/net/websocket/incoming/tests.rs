@@ -135,6 +135,13 @@ fn what_the_standard_forbids_is_refused() {
     }
 }
 
+/// RFC 6455 section 8.1; found by `tests/fuzz`.
+#[test]
+fn a_close_whose_reason_is_no_text_is_refused() {
+    check_violation(&frame(CLOSE, b"\x03\xE8gon\xC3"), Violation::CloseReason, 1007);
+    check_violation(&frame(CLOSE, b"\x03\xE8\xED\xA0\x80"), Violation::CloseReason, 1007);
+}
+
 #[test]
 fn lengths_in_more_bytes_than_they_need_are_refused() {
     check_violation(b"\x82\xFE\x00\x7Dmask", Violation::LongLength, 1002);
@@ -171,7 +178,7 @@ fn a_close_ends_all_with_its_code() {
     };
     assert_eq!(close(b""), Some(End::Closed(None)));
     assert_eq!(close(b"\x03\xE8"), Some(End::Closed(Some(CloseCode::Normal))));
-    assert_eq!(close(b"\x03\xE9gone"), Some(End::Closed(Some(CloseCode::Away))));
+    assert_eq!(close(b"\x03\xE9all\xC3\xA9"), Some(End::Closed(Some(CloseCode::Away))));
 }
 
 /// The fragments of a message, and what a ping behind it holds.

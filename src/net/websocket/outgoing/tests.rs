@@ -114,6 +114,17 @@ fn nothing_to_write_is_no_frame() {
     assert_eq!((line.pipe.taken.len(), line.pipe.flushes), (0, 0));
 }
 
+/// A write of nothing would look like the end of the stream.
+#[test]
+fn any_number_of_empty_slices_before_a_payload_is_no_end() {
+    let mut line = Line::new(2);
+    let slices = [vec![&b""[..]; WRITE_SLICES_MAX], vec![b"payload"]].concat();
+    assert!(line.write(&slices).is_pending());
+    line.pipe.room = usize::MAX;
+    assert!(matches!(line.write(&slices), Poll::Ready(Ok(7))));
+    assert_eq!(line.pipe.frames(), [(0x82, b"payload".to_vec())]);
+}
+
 #[test]
 fn a_large_payload_goes_out_in_frames_of_bounded_length() {
     for (bytes, room) in [(200_000, usize::MAX), (200_000, PAYLOAD_BYTES_COPIED_MAX), (300, 1)] {

@@ -37,6 +37,7 @@ fn limits_out_of_range() {
     check_range("receive_maximum", "65536", "65536", "from `1` to `65535`");
     check_range("topic_aliases", "1025", "1025", "from `0` to `1024`");
     check_range("keep_alive", "\"65536s\"", "18h12m16s", "from `0s` to `18h12m15s`");
+    check_range("subscribed", "\"1 MB\"", "1 MB", "from `1 MiB` to `1024 GiB`");
     check_range("retained", "\"1 MB\"", "1 MB", "from `1 MiB` to `1024 GiB`");
     check_range("queued", "\"1025 GiB\"", "1025 GiB", "from `0 B` to `1024 GiB`");
     check_range("unfinished", "0", "0 B", "from `1 MiB` to `1024 GiB`");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use maison::access::{ConnectionId, Peer, Policy, Principal, Rights};
-use maison::broker::{Bounds, Broker, Input, Output, Retention, Settings};
+use maison::broker::{Bounds, Broker, Input, Keeping, Output, Retention, Settings};
 use maison::mqtt::{
     Acknowledgement, Connect, ConnectProperties, Credentials, Delivery, Message, Packet, PacketId,
     Publish, QoS, ReasonCode, RetainHandling, Subscribe, SubscribeFilter, TopicFilter, TopicName,
@@ -45,6 +45,7 @@ impl Hall {
             bounds: Bounds::default(),
             assigned_prefix: Arc::from("assigned"),
             rights: Rights::new("maison"),
+            keeping: Keeping::Nothing,
         };
         let mut hall = Self {
             broker: Broker::new(settings),
@@ -219,6 +220,10 @@ impl Hall {
             }
             Output::Close { connection } => panic!("{connection:?} did nothing wrong"),
             Output::Event(_) => {}
+            other @ (Output::Commit(_)
+            | Output::Page(_)
+            | Output::Pause { .. }
+            | Output::Resume { .. }) => panic!("there is no store: {other:?}"),
         }
     }
 

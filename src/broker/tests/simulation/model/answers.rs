@@ -2,7 +2,10 @@
 
 use super::{Model, Phase};
 use crate::access::ConnectionId;
-use crate::mqtt::{Acknowledgement, Packet, PacketId, ReasonCode, Version, encoded_len};
+use crate::mqtt::{
+    Acknowledgement, AcknowledgementProperties, ConnectAcknowledgementProperties, Packet, PacketId,
+    ReasonCode, Version, encoded_len,
+};
 
 /// A packet that is no PUBLISH, or another output about a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +16,7 @@ pub(in super::super) enum Said {
         expiry_seconds: Option<u32>,
         keep_alive_seconds: Option<u16>,
         name: Option<String>,
+        takes: Option<Takes>,
     },
     PubAck(PacketId, ReasonCode),
     PubRec(PacketId, ReasonCode),
@@ -26,6 +30,24 @@ pub(in super::super) enum Said {
     Close,
 }
 
+/// What a client of 5.0 is told of what the broker takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Takes {
+    pub(super) receive_maximum: u16,
+    pub(super) packet_bytes: u32,
+    pub(super) topic_aliases: u16,
+}
+
+impl Takes {
+    fn of(properties: &ConnectAcknowledgementProperties) -> Option<Self> {
+        Some(Self {
+            receive_maximum: properties.receive_maximum?.get(),
+            packet_bytes: properties.maximum_packet_size?,
+            topic_aliases: properties.topic_alias_maximum?,
+        })
+    }
+}
+
 impl Said {
     /// What a packet says, without words for people.
     pub(super) fn of(packet: &Packet) -> Self {
@@ -37,6 +59,7 @@ impl Said {
                 expiry_seconds: answer.properties.session_expiry_seconds,
                 keep_alive_seconds: answer.properties.server_keep_alive_seconds,
                 name: answer.properties.assigned_client_id.as_ref().map(ToString::to_string),
+                takes: Takes::of(&answer.properties),
             },
             Packet::PubAck(answer) => Self::PubAck(pair(answer).0, pair(answer).1),
             Packet::PubRec(answer) => Self::PubRec(pair(answer).0, pair(answer).1),
@@ -52,8 +75,9 @@ impl Said {
 
     /// The answer to a CONNECT that is refused.
     pub(super) fn refusal(reason: ReasonCode) -> Self {
-        let (expiry_seconds, keep_alive_seconds, name) = (None, None, None);
-        Self::ConnAck { present: false, reason, expiry_seconds, keep_alive_seconds, name }
+        let (expiry_seconds, keep_alive_seconds, name, takes) = (None, None, None, None);
+        let present = false;
+        Self::ConnAck { present, reason, expiry_seconds, keep_alive_seconds, name, takes }
     }
 }
 
@@ -68,13 +92,33 @@ impl Model {
         assert_eq!(Some(said), expected, "on {id:?}");
     }
 
-    /// Nothing is larger than the client takes, once it has said so.
+    /// No message is larger than the client takes; of other packets, its end of the link finds it.
     pub(super) fn fits(&self, id: ConnectionId, packet: &Packet) {
         let connection = &self.connections[&id];
         let version = if connection.v5 { Version::V5 } else { Version::V3_1_1 };
-        // A refusal that 3.1.1 has no code for is not written.
-        let bytes = encoded_len(packet, version).unwrap_or(0);
+        let bytes = encoded_len(packet, version).expect("a message can be written");
         assert!(bytes <= connection.packet_bytes_max, "{bytes} bytes to {id:?}: {packet:?}");
+    }
+
+    /// A refusal has its words, where they are wanted ([MQTT-3.1.2-29]).
+    pub(super) fn explains(&self, id: ConnectionId, packet: &Packet) {
+        let connection = &self.connections[&id];
+        let words = |properties: &Option<Box<AcknowledgementProperties>>| {
+            properties.as_ref().is_some_and(|it| it.reason_string.is_some())
+        };
+        let wanted = connection.v5 && connection.wants_words;
+        let (has_words, should_have) = match packet {
+            Packet::ConnAck(it) => (it.properties.reason_string.is_some(), it.reason.is_failure()),
+            Packet::Disconnect(it) => (it.properties.reason_string.is_some(), true),
+            Packet::PubAck(it) | Packet::PubRec(it) => {
+                (words(&it.properties), wanted && it.reason.is_failure())
+            }
+            Packet::SubAck(it) => {
+                (words(&it.properties), wanted && it.reasons.iter().any(|one| one.is_failure()))
+            }
+            _ => return,
+        };
+        assert_eq!(has_words, should_have, "words to {id:?}: {packet:?}");
     }
 
     /// From now on nothing is said there.

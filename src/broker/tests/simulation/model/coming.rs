@@ -3,10 +3,11 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::{Connection, Life, Model, Phase, Said, Session, words};
+use super::answers::Takes;
+use super::{Connection, Life, Model, Phase, Said, Session, Sight, words};
 use crate::access::{ConnectionId, Principal, Verdict};
 use crate::limits;
-use crate::mqtt::{Connect, Packet, ReasonCode, Version};
+use crate::mqtt::{Connect, Message, Packet, ReasonCode, Version};
 
 impl Model {
     pub(super) fn opened(&mut self, id: ConnectionId) {
@@ -16,6 +17,7 @@ impl Model {
             heard: self.now,
             silence: Some(limits::CONNECT_TIMEOUT),
             packet_bytes_max: u32::MAX,
+            wants_words: false,
         };
         self.connections.insert(id, connection);
     }
@@ -25,6 +27,7 @@ impl Model {
         let connection = self.connections.get_mut(&id).expect("it is there");
         connection.v5 = connect.version == Version::V5;
         connection.packet_bytes_max = connect.properties.maximum_packet_size.unwrap_or(u32::MAX);
+        connection.wants_words = connect.properties.request_problem_information;
         connection.silence = None;
         connection.phase = Phase::Asking(connect.clone());
         self.expect(id, Said::Login);
@@ -49,7 +52,7 @@ impl Model {
 
     fn accepted(&mut self, id: ConnectionId, connect: &Connect, principal: &Principal) {
         if let Some(will) = &connect.will
-            && let Err(reason) = self.permit(will.message.topic.as_str())
+            && let Err(reason) = self.permit(&will.message)
         {
             self.ledger.denied += 1;
             return self.refused(id, reason);
@@ -68,6 +71,7 @@ impl Model {
             return self.refused(id, ReasonCode::QuotaExceeded);
         }
         if let Some(older) = older {
+            self.seen.note(Sight::TakenOver);
             self.close(older, Some(ReasonCode::SessionTakenOver));
             self.detach(known.unwrap(), true);
         }
@@ -81,7 +85,7 @@ impl Model {
             }
             None => self.begin(principal, &name),
         };
-        self.seen.restored += u64::from(present);
+        self.seen.notes(Sight::Restored, present.into());
         self.attach(id, life, connect);
         self.welcome(id, connect, present, name);
         self.resume(id, life);
@@ -110,6 +114,7 @@ impl Model {
         let Some(life) = first else { return false };
         let session = &self.sessions[&life];
         self.events.push(format!("x {}/{}", session.principal.name(), session.name));
+        self.seen.note(Sight::Discarded);
         self.end(life);
         true
     }
@@ -149,7 +154,7 @@ impl Model {
         session.connection = Some(id);
         session.expiry = expiry;
         session.ends_at = None;
-        session.will_at = None;
+        let is_in_time = session.will_at.take().is_some();
         session.will.clone_from(&connect.will);
         session.window = inflight.min(connect.properties.receive_maximum.get().into());
         for search in &mut session.searches {
@@ -158,6 +163,7 @@ impl Model {
         let searches = session.searches.len();
         let event = format!("+ {}/{}", session.principal.name(), session.name);
         self.events.push(event);
+        self.seen.notes(Sight::NoWill, is_in_time.into());
         self.stored_may_be_too_large(searches);
     }
 
@@ -170,10 +176,15 @@ impl Model {
         let keep_alive_seconds = (is_v5 && keep_alive != connect.keep_alive)
             .then(|| u16::try_from(seconds(keep_alive)).unwrap());
         let name = (is_v5 && connect.client_id.is_empty()).then_some(name);
-        let reason = ReasonCode::Success;
+        let (reason, bounds) = (ReasonCode::Success, &self.settings.bounds);
+        let takes = is_v5.then_some(Takes {
+            receive_maximum: bounds.receive_maximum.get(),
+            packet_bytes: bounds.packet_bytes,
+            topic_aliases: bounds.topic_alias_maximum,
+        });
         self.expect(
             id,
-            Said::ConnAck { present, reason, expiry_seconds, keep_alive_seconds, name },
+            Said::ConnAck { present, reason, expiry_seconds, keep_alive_seconds, name, takes },
         );
     }
 
@@ -211,11 +222,30 @@ impl Model {
         }
     }
 
-    /// Whether a client may publish there at all.
-    pub(super) fn permit(&self, topic: &str) -> Result<(), ReasonCode> {
-        if topic.split('/').count() > self.settings.bounds.topic_levels {
-            return Err(ReasonCode::TopicNameInvalid);
+    /// Whether a client may publish that.
+    pub(super) fn permit(&mut self, message: &Message) -> Result<(), ReasonCode> {
+        let topic = message.topic.as_str();
+        let is_text = message.properties.as_ref().is_some_and(|it| it.payload_is_utf8);
+        let outcome = if topic.split('/').count() > self.settings.bounds.topic_levels {
+            Err(ReasonCode::TopicNameInvalid)
+        } else if !words::may_publish(topic) {
+            Err(ReasonCode::NotAuthorized)
+        } else if is_text && String::from_utf8(message.payload.to_vec()).is_err() {
+            Err(ReasonCode::PayloadFormatInvalid)
+        } else {
+            Ok(())
+        };
+        match outcome {
+            Ok(()) => {}
+            Err(ReasonCode::PayloadFormatInvalid) => self.seen.note(Sight::NoText),
+            Err(_) => self.seen.note(Sight::Denied),
         }
-        if words::may_publish(topic) { Ok(()) } else { Err(ReasonCode::NotAuthorized) }
+        outcome
+    }
+
+    /// Whether somebody may have messages of a topic.
+    pub(super) fn may_read(&self, principal: &Principal, topic: &str) -> bool {
+        let is_private = self.private.is_some_and(|level| words::is_below(topic, level));
+        !is_private || *principal != Principal::Anonymous
     }
 }

@@ -1,7 +1,7 @@
 //! Messages to clients: each must be one that is due, in its turn and as it should be.
 
-use super::{Copy, Flight, Kept, Life, Model, Phase, Said, Search, not_found, words};
-use crate::access::ConnectionId;
+use super::{Copy, Flight, Kept, Life, Model, Phase, Said, Search, Sight, not_found, words};
+use crate::access::{ConnectionId, Principal};
 use crate::mqtt::{
     Acknowledgement, Delivery, Message, MessageProperties, Packet, PacketId, Publish, QoS,
     ReasonCode, Version, encoded_len,
@@ -36,11 +36,13 @@ impl Copy {
             && self.tells_age(&publish.message, now)
     }
 
-    /// What is left to live is told, if a lifetime was.
+    /// What is left to live is told, if a lifetime was: that less the whole seconds it has waited
+    /// ([MQTT-3.3.2-6]).
     fn tells_age(&self, sent: &Message, now: Tick) -> bool {
         let lifetime = |message: &Message| message.properties.as_ref()?.message_expiry;
-        let left = self.expires.map(|at| at.since(now));
-        lifetime(sent) == lifetime(&self.message).and(left)
+        let left = self.expires.map(|at| at.since(now).as_nanos().div_ceil(1_000_000_000));
+        let told = lifetime(sent).map(|told| told.as_nanos() / 1_000_000_000);
+        told == lifetime(&self.message).and(left)
     }
 }
 
@@ -73,7 +75,7 @@ impl Model {
         if let Some(share) = copy.share {
             self.share_sent(life, share, copy.qos);
         }
-        self.seen.first += 1;
+        self.seen.note(Sight::Sent);
         let session = self.session(life);
         if let Some(packet_id) = publish.delivery.packet_id() {
             assert!(!session.uses(packet_id), "{packet_id} is in use: {publish:?}");
@@ -83,7 +85,7 @@ impl Model {
     }
 
     fn sent_again(&mut self, life: Life, publish: &Publish) {
-        self.seen.again += 1;
+        self.seen.note(Sight::SentAgain);
         let now = self.now;
         self.pass_over_resends(life, Some(publish.delivery));
         let session = self.session(life);
@@ -105,7 +107,8 @@ impl Model {
                 break;
             }
             let flight = session.flights.remove(place);
-            assert!(flight.copy.bytes() > most, "not sent again: {flight:?}");
+            let is_too_large = flight.copy.was_too_large || flight.copy.bytes() > most;
+            assert!(is_too_large, "not sent again: {flight:?}");
             passed.push(flight);
         }
         for flight in passed {
@@ -136,7 +139,7 @@ impl Model {
         if publish.retain
             && let Some(copy) = self.stored_copy(life, is_it)
         {
-            self.seen.stored += 1;
+            self.seen.note(Sight::Stored);
             return copy;
         }
         let shared = self.shared_copy(life, is_it);
@@ -151,11 +154,14 @@ impl Model {
     /// first: which search brings what only may come is not known.
     fn stored_copy(&mut self, life: Life, is_it: impl Fn(&Copy) -> bool) -> Option<Copy> {
         let session = self.sessions.get_mut(&life)?;
+        let is_guest = session.principal == Principal::Anonymous;
+        let private = self.private.filter(|_| is_guest);
         for is_owed in [true, false] {
             for search in &mut session.searches {
                 let mut open = self.retained.iter().filter(|(topic, kept)| {
                     let owes = search.owes().any(|due| due.0 == **topic && due.1 == kept.stamp);
-                    owes == is_owed && search.may_bring(topic, kept)
+                    let may_not = private.is_some_and(|level| words::is_below(topic, level));
+                    owes == is_owed && search.may_bring(topic, kept) && !may_not
                 });
                 let Some((topic, copy)) = open.find_map(|(topic, kept)| {
                     Some((topic.clone(), search.copy(kept))).filter(|(_, copy)| is_it(copy))
@@ -171,10 +177,15 @@ impl Model {
 
     /// A message that looks like a stored one was due anyway: if that was lost, this is not it.
     fn may_be_stored(&mut self, life: Life, copy: &Copy) {
-        if copy.retain && self.bounded {
-            for search in &mut self.session(life).searches {
-                search.due.retain(|(topic, _)| topic != copy.message.topic.as_str());
-            }
+        let topic = copy.message.topic.as_str();
+        let Some(kept) = self.retained.get(topic).filter(|_| copy.retain && self.bounded) else {
+            return;
+        };
+        let session = self.sessions.get_mut(&life).expect("it is there");
+        let may_be = session.searches.iter().any(|search| search.may_bring(topic, kept));
+        self.ledger.vague += u64::from(may_be && is_same(&kept.message, &copy.message));
+        for search in &mut session.searches {
+            search.due.retain(|(due, _)| due != topic);
         }
     }
 
@@ -187,13 +198,15 @@ impl Model {
 
     /// A copy was not sent and will not be.
     pub(super) fn lose(&mut self, life: Life, copy: &Copy) {
-        self.seen.lost += 1;
         if copy.was_too_large || copy.bytes() > self.packet_bytes_max(life) {
+            self.seen.note(Sight::TooLarge);
             self.ledger.too_large += 1;
         } else if copy.is_expired(self.now) {
+            self.seen.note(Sight::Expired);
             self.ledger.expired += 1;
         } else {
             assert!(self.bounded && !self.exact, "not sent, without a reason: {copy:?}");
+            self.seen.note(Sight::Dropped);
             self.ledger.dropped += 1;
         }
     }

@@ -1,6 +1,6 @@
 //! The end of connections and sessions, wills, and what time brings.
 
-use super::{Life, Model, Phase};
+use super::{Life, Model, Phase, Sight};
 use crate::access::ConnectionId;
 use crate::mqtt::{Disconnect, QoS, ReasonCode, Will};
 use crate::time::Tick;
@@ -15,10 +15,10 @@ pub(super) enum Due {
 
 impl Model {
     pub(super) fn closed(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.remove(&id) else { return };
-        if let Phase::In(life) = connection.phase {
+        if let Some(life) = self.life(id) {
             self.detach(life, true);
         }
+        self.connections.remove(&id);
     }
 
     pub(super) fn disconnect(&mut self, id: ConnectionId, life: Life, disconnect: &Disconnect) {
@@ -34,6 +34,28 @@ impl Model {
         }
         self.close(id, None);
         self.detach(life, disconnect.reason != ReasonCode::Success);
+    }
+
+    /// What arrived is no packet.
+    pub(super) fn malformed(&mut self, id: ConnectionId, reason: ReasonCode) {
+        if let Some(life) = self.life(id) {
+            self.seen.note(Sight::Malformed);
+            self.ejected(id, life, reason);
+        }
+    }
+
+    /// The end: everyone is told, and no will is spoken.
+    pub(super) fn shut_down(&mut self) {
+        let ids: Vec<ConnectionId> = self.connections.keys().copied().collect();
+        for id in ids {
+            let life = self.life(id);
+            if !matches!(self.connections[&id].phase, Phase::Closing) {
+                self.close(id, life.map(|_| ReasonCode::ServerShuttingDown));
+            }
+            if let Some(life) = life {
+                self.detach(life, false);
+            }
+        }
     }
 
     /// What is due first, and when.
@@ -59,8 +81,14 @@ impl Model {
         while let Some((_, due)) = self.due().filter(|(at, _)| *at <= now) {
             match due {
                 Due::Silent(id) => self.silent(id),
-                Due::End(life) => self.end(life),
-                Due::Will(life) => self.speak_will(life),
+                Due::End(life) => {
+                    self.seen.note(Sight::Ended);
+                    self.end(life);
+                }
+                Due::Will(life) => {
+                    self.seen.note(Sight::LateWill);
+                    self.speak_will(life);
+                }
             }
         }
     }
@@ -69,6 +97,7 @@ impl Model {
         let life = self.life(id);
         self.close(id, life.map(|_| ReasonCode::KeepAliveTimeout));
         if let Some(life) = life {
+            self.seen.note(Sight::Silent);
             self.detach(life, true);
         }
     }
@@ -84,7 +113,9 @@ impl Model {
         let before = session.waiting.len();
         session.waiting.retain(|copy| copy.qos > QoS::AtMostOnce);
         let dropped = before - session.waiting.len();
-        for copy in &mut session.waiting {
+        // What was not sent, or not sent again, may have been found too large.
+        let again = session.flights.iter_mut().filter(|flight| flight.again);
+        for copy in session.waiting.iter_mut().chain(again.map(|flight| &mut flight.copy)) {
             copy.was_too_large |= copy.bytes() > packet_bytes_max;
         }
         if !speaks {
@@ -114,14 +145,20 @@ impl Model {
 
     /// A session is over.
     pub(super) fn end(&mut self, life: Life) {
+        // Its own will may have been too much for its queue.
+        if self.exact {
+            self.keep_bounds(life);
+        }
         let session = self.sessions.remove(&life).expect("it is there");
         assert_eq!(session.connection, None, "a session in use does not end");
         if !self.exact {
-            self.ledger.vague += u64::try_from(session.waiting.len()).unwrap();
+            let given_up = session.flights.iter().filter(|flight| flight.copy.was_too_large);
+            let vague = session.waiting.len() + given_up.count();
+            self.ledger.vague += u64::try_from(vague).unwrap();
         }
         self.bequeath(life, &session);
         if let Some(will) = session.will {
-            self.publish_will(will);
+            self.publish_will(None, will);
         }
     }
 
@@ -129,16 +166,17 @@ impl Model {
         let session = self.session(life);
         session.will_at = None;
         if let Some(will) = session.will.take() {
-            self.publish_will(will);
+            self.publish_will(Some(life), will);
         }
     }
 
-    fn publish_will(&mut self, will: Will) {
-        self.seen.wills += 1;
+    /// A session that lives on may not want its own messages ([MQTT-3.8.3-3]).
+    fn publish_will(&mut self, publisher: Option<Life>, will: Will) {
+        self.seen.note(Sight::Will);
         let Will { message, qos, retain, .. } = will;
         if retain && self.retain(&message, qos, Tick::MAX, false).is_err() {
             self.ledger.denied += 1;
         }
-        self.route(&message, qos, retain, None);
+        self.route(&message, qos, retain, publisher);
     }
 }

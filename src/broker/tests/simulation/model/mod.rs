@@ -12,14 +12,15 @@ mod going;
 mod ledger;
 mod resting;
 mod routing;
+mod seen;
 mod sharing;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use super::super::super::{Event, Input, Output, Settings};
-use super::plan::Plan;
+use super::super::super::{Event, Input, Output, Retention, Settings};
+use super::plan::{PRIVATE, Plan};
 use crate::access::{ConnectionId, Principal};
 use crate::mqtt::{
     Connect, Delivery, Message, Packet, PacketId, QoS, ReasonCode, SubscribeFilter, Will,
@@ -28,6 +29,7 @@ use crate::time::Tick;
 
 pub(super) use answers::Said;
 use ledger::Ledger;
+pub(super) use seen::{Seen, Sight};
 use sharing::Share;
 
 /// A life of a session: a new one has another number.
@@ -42,6 +44,9 @@ pub(super) struct Model {
     bounded: bool,
     /// Clients take packets of limited size only.
     sizes: bool,
+    /// First level of the topics that are not for guests.
+    private: Option<&'static str>,
+    losses: Losses,
     connections: BTreeMap<ConnectionId, Connection>,
     sessions: BTreeMap<Life, Session>,
     lives: Life,
@@ -61,17 +66,11 @@ pub(super) struct Model {
     pub(super) seen: Seen,
 }
 
-/// How often each kind of thing was seen.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Seen {
-    pub(super) first: u64,
-    pub(super) again: u64,
-    pub(super) stored: u64,
-    pub(super) shared: u64,
-    pub(super) handed_over: u64,
-    pub(super) wills: u64,
-    pub(super) restored: u64,
-    pub(super) lost: u64,
+/// What becomes of the word of what a queue gives up now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Losses {
+    Told,
+    Counted,
 }
 
 #[derive(Debug)]
@@ -83,6 +82,8 @@ struct Connection {
     /// How long it may be silent.
     silence: Option<Duration>,
     packet_bytes_max: u32,
+    /// It is told in words why something is refused.
+    wants_words: bool,
 }
 
 #[derive(Debug)]
@@ -168,27 +169,6 @@ struct Search {
     until: u64,
 }
 
-impl Seen {
-    pub(super) fn and(self, more: Self) -> Self {
-        Self {
-            first: self.first + more.first,
-            again: self.again + more.again,
-            stored: self.stored + more.stored,
-            shared: self.shared + more.shared,
-            handed_over: self.handed_over + more.handed_over,
-            wills: self.wills + more.wills,
-            restored: self.restored + more.restored,
-            lost: self.lost + more.lost,
-        }
-    }
-
-    /// Whether there was some of everything.
-    pub(super) fn is_all(&self) -> bool {
-        let Self { first, again, stored, shared, handed_over, wills, restored, lost } = *self;
-        [first, again, stored, shared, handed_over, wills, restored, lost].iter().all(|&n| n > 0)
-    }
-}
-
 impl Model {
     pub(super) fn new(plan: &Plan) -> Self {
         Self {
@@ -197,6 +177,8 @@ impl Model {
             exact: plan.exact,
             bounded: plan.is_bounded(),
             sizes: plan.packet_sizes,
+            private: plan.private.then_some(PRIVATE),
+            losses: Losses::Told,
             connections: BTreeMap::new(),
             sessions: BTreeMap::new(),
             lives: 0,
@@ -224,10 +206,17 @@ impl Model {
             Input::Publish { message, qos, retention } => {
                 self.own_publication(message, *qos, *retention);
             }
+            Input::Announce { message } => {
+                self.seen.note(Sight::Announced);
+                self.losses = Losses::Counted;
+                self.own_publication(message, QoS::AtLeastOnce, Retention::None);
+            }
+            Input::Malformed { connection, error } => self.malformed(*connection, error.reason),
             Input::Wake => self.wake(),
             Input::Written { .. } => {}
-            other @ (Input::Malformed { .. } | Input::Announce { .. } | Input::Shutdown) => {
-                panic!("not played: {other:?}")
+            Input::Shutdown => self.shut_down(),
+            other @ (Input::Committed { .. } | Input::Paged(_) | Input::Slept(_)) => {
+                panic!("there is no store: {other:?}")
             }
         }
     }
@@ -240,11 +229,15 @@ impl Model {
             }
             Output::Send { connection, packet } => {
                 self.said(*connection, Said::of(packet));
-                self.fits(*connection, packet);
+                self.explains(*connection, packet);
             }
             Output::Close { connection } => self.said(*connection, Said::Close),
             Output::Authenticate { connection, .. } => self.said(*connection, Said::Login),
             Output::Event(event) => self.told(event),
+            other @ (Output::Commit(_)
+            | Output::Page(_)
+            | Output::Pause { .. }
+            | Output::Resume { .. }) => panic!("there is no store: {other:?}"),
         }
     }
 
@@ -254,9 +247,13 @@ impl Model {
         assert!(self.expected.is_empty(), "not said: {:?}", self.expected);
         assert!(self.events.is_empty(), "not told: {:?}", self.events);
         if self.exact {
-            self.keep_bounds();
+            let lives: Vec<Life> = self.sessions.keys().copied().collect();
+            for life in lives {
+                self.keep_bounds(life);
+            }
             assert_eq!(dropped, self.ledger.dropped, "exactly the oldest of full queues go");
         }
+        self.losses = Losses::Told;
     }
 
     /// When the broker must have been woken, at the latest.
@@ -299,19 +296,29 @@ impl Model {
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(id, life, unsubscribe),
             Packet::PingReq => self.expect(id, Said::Pong),
             Packet::Disconnect(disconnect) => self.disconnect(id, life, disconnect),
+            Packet::Connect(_) => {
+                self.seen.note(Sight::Violation);
+                self.ejected(id, life, ReasonCode::ProtocolError);
+            }
             other => panic!("clients do not say {other:?}"),
         }
     }
 
+    /// A client did what nobody may.
+    fn ejected(&mut self, id: ConnectionId, life: Life, reason: ReasonCode) {
+        self.close(id, Some(reason));
+        self.detach(life, true);
+    }
+
     /// In plain houses the oldest of a full queue goes.
-    fn keep_bounds(&mut self) {
+    fn keep_bounds(&mut self, life: Life) {
         let Some(max) = self.settings.queue_messages else { return };
-        for session in self.sessions.values_mut() {
-            while session.waiting.len() > max {
-                session.waiting.pop_front();
-                self.ledger.dropped += 1;
-                self.ledger.by_bounds += 1;
-            }
+        let waiting = &mut self.sessions.get_mut(&life).expect("it is there").waiting;
+        while waiting.len() > max {
+            waiting.pop_front();
+            self.ledger.dropped += 1;
+            self.ledger.by_bounds += u64::from(self.losses == Losses::Told);
+            self.seen.note(Sight::Dropped);
         }
     }
 
@@ -324,6 +331,7 @@ impl Model {
             Event::SessionDiscarded { client_id, user } => format!("x {user}/{client_id}"),
             Event::Refused { client_id, .. } => format!("? {client_id}"),
             Event::Denied { .. } => return,
+            Event::StoreFailed { .. } | Event::StoreRecovered => panic!("there is no store"),
             Event::QueueDropped { messages, .. } => {
                 self.ledger.told += messages;
                 return;

@@ -1,7 +1,7 @@
 //! Publications to those who subscribed, retained messages, and the subscriptions themselves.
 
-use super::{Copy, Kept, Life, Model, Said, Search, Session, Share, Subscription, words};
-use crate::access::ConnectionId;
+use super::{Copy, Kept, Life, Model, Said, Search, Session, Share, Sight, Subscription, words};
+use crate::access::{ConnectionId, Principal};
 use crate::mqtt::{
     Delivery, Message, Publish, QoS, ReasonCode, RetainHandling, Subscribe, SubscribeFilter,
     Unsubscribe,
@@ -17,9 +17,18 @@ impl Model {
         {
             return self.expect(id, Said::PubRec(packet_id, ReasonCode::Success));
         }
+        let most = if v5 { self.settings.bounds.receive_maximum.get() } else { u16::MAX };
+        let is_once = matches!(it.delivery, Delivery::ExactlyOnce(_));
+        if is_once && self.session(life).received.len() >= most.into() {
+            self.seen.note(Sight::TooMany);
+            return self.ejected(id, life, ReasonCode::ReceiveMaximumExceeded);
+        }
         let outcome = self.accept(life, v5, it);
         let reason = if v5 { outcome } else { ReasonCode::Success };
         match it.delivery {
+            Delivery::AtMostOnce if reason == ReasonCode::PayloadFormatInvalid => {
+                self.ejected(id, life, reason);
+            }
             Delivery::AtMostOnce => {}
             Delivery::AtLeastOnce(packet_id) => self.expect(id, Said::PubAck(packet_id, reason)),
             Delivery::ExactlyOnce(packet_id) => {
@@ -33,7 +42,7 @@ impl Model {
 
     fn accept(&mut self, life: Life, v5: bool, publish: &Publish) -> ReasonCode {
         let (message, qos) = (&publish.message, publish.delivery.qos());
-        let mut outcome = self.permit(message.topic.as_str());
+        let mut outcome = self.permit(message);
         if outcome.is_ok() && publish.retain {
             outcome = self.retain(message, qos, Tick::MAX, false);
             if outcome.is_err() && !v5 {
@@ -100,19 +109,27 @@ impl Model {
         publisher: Option<Life>,
     ) -> bool {
         let expires = self.expires(message);
+        let guests_may_not = !self.may_read(&Principal::Anonymous, message.topic.as_str());
         let mut is_wanted = false;
         for (&life, session) in &mut self.sessions {
             let is_own = publisher == Some(life);
             let matching = |one: &&Subscription| {
-                let (filter, wanted) = (one.wanted.filter.as_str(), &one.wanted);
-                words::shared(filter).is_none()
-                    && words::matches(filter, message.topic.as_str())
-                    && !(is_own && wanted.no_local)
+                let filter = one.wanted.filter.as_str();
+                words::shared(filter).is_none() && words::matches(filter, message.topic.as_str())
             };
-            let found: Vec<&Subscription> = session.subscriptions.iter().filter(matching).collect();
+            let all: Vec<&Subscription> = session.subscriptions.iter().filter(matching).collect();
+            let is_echo = |one: &&&Subscription| is_own && one.wanted.no_local;
+            let found: Vec<&Subscription> =
+                all.iter().filter(|one| !is_echo(one)).copied().collect();
+            self.seen.notes(Sight::NotEchoed, (found.is_empty() && !all.is_empty()).into());
             let Some(highest) = found.iter().map(|one| one.wanted.qos).max() else { continue };
             is_wanted = true;
+            if guests_may_not && session.principal == Principal::Anonymous {
+                self.seen.note(Sight::Private);
+                continue;
+            }
             let mut ids: Vec<u32> = found.iter().filter_map(|one| one.id).collect();
+            self.seen.notes(Sight::Overlapping, (ids.len() > 1).into());
             ids.sort_unstable();
             let qos = highest.min(qos);
             let retain = retain && found.iter().any(|one| one.wanted.retain_as_published);
@@ -152,6 +169,9 @@ impl Model {
         if filter.split('/').count() > bounds.topic_levels {
             return ReasonCode::TopicFilterInvalid;
         }
+        if !self.may_read(&self.sessions[&life].principal, filter) {
+            return ReasonCode::NotAuthorized;
+        }
         let session = self.session(life);
         let old = session.place(filter);
         if old.is_none() && session.subscriptions.len() >= bounds.subscriptions_per_session {
@@ -180,7 +200,11 @@ impl Model {
     }
 
     fn search(&mut self, life: Life, filter: &str, qos: QoS, id: Option<u32>) {
-        let kept = self.retained.iter().filter(|(topic, _)| words::matches(filter, topic));
+        let principal = &self.sessions[&life].principal;
+        let kept = self
+            .retained
+            .iter()
+            .filter(|(topic, _)| words::matches(filter, topic) && self.may_read(principal, topic));
         let due = kept.map(|(topic, kept)| (topic.clone(), kept.stamp)).collect();
         let until = self.stamp;
         self.stored_may_be_too_large(1);

@@ -1,6 +1,6 @@
 //! Shared subscriptions: each message to one member of each group at a time.
 
-use super::{Copy, Flight, Life, Model, Session, Subscription, words};
+use super::{Copy, Flight, Life, Model, Session, Sight, Subscription, words};
 use crate::mqtt::{Delivery, Message, QoS};
 use crate::time::Tick;
 
@@ -159,23 +159,25 @@ impl Model {
         }
     }
 
-    /// A message for a group that this session may be sent: the copy of it.
+    /// A message for a group that this session may be sent: the copy of it. One that must arrive
+    /// comes first: what was published at QoS 1 again looks like the one before it.
     pub(super) fn shared_copy(&self, life: Life, is_it: impl Fn(&Copy) -> bool) -> Option<Copy> {
         let session = &self.sessions[&life];
-        self.shares.iter().enumerate().filter(|(_, share)| share.state == State::Free).find_map(
-            |(index, share)| {
-                let subscription = match &share.heir {
-                    Some((heir, subscription)) => (*heir == life).then_some(subscription)?,
-                    None => &session.subscriptions[session.place(&share.filter)?],
-                };
-                Some(share.copy(index, subscription)).filter(&is_it)
-            },
-        )
+        let free = |(_, share): &(usize, &Share)| share.state == State::Free;
+        let copy = |(index, share): (usize, &Share)| {
+            let subscription = match &share.heir {
+                Some((heir, subscription)) => (*heir == life).then_some(subscription)?,
+                None => &session.subscriptions[session.place(&share.filter)?],
+            };
+            Some((share.is_excused, share.copy(index, subscription))).filter(|(_, it)| is_it(it))
+        };
+        let found = self.shares.iter().enumerate().filter(free).filter_map(copy);
+        found.min_by_key(|(is_excused, _)| *is_excused).map(|(_, copy)| copy)
     }
 
     /// A member is sent a message for the first time.
     pub(super) fn share_sent(&mut self, life: Life, index: usize, qos: QoS) {
-        self.seen.shared += 1;
+        self.seen.note(Sight::Shared);
         let is_over = qos == QoS::AtMostOnce;
         self.shares[index].state = if is_over { State::Done } else { State::Sent(life) };
     }
@@ -209,7 +211,7 @@ impl Model {
         let is_passed_on = matches!(flight.delivery, Delivery::AtLeastOnce(_)) && wanted(share);
         if is_passed_on {
             share.state = State::Free;
-            self.seen.handed_over += 1;
+            self.seen.note(Sight::HandedOver);
         }
         is_passed_on
     }

@@ -31,6 +31,11 @@ pub(super) fn may_publish(topic: &str) -> bool {
     first != "maison" && !first.starts_with('$')
 }
 
+/// Whether a topic, or all that a filter asks for, is below that level.
+pub(super) fn is_below(text: &str, level: &str) -> bool {
+    text.split('/').next() == Some(level)
+}
+
 #[test]
 fn the_model_reads_the_standards_examples() {
     let check = |filter, topic, expected| assert_eq!(matches(filter, topic), expected);

@@ -1,0 +1,132 @@
+//! A store in memory: what it has is what the last batch left. The model that a real one is held
+//! against, and what the scenarios run on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::super::record::{
+    Batch, Change, Page, PageRequest, Place, Queued, Restored, RestoredSession, RetainedRecord,
+    Run, SessionId, SessionRecord, Subscription,
+};
+use crate::mqtt::{PacketId, TopicName};
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Disk {
+    sessions: BTreeMap<SessionId, Kept>,
+    retained: BTreeMap<TopicName, RetainedRecord>,
+    next_session: u64,
+    /// Changes it was told.
+    pub(super) changes: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Kept {
+    record: Option<SessionRecord>,
+    subscriptions: BTreeMap<Arc<str>, Subscription>,
+    received: Vec<PacketId>,
+    released: BTreeMap<u64, PacketId>,
+    queued: BTreeMap<Place, Queued>,
+}
+
+impl Disk {
+    /// Takes a batch in.
+    pub(super) fn commit(&mut self, batch: &Batch) {
+        self.changes += batch.changes.len();
+        for change in &batch.changes {
+            self.apply(change.clone());
+        }
+    }
+
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Session(record) => {
+                self.next_session = self.next_session.max(record.id.0 + 1);
+                let kept = self.kept(record.id);
+                kept.record = Some(record);
+            }
+            Change::SessionEnd(session) => drop(self.sessions.remove(&session)),
+            Change::Subscription { session, filter, subscription } => {
+                self.kept(session).subscriptions.insert(filter, subscription);
+            }
+            Change::SubscriptionEnd { session, filter } => {
+                self.kept(session).subscriptions.remove(&filter);
+            }
+            Change::Received { session, packet_id } => self.kept(session).received.push(packet_id),
+            Change::ReceivedEnd { session, packet_id } => {
+                self.kept(session).received.retain(|other| *other != packet_id);
+            }
+            Change::Queued { session, place, message } => {
+                assert_eq!(message.place, Some(place));
+                self.kept(session).queued.insert(place, message);
+            }
+            Change::QueuedEnd { session, place } => drop(self.kept(session).queued.remove(&place)),
+            Change::Released { session, packet_id, order } => {
+                self.kept(session).released.insert(order, packet_id);
+            }
+            Change::ReleasedEnd { session, packet_id } => {
+                self.kept(session).released.retain(|_, other| *other != packet_id);
+            }
+            Change::Retained(record) => {
+                self.retained.insert(record.message.topic.clone(), record);
+            }
+            Change::RetainedEnd(topic) => drop(self.retained.remove(&topic)),
+        }
+    }
+
+    fn kept(&mut self, session: SessionId) -> &mut Kept {
+        self.sessions.entry(session).or_default()
+    }
+
+    /// What is there of what is wanted.
+    pub(super) fn page(&self, wish: &PageRequest) -> Page {
+        let mut bytes = 0;
+        let waiting = self.sessions.get(&wish.session).into_iter().flat_map(|kept| &kept.queued);
+        let waiting = waiting.filter(|(place, message)| {
+            (wish.from..=wish.to).contains(*place) && message.packet_id.is_none()
+        });
+        let messages = waiting.map(|(_, message)| message.clone()).take(wish.messages_max);
+        let messages = messages.take_while(|message| {
+            let is_in = bytes < wish.bytes_max;
+            bytes += message.weight();
+            is_in
+        });
+        Page { session: wish.session, from: wish.from, messages: Ok(messages.collect()) }
+    }
+
+    /// All of it, for another life.
+    pub(super) fn restore(&self) -> Restored {
+        let sessions = self.sessions.iter().map(|(id, kept)| {
+            let (sent, waiting): (Vec<_>, Vec<_>) =
+                kept.queued.values().cloned().partition(|message| message.packet_id.is_some());
+            RestoredSession {
+                record: kept.record.clone().unwrap_or_else(|| panic!("{id:?} has no record")),
+                subscriptions: kept.subscriptions.clone().into_iter().collect(),
+                received: kept.received.clone(),
+                released: kept.released.values().copied().collect(),
+                sent,
+                waiting: runs(&waiting),
+            }
+        });
+        Restored {
+            sessions: sessions.collect(),
+            retained: self.retained.values().cloned().collect(),
+            next_session: SessionId(self.next_session),
+        }
+    }
+}
+
+fn runs(messages: &[Queued]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for message in messages {
+        let (place, bytes) = (message.place.unwrap(), u64::try_from(message.weight()).unwrap());
+        match runs.last_mut() {
+            Some(run) if run.first.0 + run.messages == place.0 => {
+                run.messages += 1;
+                run.bytes += bytes;
+            }
+            _ => runs.push(Run { first: place, messages: 1, bytes }),
+        }
+    }
+    runs
+}
