@@ -12,6 +12,7 @@ use crate::sampling::SensorId;
 use crate::sensors::aht10::Aht10;
 use crate::sensors::aht20::Aht20;
 use crate::sensors::bme280::Bme280;
+use crate::sensors::bme680::Bme680;
 use crate::sensors::bmp180::Bmp180;
 use crate::sensors::bmp280::Bmp280;
 use crate::sensors::catalog::Driver;
@@ -75,6 +76,7 @@ fn chip<I: I2c, D: DelayNs>(sensor: &Attached) -> Option<Chip<I, D>> {
         Driver::Aht10 => Box::new(Aht10::new(chip)),
         Driver::Aht20 => Box::new(Aht20::new(chip)),
         Driver::Bme280 => Box::new(Bme280::new(chip)),
+        Driver::Bme680 => Box::new(Bme680::new(chip)),
         Driver::Bmp180 => Box::new(Bmp180::new(chip)),
         Driver::Bmp280 => Box::new(Bmp280::new(chip)),
         Driver::Htu21d => Box::new(Htu21d::new(chip)),

@@ -12,6 +12,7 @@ use crate::sensors::{Address, Fault, I2cAddress, Measurement, OneWireId};
 use crate::sim::aht20::{self, Aht20};
 use crate::sim::air::Air;
 use crate::sim::bme280::{self, Bme280};
+use crate::sim::bme680::Bme680;
 use crate::sim::bmp180::Bmp180;
 use crate::sim::chance::{Odds, mix};
 use crate::sim::clock::{VirtualClock, VirtualDelay};
@@ -109,6 +110,7 @@ pub fn model(driver: Driver, now: Tick) -> Option<Box<dyn I2cDevice>> {
         Driver::Aht10 => Box::new(Aht20::new(aht20::Kind::Aht10, now)),
         Driver::Aht20 => Box::new(Aht20::new(aht20::Kind::Aht20, now)),
         Driver::Bme280 => Box::new(Bme280::new(bme280::Kind::Bme280, now)),
+        Driver::Bme680 => Box::new(Bme680::new(now)),
         Driver::Bmp180 => Box::new(Bmp180::new(now)),
         Driver::Bmp280 => Box::new(Bme280::new(bme280::Kind::Bmp280, now)),
         Driver::Htu21d => Box::new(Htu21d::new(now)),

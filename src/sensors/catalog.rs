@@ -4,8 +4,8 @@
 use crate::units::{DeciPascal, MilliCelsius, MilliPercent, Quantity, Value};
 
 use super::{
-    aht10, aht20, bme280, bmp180, bmp280, ds18b20, htu21d, lm75, mcp9808, pct2075, sht3x, sht4x,
-    shtc3, tmp102, tmp117,
+    aht10, aht20, bme280, bme680, bmp180, bmp280, ds18b20, htu21d, lm75, mcp9808, pct2075, sht3x,
+    sht4x, shtc3, tmp102, tmp117,
 };
 
 /// The drivers, each with the facts of its chip.
@@ -38,6 +38,8 @@ drivers! {
     Aht20: aht20::FACTS,
     /// BME280 on I²C.
     Bme280: bme280::FACTS,
+    /// BME680, BME688 on I²C.
+    Bme680: bme680::FACTS,
     /// BMP180, BMP085 on I²C.
     Bmp180: bmp180::FACTS,
     /// BMP280 on I²C.

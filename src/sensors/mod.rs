@@ -6,6 +6,7 @@ pub mod aht10;
 pub mod aht20;
 mod aosong;
 pub mod bme280;
+pub mod bme680;
 pub mod bmp180;
 pub mod bmp280;
 mod bosch;

@@ -6,6 +6,7 @@
 pub mod aht20;
 pub mod air;
 pub mod bme280;
+pub mod bme680;
 pub mod bmp180;
 pub mod chance;
 pub mod clock;
