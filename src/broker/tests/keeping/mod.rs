@@ -240,6 +240,25 @@ fn a_release_that_is_said_again_waits_for_what_the_first_waited_for() {
     house.reads(publisher, &Packet::PubComp(success(id(7))));
 }
 
+/// What the store has and is told to forget does not stay because it came again in between.
+#[test]
+fn a_subscription_that_goes_comes_and_goes_in_one_batch_is_gone() {
+    let mut house = House::new();
+    let (client, _) = house.connect_as(lasting("s"));
+    house.subscribe(client, "t", QoS::AtLeastOnce);
+    house.disk_mode = DiskMode::Waits;
+    house.send_subscribe(client, "other", QoS::AtLeastOnce);
+    house.send_unsubscribe(client, "t");
+    house.send_subscribe(client, "t", QoS::AtLeastOnce);
+    house.send_unsubscribe(client, "t");
+    while house.has_batch() {
+        house.write_batch();
+    }
+    house.disk_mode = DiskMode::Works;
+    house.crash();
+    assert_eq!(house.broker.statistics().subscriptions, 1);
+}
+
 #[test]
 fn a_subscription_of_a_lasting_session_is_granted_when_it_is_durable() {
     let mut house = House::new();
