@@ -253,11 +253,11 @@ pub const HEALTH_INTERVAL: Duration = Duration::from_secs(60);
 /// Longest a session outlives its connection unless `broker.session_expiry` says otherwise.
 pub const SESSION_EXPIRY_DEFAULT: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Connections at a time, in all: each costs about 12 KiB with TLS and 4 KiB without while it is
+/// Connections at a time, in all: each costs about 13 KiB with TLS and 5 KiB without while it is
 /// quiet, and up to 40 KiB more while it is busy, on a board of 512 MB.
 pub const CONNECTIONS_MAX: usize = 2048;
 
-/// Most connections that can be configured: 1.2 GB of them with TLS.
+/// Most connections that can be configured: 1.3 GB of them with TLS.
 pub const CONNECTIONS_CONFIGURABLE_MAX: usize = 100_000;
 
 /// Connections at a time from one address, so that one broken client cannot take every place.
