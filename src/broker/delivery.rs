@@ -69,7 +69,6 @@ impl Broker {
         let session = &mut self.sessions[index];
         let store_id = session.id;
         let released: Vec<_> = session.window.restart().collect();
-        session.queue.resume_searches(self.retained.stamp());
         for packet_id in released {
             let thing = store_id.map(|session| Thing::Of(session, Part::Released(packet_id)));
             let hold = thing.and_then(|thing| self.persistence.hold(id, &thing));

@@ -330,29 +330,6 @@ impl Queue {
         self.searches.retain(|waiting| !Arc::ptr_eq(waiting.search.filter(), filter));
     }
 
-    /// A client is back: its searches go on in their places. What was retained at QoS 0 in between
-    /// was not queued, and is looked for after all that was: an older value must not be the last
-    /// that the client hears.
-    pub(super) fn resume_searches(&mut self, stamp: u64) {
-        let after = self.end();
-        let all = std::mem::take(&mut self.searches);
-        let (mut late, first): (VecDeque<_>, VecDeque<_>) =
-            all.into_iter().partition(|waiting| waiting.search.is_late());
-        for waiting in &mut late {
-            waiting.after = after;
-            waiting.search.extend(stamp);
-        }
-        for Waiting { search, qos, subscription_id, .. } in &first {
-            let is_it = |other: &Waiting| Arc::ptr_eq(other.search.filter(), search.filter());
-            if !late.iter().any(is_it) {
-                let (search, qos, subscription_id) = (search.late(stamp), *qos, *subscription_id);
-                late.push_back(Waiting { search, qos, subscription_id, after });
-            }
-        }
-        self.searches = first;
-        self.searches.append(&mut late);
-    }
-
     /// The searches that are not over, in their order.
     pub(super) fn searches(&self) -> impl Iterator<Item = &Search> {
         self.searches.iter().map(|waiting| &waiting.search)

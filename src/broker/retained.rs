@@ -80,62 +80,25 @@ pub(super) enum Origin {
     Client,
 }
 
-/// A filter, how far its matches were found, and which of them are wanted: what is retained later
-/// reaches the subscription as it is published.
+/// A filter and how far its matches were found. It is for what was there when the subscription was
+/// made: what is retained later reaches the subscription as it is published.
 #[derive(Debug)]
 pub(super) struct Search {
     filter: Arc<str>,
     from: String,
-    wanted: Wanted,
-}
-
-/// Messages by their stamps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wanted {
-    /// What was there when the subscription was made.
-    Until(u64),
-    /// What has come at QoS 0 since: nothing of it waited for a client that was away.
-    Late { after: u64, until: u64 },
+    /// The last stamp that is wanted.
+    until: u64,
 }
 
 impl Search {
     /// A search for what is retained up to now, as [`Retained::stamp`] says.
     pub(super) fn new(filter: Arc<str>, stamp: u64) -> Self {
-        Self { filter, from: String::new(), wanted: Wanted::Until(stamp) }
+        Self { filter, from: String::new(), until: stamp }
     }
 
     /// What is searched for.
     pub(super) fn filter(&self) -> &Arc<str> {
         &self.filter
-    }
-
-    /// Whether it is one of [`Search::late`].
-    pub(super) fn is_late(&self) -> bool {
-        matches!(self.wanted, Wanted::Late { .. })
-    }
-
-    /// The client was away and is back: a search for what the rest of this one, which is not late,
-    /// and the client's queue have missed.
-    pub(super) fn late(&self, stamp: u64) -> Self {
-        let (filter, from) = (Arc::clone(&self.filter), self.from.clone());
-        let mut late = Self { filter, from, wanted: self.wanted };
-        late.extend(stamp);
-        late
-    }
-
-    /// Takes in what has come at QoS 0 since.
-    pub(super) fn extend(&mut self, stamp: u64) {
-        let (Wanted::Until(after) | Wanted::Late { after, .. }) = self.wanted;
-        self.wanted = Wanted::Late { after, until: stamp };
-    }
-
-    fn wants(&self, kept: &Kept) -> bool {
-        match self.wanted {
-            Wanted::Until(until) => kept.stamp <= until,
-            Wanted::Late { after, until } => {
-                kept.qos == QoS::AtMostOnce && kept.stamp > after && kept.stamp <= until
-            }
-        }
     }
 }
 
@@ -257,7 +220,7 @@ impl Retained {
                 Place::Match => {
                     search.from = format!("{key}{SEPARATOR}");
                     let is_alive = kept.expires.is_none_or(|expires| expires > now);
-                    if is_alive && search.wants(kept) {
+                    if is_alive && kept.stamp <= search.until {
                         return Step::Found(kept);
                     }
                 }

@@ -67,10 +67,11 @@ fn a_search_goes_on_after_a_reconnect() {
     house.is_at_rest();
 }
 
-/// What was retained at QoS 0 in an absence did not wait, so it is looked for after what did. The
-/// rest of the search keeps its place: `old` was published before `passing` ([MQTT-4.6.0-6]).
+/// The rest of a search keeps its place: `old` was published before `passing` ([MQTT-4.6.0-6]). What
+/// replaced its matches at QoS 0 meanwhile is lost to a client that was away, like all of QoS 0; to
+/// find it now would put it before what waited, although it came later.
 #[test]
-fn what_was_retained_in_an_absence_is_found_after_what_waited() {
+fn a_search_keeps_its_place_in_an_absence_and_finds_nothing_newer() {
     let mut house = House::new();
     for number in 0..30 {
         house.reading(message(&format!("t/{number:02}"), "old"), QoS::ExactlyOnce, true);
@@ -90,7 +91,6 @@ fn what_was_retained_in_an_absence_is_found_after_what_waited() {
     }
     house.hears(client, "t/28=passing q1");
     house.hears(client, "t/29=passing q1");
-    house.hears(client, "t/29=new q0 retained");
     house.is_at_rest();
 }
 
@@ -116,7 +116,6 @@ fn a_search_that_is_broken_off_twice_finds_all_once() {
         house.hears(client, &format!("t/{number:02}=old q1 retained{dup}"));
     }
     house.hears(client, "t/58=new q1");
-    house.hears(client, "t/57=new q0 retained");
     house.hears(client, "t/59=last q0");
     house.is_at_rest();
 }

@@ -149,7 +149,6 @@ impl Model {
         connection.silence = (!keep_alive.is_zero()).then(|| keep_alive * 3 / 2);
         let expiry = self.expiry(connect);
         let inflight = self.settings.bounds.inflight_to_client;
-        let (now, stamp) = (self.now, self.stamp);
         let session = self.session(life);
         session.connection = Some(id);
         session.expiry = expiry;
@@ -157,7 +156,6 @@ impl Model {
         let is_in_time = session.will_at.take().is_some();
         session.will.clone_from(&connect.will);
         session.window = inflight.min(connect.properties.receive_maximum.get().into());
-        session.search_late(now, stamp);
         let searches = session.searches.len();
         let event = format!("+ {}/{}", session.principal.name(), session.name);
         self.events.push(event);

@@ -18,7 +18,6 @@ mod sharing;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::super::super::{Event, Input, Output, Retention, Settings};
@@ -168,11 +167,9 @@ struct Search {
     /// What was there when it was asked, by topic and stamp.
     due: Vec<(String, u64)>,
     sent: BTreeSet<String>,
-    /// Stamps of those that it may bring.
-    stamps: RangeInclusive<u64>,
+    /// Of the last one that it may bring.
+    stamp: u64,
     since: Tick,
-    /// It is for what came at QoS 0 while the client was away, which did not wait for it.
-    is_late: bool,
 }
 
 impl Model {

@@ -208,12 +208,12 @@ impl Model {
             .iter()
             .filter(|(topic, _)| words::matches(filter, topic) && self.may_read(principal, topic));
         let due = kept.map(|(topic, kept)| (topic.clone(), kept.stamp)).collect();
-        let (stamps, since) = (0..=self.stamp, self.now);
+        let (stamp, since) = (self.stamp, self.now);
         self.stored_may_be_too_large(1);
         let session = self.session(life);
         session.searches.retain(|search| search.filter != filter);
-        let (filter, sent, is_late) = (filter.to_owned(), BTreeSet::new(), false);
-        session.searches.push(Search { filter, qos, id, due, sent, stamps, since, is_late });
+        let (filter, sent) = (filter.to_owned(), BTreeSet::new());
+        session.searches.push(Search { filter, qos, id, due, sent, stamp, since });
     }
 
     pub(super) fn unsubscribe(&mut self, id: ConnectionId, life: Life, unsubscribe: &Unsubscribe) {

@@ -1,14 +1,13 @@
 //! Retained messages on their way to new subscriptions, each search in its place among what waits.
 
-use super::{Copy, Kept, Life, Model, Search, Session, words};
-use crate::mqtt::QoS;
+use super::{Copy, Kept, Life, Model, Search, words};
 use crate::time::Tick;
 
 use super::delivering::is_same;
 
 impl Model {
     /// A retained message that a subscription asked for and was not sent: by the first search that
-    /// may bring it. Where that only may, and another must, either of them may have.
+    /// may bring it.
     pub(super) fn stored_copy(
         &mut self,
         life: Life,
@@ -20,21 +19,14 @@ impl Model {
                 let may_come = search.may_bring(topic, kept) && is_it(&search.copy(kept));
                 may_come && self.may_read(&session.principal, topic)
             })?;
-            Some((topic.clone(), kept.stamp, search.copy(kept)))
+            Some((topic.clone(), search.copy(kept)))
         };
-        let searches = session.searches.iter().enumerate();
-        let mut found = searches.filter_map(|(place, search)| Some((place, finds(search)?)));
-        let (place, (topic, stamp, copy)) = found.next()?;
-        let others: Vec<usize> = found.map(|(other, _)| other).collect();
-        let session = self.session(life);
-        let is_due = |due: &(String, u64)| due.0 == topic && due.1 == stamp;
-        if !session.searches[place].owes().any(is_due) {
-            for other in others {
-                session.searches[other].due.retain(|due| !is_due(due));
-            }
-        }
-        session.searches[place].sent.insert(topic);
-        let since = session.searches[place].since;
+        let mut searches = session.searches.iter().enumerate();
+        let (place, (topic, copy)) =
+            searches.find_map(|(place, search)| Some((place, finds(search)?)))?;
+        let search = &mut self.session(life).searches[place];
+        search.sent.insert(topic);
+        let since = search.since;
         self.end_searches(life, place);
         self.pass_over_waiting(life, since);
         Some(copy)
@@ -98,40 +90,15 @@ impl Model {
     }
 }
 
-impl Session {
-    /// Its client is back: what came at QoS 0 did not wait, so it is looked for after what did.
-    pub(super) fn search_late(&mut self, now: Tick, stamp: u64) {
-        let all = std::mem::take(&mut self.searches);
-        let (mut late, first): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| one.is_late);
-        for search in &mut late {
-            (search.stamps, search.since) = (*search.stamps.start()..=stamp, now);
-        }
-        for search in &first {
-            if late.iter().all(|one| one.filter != search.filter) {
-                late.push(search.late(now, stamp));
-            }
-        }
-        self.searches = first;
-        self.searches.append(&mut late);
-    }
-}
-
 impl Search {
     /// The stamp of what was there when it was asked, if it was not sent.
     fn owes(&self) -> impl Iterator<Item = &(String, u64)> {
         self.due.iter().filter(|(topic, _)| !self.sent.contains(topic))
     }
 
-    fn late(&self, since: Tick, stamp: u64) -> Self {
-        let (filter, sent, due) = (self.filter.clone(), self.sent.clone(), Vec::new());
-        let stamps = self.stamps.end() + 1..=stamp;
-        Self { filter, qos: self.qos, id: self.id, due, sent, stamps, since, is_late: true }
-    }
-
     fn may_bring(&self, topic: &str, kept: &Kept) -> bool {
-        let is_open = self.stamps.contains(&kept.stamp) && !self.sent.contains(topic);
-        let is_missed = !self.is_late || kept.qos == QoS::AtMostOnce;
-        is_open && is_missed && words::matches(&self.filter, topic)
+        let is_open = kept.stamp <= self.stamp && !self.sent.contains(topic);
+        is_open && words::matches(&self.filter, topic)
     }
 
     fn copy(&self, kept: &Kept) -> Copy {
