@@ -67,9 +67,9 @@ fn a_search_goes_on_after_a_reconnect() {
     house.is_at_rest();
 }
 
-/// The rest of a search keeps its place: `old` was published before `passing` ([MQTT-4.6.0-6]). What
-/// replaced its matches at QoS 0 meanwhile is lost to a client that was away, like all of QoS 0; to
-/// find it now would put it before what waited, although it came later.
+/// The rest of a search keeps its place: `old` was published before `passing` ([MQTT-4.6.0-6]).
+/// What replaced its matches at QoS 0 meanwhile is lost to a client that was away, like all of QoS
+/// 0; to find it now would put it before what waited, although it came later.
 #[test]
 fn a_search_keeps_its_place_in_an_absence_and_finds_nothing_newer() {
     let mut house = House::new();
