@@ -74,12 +74,16 @@ impl Broker {
     ) {
         let filters = || unsubscribe.filters.iter().map(TopicFilter::as_str);
         self.persistence.open(id);
-        let reasons = filters().map(|filter| self.unsubscribe_one(now, index, filter)).collect();
+        let reasons: Vec<_> =
+            filters().map(|filter| self.unsubscribe_one(now, index, filter)).collect();
+        let left: Vec<&str> = std::iter::zip(filters(), &reasons)
+            .filter_map(|(filter, reason)| (*reason == ReasonCode::Success).then_some(filter))
+            .collect();
         let hold = self.persistence.close();
         let packet_id = unsubscribe.packet_id;
         let answer = UnsubscribeAcknowledgement { packet_id, reasons, properties: None };
         let answer = Packet::UnsubAck(answer);
-        for filter in filters() {
+        for filter in left {
             self.leave_group(now, index, filter);
         }
         if self.has_room_for(now, id, &answer) {

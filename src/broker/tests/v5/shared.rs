@@ -148,6 +148,26 @@ fn what_waits_for_a_member_that_leaves_the_group_goes_to_the_others() {
     house.is_at_rest();
 }
 
+/// The last one keeps it, and an UNSUBSCRIBE that finds nothing changes nothing (3.10.4).
+#[test]
+fn what_waits_for_the_last_member_stays_with_it() {
+    let mut house = House::with(|settings| settings.bounds.inflight_to_client = 1);
+    let (members, publisher) = crew(&mut house, &["a"]);
+    house.publish(publisher, "jobs/x", "1", QoS::AtLeastOnce);
+    house.publish(publisher, "jobs/x", "2", QoS::AtLeastOnce);
+    house.send_unsubscribe(members[0], FILTER);
+    let other = house.connect_as(v5_lasting("b")).0;
+    house.subscribe(other, FILTER, QoS::ExactlyOnce);
+    house.send_unsubscribe(members[0], FILTER);
+    house.hears(members[0], "jobs/x=1 q1");
+    for _ in 0..2 {
+        assert!(matches!(house.read(members[0]), Packet::UnsubAck(_)));
+    }
+    house.hears(members[0], "jobs/x=2 q1");
+    house.reads_nothing(other);
+    house.is_at_rest();
+}
+
 /// [MQTT-4.8.2-6]
 #[test]
 fn a_message_that_a_member_refuses_is_offered_to_nobody_else() {
