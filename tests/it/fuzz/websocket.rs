@@ -21,8 +21,10 @@ use super::source::Source;
 const SINGLE_BYTES_MAX: usize = 2048;
 
 thread_local! {
-    /// A refused handshake waits for a moment; it never lasts here.
-    static RUNTIME: Runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    /// A refused handshake waits for a moment, of a clock that stands while there is work: a busy
+    /// machine is no finding.
+    static RUNTIME: Runtime =
+        Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
 }
 
 /// The first byte says which side is looked at.
