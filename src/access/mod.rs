@@ -3,6 +3,7 @@
 
 mod password;
 mod rights;
+mod scope;
 mod users;
 
 use std::fmt;
@@ -12,8 +13,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use password::{HashMemory, PasswordHash, PasswordHashError, SALT_BYTES};
-pub use rights::{Denied, Rights};
-pub use users::{UserName, UserNameError, Users, UsersError, UsersFault};
+pub use rights::{Access, Allowed, Denied, Rights};
+pub use scope::{ALL_ROOMS, Pattern, PatternError, Scope};
+pub use users::{Issued, Revoked, User, UserName, UserNameError, Users, UsersError, UsersFault};
 
 /// What a listener asks of a peer before it is let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,8 +45,28 @@ pub struct Peer {
     pub listener: Arc<str>,
     /// What that listener asks.
     pub policy: Policy,
-    /// The name in its verified certificate.
-    pub certificate: Option<String>,
+    /// Its verified certificate.
+    pub certificate: Option<Certificate>,
+}
+
+/// A client certificate that the TLS handshake verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// Whom it names.
+    pub name: String,
+    /// Its serial number, in lower-case hexadecimal digits.
+    pub serial: String,
+    /// Who vouches for it.
+    pub issuer: Issuer,
+}
+
+/// Who vouches for a client certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Issuer {
+    /// Our own authority: it counts as long as it is on the list of its user.
+    Own,
+    /// An authority of the administrator, who revokes what is not to count.
+    Administrator,
 }
 
 /// What a peer shows to be let in. `Debug` does not show the password.
@@ -56,8 +78,8 @@ pub struct Login {
     pub user: Option<String>,
     /// Password of the CONNECT: any bytes.
     pub password: Option<Bytes>,
-    /// The name in the certificate that the TLS handshake verified.
-    pub certificate: Option<String>,
+    /// The certificate that the TLS handshake verified.
+    pub certificate: Option<Certificate>,
 }
 
 impl fmt::Debug for Login {
@@ -106,6 +128,8 @@ pub enum Refusal {
     NoCertificate,
     /// The certificate's name is no user of ours.
     UnknownCertificate,
+    /// The certificate is one of ours, and not on the list of its user any more.
+    RevokedCertificate,
     /// User name and certificate are of different users.
     CertificateMismatch,
     /// Too many logins are being checked.
@@ -120,6 +144,7 @@ impl fmt::Display for Refusal {
             Self::BadPassword => "bad-password",
             Self::NoCertificate => "no-certificate",
             Self::UnknownCertificate => "unknown-certificate",
+            Self::RevokedCertificate => "revoked-certificate",
             Self::CertificateMismatch => "certificate-mismatch",
             Self::Busy => "busy",
         })

@@ -24,7 +24,7 @@ const DECOY_BYTES: usize = 32;
 const HASH_BYTES_MIN: usize = 16;
 
 /// The argon2id hash of a password with its salt and its cost. `Debug` does not show it.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(phc::PasswordHash);
 
 /// What checks work in, megabytes once they have: kept from one to the next, since an allocator

@@ -1,13 +1,21 @@
-//! The users of the house: a file of `name:hash` lines, and the answer to a login.
+//! The users of the house: a file of a line each, and the answer to a login.
+//!
+//! ```text
+//!   bob:$argon2id$…                                  a user of the whole house, by password
+//!   alice:$argon2id$…:{"scope":{"rooms":["salon"]}}  a subscriber, who may what its scope says
+//!   probe::{"scope":{…},"certificates":[{…}]}        one without a password, by certificate
+//! ```
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
+use serde::{Deserialize, Serialize};
+
 use super::password::{HashMemory, PasswordHash, PasswordHashError};
-use super::{Login, Policy, Principal, Refusal, Verdict};
+use super::{Certificate, Issuer, Login, Policy, Principal, Refusal, Scope, Verdict};
 use crate::limits::USER_NAME_CHARS_MAX;
 
-const HEADER: &str = "# Users of maison, written by `maison user`. Other comments are not kept.\n";
+const HEADER: &str = "# Users of maison, written by `maison user` and `maison subscriber`. Other comments are not kept.\n";
 
 /// The name of a user: 1 to 64 ASCII letters, digits and `-_.@`, so that it can stand in a topic, a
 /// log line and a file.
@@ -43,13 +51,57 @@ pub enum UsersFault {
     Name(UserNameError),
     /// The hash is none.
     Hash(PasswordHashError),
+    /// What follows the hash is not what it should be.
+    Facts(String),
     /// The name stands on an earlier line, too.
     Twice(UserName),
 }
 
-/// The users and their password hashes.
+/// The users.
 #[derive(Clone, Debug, Default)]
-pub struct Users(BTreeMap<UserName, PasswordHash>);
+pub struct Users(BTreeMap<UserName, User>);
+
+/// What is known of a user.
+#[derive(Clone, Debug, Default)]
+pub struct User {
+    /// How it may log in by password, if it may.
+    pub password: Option<PasswordHash>,
+    /// What it may; `None`: what all of the house may.
+    pub scope: Option<Scope>,
+    /// Certificates of our own authority by which it may come.
+    pub certificates: Vec<Issued>,
+}
+
+/// A certificate that our own authority has issued.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Issued {
+    /// Its serial number, in lower-case hexadecimal digits.
+    pub serial: String,
+    /// When it ends, in seconds since 1970.
+    pub expires: u64,
+}
+
+/// What a change of the users has taken away.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Revoked {
+    /// Users that are no more.
+    pub users: Vec<String>,
+    /// Users with another password, or none: who came with the old one goes.
+    pub passwords: Vec<String>,
+    /// Serial numbers of certificates that count no more.
+    pub certificates: Vec<String>,
+}
+
+/// What follows name and hash on a line.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Facts {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<Scope>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    certificates: Vec<Issued>,
+}
 
 impl UserName {
     /// Checks a name.
@@ -74,8 +126,7 @@ impl UserName {
 }
 
 impl Users {
-    /// Reads a file of users: `name:hash` on each line, empty lines and lines that begin with `#`
-    /// aside.
+    /// Reads a file of users: one on each line, empty lines and lines that begin with `#` aside.
     pub fn parse(text: &str) -> Result<Self, UsersError> {
         let mut users = BTreeMap::new();
         for (index, line) in text.lines().enumerate() {
@@ -84,11 +135,11 @@ impl Users {
                 continue;
             }
             let at = |fault| UsersError { line: index + 1, fault };
-            let (name, hash) = parse_line(line).map_err(at)?;
+            let (name, user) = parse_line(line).map_err(at)?;
             if users.contains_key(&name) {
                 return Err(at(UsersFault::Twice(name)));
             }
-            users.insert(name, hash);
+            users.insert(name, user);
         }
         Ok(Self(users))
     }
@@ -96,8 +147,8 @@ impl Users {
     /// As [`Users::parse`] reads it.
     pub fn to_text(&self) -> String {
         let mut text = HEADER.to_owned();
-        for (name, hash) in &self.0 {
-            writeln!(text, "{name}:{hash}").expect("a string takes any text");
+        for (name, user) in &self.0 {
+            writeln!(text, "{name}:{user}").expect("a string takes any text");
         }
         text
     }
@@ -107,13 +158,18 @@ impl Users {
         self.0.contains_key(name)
     }
 
-    /// Adds a user, or gives one another password.
-    pub fn set(&mut self, name: UserName, hash: PasswordHash) {
-        self.0.insert(name, hash);
+    /// What is known of a user.
+    pub fn get(&self, name: &UserName) -> Option<&User> {
+        self.0.get(name)
+    }
+
+    /// A user, to be changed; a new one of the whole house, who cannot log in, if there is none.
+    pub fn entry(&mut self, name: UserName) -> &mut User {
+        self.0.entry(name).or_default()
     }
 
     /// Removes a user, if there is one of that name.
-    pub fn remove(&mut self, name: &UserName) -> Option<PasswordHash> {
+    pub fn remove(&mut self, name: &UserName) -> Option<User> {
         self.0.remove(name)
     }
 
@@ -122,23 +178,45 @@ impl Users {
         self.0.keys()
     }
 
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&UserName, &User)> {
+        self.0.iter()
+    }
+
+    /// What is there no more when these become `new`.
+    pub fn revoked(&self, new: &Self) -> Revoked {
+        let mut revoked = Revoked::default();
+        for (name, old) in &self.0 {
+            let Some(new) = new.get(name) else {
+                revoked.users.push(name.to_string());
+                continue;
+            };
+            if old.password.is_some() && old.password != new.password {
+                revoked.passwords.push(name.to_string());
+            }
+            let gone = old.certificates.iter().filter(|it| !new.lists(&it.serial));
+            revoked.certificates.extend(gone.map(|it| it.serial.clone()));
+        }
+        revoked
+    }
+
     /// Checks a login; takes as long as a password hash does, for unknown users too.
     ///
     /// A certificate was verified by the TLS handshake: its authority vouches for the name, which
-    /// need not have a password here.
+    /// must be a user's. One of ours counts as long as it is on the list of its user.
     pub fn check(&self, login: &Login, memory: &mut HashMemory) -> Verdict {
         match login.policy {
             Policy::Anonymous if login.user.is_none() && login.password.is_none() => {
                 Ok(Principal::Anonymous)
             }
             Policy::Anonymous | Policy::Password => self.by_password(login, memory),
-            Policy::Certificate => by_certificate(login),
+            Policy::Certificate => self.by_certificate(login),
             Policy::CertificateOrPassword => match (&login.certificate, &login.password) {
-                (Some(_), None) => by_certificate(login),
+                (Some(_), None) => self.by_certificate(login),
                 (_, Some(_)) | (None, None) => self.by_password(login, memory),
             },
             Policy::CertificateAndPassword => {
-                by_certificate(login)?;
+                self.by_certificate(login)?;
                 self.by_password(login, memory)
             }
         }
@@ -150,7 +228,8 @@ impl Users {
             return Err(if named { Refusal::NoPassword } else { Refusal::NoCredentials });
         };
         let name = login.user.as_deref().map(UserName::parse).and_then(Result::ok);
-        match name.and_then(|name| self.0.get_key_value(&name)) {
+        let known = name.and_then(|name| self.0.get_key_value(&name));
+        match known.and_then(|(name, user)| Some((name, user.password.as_ref()?))) {
             Some((name, hash)) if hash.verify(password, memory) => Ok(name.principal()),
             Some(_) => Err(Refusal::BadPassword),
             None => {
@@ -159,16 +238,27 @@ impl Users {
             }
         }
     }
+
+    /// The principal of the certificate's name. A user name beside it must be the same: nobody acts
+    /// under another name than the log shows.
+    fn by_certificate(&self, login: &Login) -> Verdict {
+        let Certificate { name, serial, issuer } =
+            login.certificate.as_ref().ok_or(Refusal::NoCertificate)?;
+        let name = UserName::parse(name).map_err(|_| Refusal::UnknownCertificate)?;
+        let user = self.0.get(&name).ok_or(Refusal::UnknownCertificate)?;
+        if *issuer == Issuer::Own && !user.lists(serial) {
+            return Err(Refusal::RevokedCertificate);
+        }
+        match login.user.as_deref() {
+            Some(user) if user != name.as_str() => Err(Refusal::CertificateMismatch),
+            Some(_) | None => Ok(name.principal()),
+        }
+    }
 }
 
-/// The principal of the certificate's name. A user name beside it must be the same: nobody acts
-/// under another name than the log shows.
-fn by_certificate(login: &Login) -> Verdict {
-    let name = login.certificate.as_deref().ok_or(Refusal::NoCertificate)?;
-    let name = UserName::parse(name).map_err(|_| Refusal::UnknownCertificate)?;
-    match login.user.as_deref() {
-        Some(user) if user != name.as_str() => Err(Refusal::CertificateMismatch),
-        Some(_) | None => Ok(name.principal()),
+impl User {
+    fn lists(&self, serial: &str) -> bool {
+        self.certificates.iter().any(|issued| issued.serial == serial)
     }
 }
 
@@ -178,10 +268,36 @@ impl UserName {
     }
 }
 
-fn parse_line(line: &str) -> Result<(UserName, PasswordHash), UsersFault> {
-    let (name, hash) = line.split_once(':').ok_or(UsersFault::NoColon)?;
+fn parse_line(line: &str) -> Result<(UserName, User), UsersFault> {
+    let (name, rest) = line.split_once(':').ok_or(UsersFault::NoColon)?;
     let name = UserName::parse(name).map_err(UsersFault::Name)?;
-    Ok((name, PasswordHash::parse(hash).map_err(UsersFault::Hash)?))
+    let (hash, facts) = match rest.split_once(':') {
+        Some((hash, facts)) => (hash, Some(facts)),
+        None => (rest, None),
+    };
+    let password = match (hash, facts) {
+        ("", Some(_)) => None,
+        (hash, _) => Some(PasswordHash::parse(hash).map_err(UsersFault::Hash)?),
+    };
+    let facts = facts.map(|facts| serde_json::from_str(facts));
+    let facts = facts.transpose().map_err(|error| UsersFault::Facts(error.to_string()))?;
+    let Facts { scope, certificates } = facts.unwrap_or_default();
+    Ok((name, User { password, scope, certificates }))
+}
+
+/// As [`parse_line`] reads it.
+impl fmt::Display for User {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(password) = &self.password {
+            password.fmt(formatter)?;
+        }
+        let facts = Facts { scope: self.scope.clone(), certificates: self.certificates.clone() };
+        if self.password.is_some() && facts.scope.is_none() && facts.certificates.is_empty() {
+            return Ok(());
+        }
+        let facts = serde_json::to_string(&facts).map_err(|_| fmt::Error)?;
+        write!(formatter, ":{facts}")
+    }
 }
 
 impl fmt::Display for UserName {
@@ -213,6 +329,7 @@ impl fmt::Display for UsersFault {
             Self::NoColon => formatter.write_str("no `:` between user name and password hash"),
             Self::Name(error) => error.fmt(formatter),
             Self::Hash(error) => error.fmt(formatter),
+            Self::Facts(detail) => write!(formatter, "after the password hash: {detail}"),
             Self::Twice(name) => write!(formatter, "user named twice: `{name}`"),
         }
     }

@@ -56,11 +56,14 @@ impl Broker {
             }
             Err(refusal) => {
                 let text = |user: &str| user.to_owned();
+                let certificate = connection.peer.certificate.as_ref();
                 let user = connect.credentials.user.as_deref().map(text);
                 let event = Event::Refused {
                     peer: connection.peer.address,
                     listener: Arc::clone(&connection.peer.listener),
-                    user: user.or_else(|| connection.peer.certificate.clone()).unwrap_or_default(),
+                    user: user
+                        .or_else(|| certificate.map(|it| it.name.clone()))
+                        .unwrap_or_default(),
                     client_id: connect.client_id.to_string(),
                     reason: refusal,
                 };
@@ -72,7 +75,7 @@ impl Broker {
 
     /// Answers a CONNECT with the reason why not ([MQTT-3.2.2-6], [MQTT-3.2.2-7]).
     pub(super) fn refuse(&mut self, now: Tick, id: ConnectionId, objection: Objection) {
-        self.send(id, welcome::refusal(objection));
+        self.send(id, welcome::refusal(&objection));
         self.close(now, id, Departure::Refused(objection));
     }
 
@@ -85,6 +88,7 @@ impl Broker {
             password: connect.credentials.password.take(),
             certificate: connection.peer.certificate.clone(),
         };
+        connection.by_password = login.password.is_some();
         connection.phase = Phase::Authenticating(connect);
         self.outputs.authenticate(id, login);
     }
@@ -92,8 +96,9 @@ impl Broker {
     fn accept(&mut self, now: Tick, id: ConnectionId, connect: Connect, principal: Principal) {
         if let Some(will) = &connect.will {
             let topic = &will.message.topic;
-            if let Err(objection) = self.permit(&principal, &will.message) {
-                let denied = Denied(objection.why);
+            let allowed = self.settings.rights.of(&principal, &connect.client_id);
+            if let Err(objection) = self.permit(&allowed, &will.message) {
+                let denied = Denied(objection.why.clone());
                 self.deny(now, id, connect.client_id.to_string(), topic.as_str(), denied);
                 return self.refuse(now, id, objection);
             }
@@ -155,7 +160,8 @@ impl Broker {
             Some(index) => self.discard_session(now, index),
             None => {}
         }
-        (self.sessions.insert(Session::new(key, &self.queued)), Restored::No)
+        let allowed = self.settings.rights.of(&key.principal, &key.client_id);
+        (self.sessions.insert(Session::new(key, allowed, &self.queued)), Restored::No)
     }
 
     fn attach(&mut self, now: Tick, id: ConnectionId, index: SessionIndex, connect: Connect) {
@@ -228,12 +234,13 @@ const fn refused(refusal: Refusal) -> Objection {
             ReasonCode::NotAuthorized,
             "a login or a client certificate is asked for",
         ),
-        Refusal::NoCertificate | Refusal::UnknownCertificate | Refusal::CertificateMismatch => {
-            Objection::new(
-                ReasonCode::NotAuthorized,
-                "a client certificate of this user is asked for",
-            )
-        }
+        Refusal::NoCertificate
+        | Refusal::UnknownCertificate
+        | Refusal::RevokedCertificate
+        | Refusal::CertificateMismatch => Objection::new(
+            ReasonCode::NotAuthorized,
+            "a client certificate of this user is asked for",
+        ),
         Refusal::Busy => Objection::new(ReasonCode::ServerBusy, "too many logins at a time"),
     }
 }

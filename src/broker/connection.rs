@@ -21,6 +21,8 @@ use crate::time::Tick;
 pub(super) struct Connection {
     pub(super) id: ConnectionId,
     pub(super) peer: Peer,
+    /// Whether it showed a password.
+    pub(super) by_password: bool,
     pub(super) phase: Phase,
     pub(super) terms: Terms,
     /// When its last packet arrived.
@@ -59,6 +61,7 @@ impl Connection {
         Self {
             id,
             peer,
+            by_password: false,
             phase: Phase::Opened,
             terms: Terms::default(),
             last_heard: now,
@@ -117,7 +120,7 @@ impl Terms {
     }
 
     /// A reason string for an acknowledgement, if one is wanted.
-    pub(super) fn explanation(&self, why: &'static str) -> Option<Box<AcknowledgementProperties>> {
+    pub(super) fn explanation(&self, why: &str) -> Option<Box<AcknowledgementProperties>> {
         let is_wanted = self.is_v5() && self.problem_information;
         let (reason_string, user_properties) = (Some(why.into()), Vec::new());
         is_wanted.then(|| Box::new(AcknowledgementProperties { reason_string, user_properties }))

@@ -36,7 +36,7 @@ impl Broker {
     /// What cannot be kept is not delivered where a client still can be told so.
     pub(super) fn deliver(&mut self, now: Tick, to: Recipient, publication: &mut Publication) {
         let session = &mut self.sessions[to.session];
-        if !self.settings.rights.read(&session.key.principal, publication.topic()) {
+        if !session.allowed.read(publication.topic()) {
             return;
         }
         let is_kept = to.qos > QoS::AtMostOnce && session.store_id().is_some();
@@ -101,7 +101,7 @@ impl Broker {
             match line.session.queue.next(now, qos_max, &self.retained, &mut seeks) {
                 Next::Message(message) => {
                     let topic = &message.message.topic;
-                    if self.settings.rights.read(&line.session.key.principal, topic) {
+                    if line.session.allowed.read(topic) {
                         line.send(now, message);
                     } else {
                         line.persistence.end_queued(now, line.session.id, message.place);

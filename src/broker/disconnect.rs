@@ -1,5 +1,6 @@
 //! The end of a connection, whoever ends it, and what remains of the client.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::connection::Phase;
@@ -12,7 +13,7 @@ use crate::mqtt::{DecodeError, Disconnect, DisconnectProperties, Packet, ReasonC
 use crate::time::Tick;
 
 /// How a connection ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Departure {
     /// By a DISCONNECT.
     Disconnect,
@@ -36,21 +37,21 @@ pub(super) enum Departure {
 
 impl Departure {
     /// In which way, for people.
-    const fn reason(self) -> &'static str {
-        match self {
+    fn reason(&self) -> Cow<'static, str> {
+        Cow::Borrowed(match self {
             Self::Disconnect => "disconnected",
             Self::DisconnectWithWill => "disconnected with its will",
             Self::Lost => "connection lost",
             Self::Silent => "keep alive exceeded",
-            Self::Fault(objection) | Self::Refused(objection) => objection.why,
+            Self::Fault(objection) | Self::Refused(objection) => return objection.why.clone(),
             Self::Flooded => "answers not read",
             Self::TakenOver => "taken over by a newer connection",
             Self::Shutdown => "gateway stopping",
-        }
+        })
     }
 
     /// What a 5.0 client is told last; nothing where it knows, or cannot hear (3.14.2.1).
-    const fn farewell(self) -> Option<ReasonCode> {
+    const fn farewell(&self) -> Option<ReasonCode> {
         match self {
             Self::Disconnect | Self::DisconnectWithWill | Self::Lost | Self::Refused(_) => None,
             Self::Silent => Some(ReasonCode::KeepAliveTimeout),
@@ -62,7 +63,7 @@ impl Departure {
     }
 
     /// Whether the client went without a word, so that its will speaks for it ([MQTT-3.1.2-8]).
-    const fn publishes_will(self) -> bool {
+    const fn publishes_will(&self) -> bool {
         match self {
             Self::Disconnect | Self::Shutdown => false,
             Self::DisconnectWithWill
@@ -89,13 +90,13 @@ impl Broker {
             && session.is_some()
             && connection.terms.is_v5()
         {
-            self.outputs.send(connection, farewell(reason, departure.reason()));
+            self.outputs.send(connection, farewell(reason, &departure.reason()));
         }
         self.timers.cancel(&mut connection.alarm, Timer::Connection(id));
         self.outputs.close(connection);
         let peer = connection.peer.clone();
         if let Some(session) = session {
-            self.detach(now, session, &peer, departure);
+            self.detach(now, session, &peer, &departure);
         }
     }
 
@@ -104,7 +105,7 @@ impl Broker {
         let Some(mut connection) = self.connections.remove(&id) else { return };
         self.timers.cancel(&mut connection.alarm, Timer::Connection(id));
         if let Phase::Connected(session) = connection.phase {
-            self.detach(now, session, &connection.peer, Departure::Lost);
+            self.detach(now, session, &connection.peer, &Departure::Lost);
         }
     }
 
@@ -199,7 +200,7 @@ impl Broker {
     }
 
     /// Parts a session from its connection; its end if it is not to outlive it ([MQTT-4.1.0-2]).
-    fn detach(&mut self, now: Tick, index: SessionIndex, peer: &Peer, departure: Departure) {
+    fn detach(&mut self, now: Tick, index: SessionIndex, peer: &Peer, departure: &Departure) {
         let session = &mut self.sessions[index];
         session.connection = None;
         self.timers.cancel(&mut session.resume_at, Timer::Resume(index));
@@ -231,7 +232,7 @@ impl Broker {
 }
 
 /// The last packet to a 5.0 client.
-fn farewell(reason: ReasonCode, why: &'static str) -> Packet {
+fn farewell(reason: ReasonCode, why: &str) -> Packet {
     let reason_string = Some(why.into());
     let properties = DisconnectProperties { reason_string, ..DisconnectProperties::default() };
     Packet::Disconnect(Box::new(Disconnect { reason, properties }))

@@ -180,7 +180,8 @@ impl Broker {
     fn restore_session(&mut self, now: Tick, restored: RestoredSession) {
         let RestoredSession { record, subscriptions, received, released, sent, waiting } = restored;
         let key = SessionKey { principal: record.principal, client_id: record.client_id };
-        let mut session = Session::new(key, &self.queued);
+        let allowed = self.settings.rights.of(&key.principal, &key.client_id);
+        let mut session = Session::new(key, allowed, &self.queued);
         session.id = Some(record.id);
         session.is_noted = true;
         session.expiry = record.expiry;

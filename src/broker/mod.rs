@@ -28,6 +28,7 @@ mod publish;
 mod queue;
 pub mod record;
 mod retained;
+mod rights;
 mod session;
 mod settings;
 mod shared;
@@ -43,12 +44,15 @@ mod welcome;
 mod will;
 mod window;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::access::{ConnectionId, Denied, Login, Peer, Principal, Refusal, Verdict};
+use crate::access::{
+    ConnectionId, Denied, Login, Peer, Principal, Refusal, Revoked, Rights, Verdict,
+};
 use crate::mqtt::{DecodeError, Message, Packet, QoS};
 use crate::time::Tick;
 
@@ -140,6 +144,13 @@ pub enum Input {
     /// The wall clock was set: the machine had been off for so much longer than was known when an
     /// earlier life was restored.
     Slept(Duration),
+    /// What people may has changed.
+    Rights {
+        /// The rules from now on.
+        rights: Rights,
+        /// What counts no more.
+        revoked: Revoked,
+    },
     /// Nothing but the passing of time.
     Wake,
     /// The process ends: everyone is told, nobody new is let in.
@@ -216,8 +227,8 @@ pub enum Event {
         peer: SocketAddr,
         /// Its client identifier.
         client_id: String,
-        /// In which way: a constant phrase.
-        reason: &'static str,
+        /// In which way.
+        reason: Cow<'static, str>,
     },
     /// A login was refused: one fixed log line.
     Refused {
@@ -337,6 +348,7 @@ impl Broker {
             Input::Committed { number, outcome } => self.committed(now, number, outcome),
             Input::Paged(page) => self.paged(now, page),
             Input::Slept(time) => self.slept(now, time),
+            Input::Rights { rights, revoked } => self.rights_changed(now, rights, &revoked),
             Input::Wake => self.wake(now),
             Input::Shutdown => self.shut_down(now),
         }

@@ -11,7 +11,7 @@ use super::retained::Origin;
 use super::session::SessionIndex;
 use super::subscriptions::Match;
 use super::{Broker, Retention};
-use crate::access::{ConnectionId, Denied, Principal};
+use crate::access::{Allowed, ConnectionId, Denied};
 use crate::limits;
 use crate::mqtt::{
     Acknowledgement, Delivery, Message, Packet, PacketId, Publish, QoS, ReasonCode, TopicName,
@@ -183,7 +183,7 @@ impl Broker {
         let is_exactly_once = matches!(publish.delivery, Delivery::ExactlyOnce(_));
         self.persistence.open(id);
         let outcome = self.accept_publication(now, id, index, publish);
-        let is_unkept = outcome.is_err_and(|objection| objection.is_of_the_store);
+        let is_unkept = outcome.as_ref().is_err_and(|objection| objection.is_of_the_store);
         let answer = self.answer(id, packet_id, outcome);
         if is_exactly_once && !is_unkept && !answer.reason.is_failure() {
             self.receive(now, index, packet_id);
@@ -254,7 +254,6 @@ impl Broker {
     ) {
         self.outputs.traffic.messages_own += 1;
         self.persistence.idle_pace = Pace::Later; // It is read again, or told again.
-        let denied = self.settings.rights.publish(&Principal::Gateway, &message.topic);
         let retain = retention != Retention::None;
         let mut publication = Publication::new(now, message, qos, retain);
         let stored = match retention {
@@ -264,8 +263,7 @@ impl Broker {
                 self.retain(now, Origin::Gateway, &mut publication, now.after(time))
             }
         };
-        let outcome = denied.map_err(Objection::from).and(stored);
-        debug_assert_eq!(outcome, Ok(()), "the gateway may publish anything");
+        debug_assert_eq!(stored, Ok(()), "there is always room for what the gateway retains");
         self.route(now, &mut publication);
         self.persistence.idle_pace = Pace::Soon;
     }
@@ -340,7 +338,7 @@ impl Broker {
     ) -> Result<bool, Objection> {
         let Publish { delivery, retain, message, .. } = publish;
         let topic = message.topic.clone();
-        let mut outcome = self.permit(&self.sessions[index].key.principal, &message);
+        let mut outcome = self.permit(&self.sessions[index].allowed, &message);
         let mut is_wanted = false;
         if outcome.is_ok() {
             let publication = Publication::new(now, message, delivery.qos(), retain);
@@ -353,22 +351,26 @@ impl Broker {
                 outcome = publication.unkept.map_or(outcome, |it| Err(Objection::unkept(it)));
             }
         }
-        if outcome.is_err_and(|objection| objection.is_of_the_store) {
-            self.outputs.traffic.messages_unkept += 1;
-        } else if let Err(objection) = outcome {
-            let client_id = self.sessions[index].key.client_id.to_string();
-            self.deny(now, id, client_id, topic.as_str(), Denied(objection.why));
+        match &outcome {
+            Err(objection) if objection.is_of_the_store => {
+                self.outputs.traffic.messages_unkept += 1;
+            }
+            Err(objection) => {
+                let client_id = self.sessions[index].key.client_id.to_string();
+                self.deny(now, id, client_id, topic.as_str(), Denied(objection.why.clone()));
+            }
+            Ok(()) => {}
         }
         outcome.map(|()| is_wanted)
     }
 
     /// Whether somebody may publish that.
-    pub(super) fn permit(&self, principal: &Principal, message: &Message) -> Result<(), Objection> {
+    pub(super) fn permit(&self, allowed: &Allowed, message: &Message) -> Result<(), Objection> {
         if message.topic.levels().count() > self.settings.bounds.topic_levels {
             let why = "topic name has too many levels: our limit";
             return Err(Objection::new(ReasonCode::TopicNameInvalid, why));
         }
-        self.settings.rights.publish(principal, &message.topic)?;
+        allowed.publish(&message.topic)?;
         let says_utf8 = message.properties.as_ref().is_some_and(|it| it.payload_is_utf8);
         if says_utf8 && std::str::from_utf8(&message.payload).is_err() {
             let why =
@@ -391,7 +393,7 @@ impl Broker {
         let (reason, properties) = match outcome {
             Ok(true) => (ReasonCode::Success, None),
             Ok(false) => (ReasonCode::NoMatchingSubscribers, None),
-            Err(objection) => (objection.reason, terms.explanation(objection.why)),
+            Err(objection) => (objection.reason, terms.explanation(&objection.why)),
         };
         Acknowledgement { packet_id, reason, properties }
     }

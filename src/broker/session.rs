@@ -10,7 +10,7 @@ use super::record::{Place, SessionId, SessionRecord, Subscription};
 use super::timers::Timer;
 use super::window::Window;
 use super::{Broker, Event};
-use crate::access::{ConnectionId, Principal};
+use crate::access::{Allowed, ConnectionId, Principal};
 use crate::mqtt::{PacketId, QoS, Will};
 use crate::time::Tick;
 
@@ -26,6 +26,8 @@ pub(super) struct SessionKey {
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) key: SessionKey,
+    /// What its client may.
+    pub(super) allowed: Allowed,
     /// Its name in the store, if it is to survive the process.
     pub(super) id: Option<SessionId>,
     /// Whether the store can have heard of it.
@@ -57,9 +59,10 @@ pub(super) struct Session {
 
 impl Session {
     /// A session without state; `queued` counts what waits for all sessions.
-    pub(super) fn new(key: SessionKey, queued: &Gauge) -> Self {
+    pub(super) fn new(key: SessionKey, allowed: Allowed, queued: &Gauge) -> Self {
         Self {
             key,
+            allowed,
             id: None,
             is_noted: false,
             last_place: 0,
@@ -181,6 +184,10 @@ impl Sessions {
         self.by_key.len()
     }
 
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
+        self.places.iter_mut().flatten()
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = (SessionIndex, &Session)> {
         let places = self.places.iter().enumerate();
         places.filter_map(|(index, place)| Some((SessionIndex(index), place.as_ref()?)))
@@ -218,7 +225,7 @@ impl Broker {
         self.timers.cancel(&mut session.will_at, Timer::Will(index));
         self.bequeath(now, &mut session);
         if let Some(will) = session.will.take() {
-            self.publish_will(now, None, &session.key.principal, will);
+            self.publish_will(now, None, &session.allowed, will);
         }
         if let Some(id) = session.id {
             self.persistence.forget(now, id);

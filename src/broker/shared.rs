@@ -96,10 +96,10 @@ impl Broker {
 
     fn give(&mut self, now: Tick, group: GroupIndex, publication: &mut Publication) {
         let (sessions, connections) = (&self.sessions, &self.connections);
-        let (rights, published) = (&self.settings.rights, publication.qos);
+        let published = publication.qos;
         let rank = |member: &Member| {
             let session = &sessions[member.session];
-            if !rights.read(&session.key.principal, publication.topic()) {
+            if !session.allowed.read(publication.topic()) {
                 return None;
             }
             let qos = member.subscription.qos.min(published);

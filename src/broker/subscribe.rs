@@ -11,7 +11,7 @@ use super::record::{Change, Subscription};
 use super::retained::Search;
 use super::session::{Session, SessionIndex};
 use super::subscriptions::Subscriptions;
-use crate::access::{ConnectionId, Denied, Principal};
+use crate::access::{Allowed, ConnectionId, Denied};
 use crate::limits;
 use crate::mqtt::{
     Packet, QoS, ReasonCode, RetainHandling, Subscribe, SubscribeAcknowledgement, SubscribeFilter,
@@ -35,25 +35,31 @@ impl Broker {
         let outcomes: Vec<_> = filters
             .map(|wanted| {
                 let outcome = self.subscribe_one(now, index, wanted, subscription_id);
-                if let Err(objection) = outcome
+                if let Err(objection) = &outcome
                     && !objection.is_of_the_store
                 {
                     let client_id = self.sessions[index].key.client_id.to_string();
-                    self.deny(now, id, client_id, wanted.filter.as_str(), Denied(objection.why));
+                    self.deny(
+                        now,
+                        id,
+                        client_id,
+                        wanted.filter.as_str(),
+                        Denied(objection.why.clone()),
+                    );
                 }
                 outcome
             })
             .collect();
         let hold = self.persistence.close();
-        let refused = outcomes.iter().find_map(|outcome| outcome.err());
+        let refused = outcomes.iter().find_map(|outcome| outcome.as_ref().err());
         let terms = self.connections.get(&id).map(|connection| connection.terms);
         let mut answer = SubscribeAcknowledgement {
             packet_id: subscribe.packet_id,
-            reasons: outcomes.iter().map(|outcome| reason(*outcome)).collect(),
+            reasons: outcomes.iter().map(reason).collect(),
             properties: None,
         };
         if self.has_room_for(now, id, &Packet::SubAck(answer.clone())) {
-            let words = terms.zip(refused).and_then(|(terms, it)| terms.explanation(it.why));
+            let words = terms.zip(refused).and_then(|(terms, it)| terms.explanation(&it.why));
             answer.properties = words;
             self.send_kept(id, Packet::SubAck(answer), hold);
             if hold.is_none() {
@@ -115,7 +121,7 @@ impl Broker {
         wanted: &SubscribeFilter,
         id: Option<NonZeroU32>,
     ) -> Result<QoS, Objection> {
-        self.may_subscribe(&self.sessions[index].key.principal, &wanted.filter)?;
+        self.may_subscribe(&self.sessions[index].allowed, &wanted.filter)?;
         let session = &mut self.sessions[index];
         let store_id = session.store_id();
         if let Some(trouble) = store_id.and_then(|_| self.persistence.refusal()) {
@@ -161,23 +167,31 @@ impl Broker {
     }
 
     /// Whether somebody may subscribe to that; to a group, if to what it shares.
-    fn may_subscribe(&self, principal: &Principal, filter: &TopicFilter) -> Result<(), Objection> {
+    pub(super) fn may_subscribe(
+        &self,
+        allowed: &Allowed,
+        filter: &TopicFilter,
+    ) -> Result<(), Objection> {
         if filter.levels().count() > self.settings.bounds.topic_levels {
             let why = "topic filter has too many levels: our limit";
             return Err(Objection::new(ReasonCode::TopicFilterInvalid, why));
         }
-        let rights = &self.settings.rights;
         let Some((_, topics)) = filter.shared() else {
-            return Ok(rights.subscribe(principal, filter)?);
+            return Ok(allowed.subscribe(filter)?);
         };
         let topics = TopicFilter::new(topics.to_owned()).map_err(|_| {
             let why = "no topic filter in the shared subscription [MQTT-4.8.2-2]";
             Objection::new(ReasonCode::TopicFilterInvalid, why)
         })?;
-        Ok(rights.subscribe(principal, &topics)?)
+        Ok(allowed.subscribe(&topics)?)
     }
 
-    fn unsubscribe_one(&mut self, now: Tick, index: SessionIndex, text: &str) -> ReasonCode {
+    pub(super) fn unsubscribe_one(
+        &mut self,
+        now: Tick,
+        index: SessionIndex,
+        text: &str,
+    ) -> ReasonCode {
         let session = &mut self.sessions[index];
         let Some((filter, _)) = session.subscriptions.remove_entry(text) else {
             if let Some(session) = session.id {
@@ -213,9 +227,9 @@ fn place(session: &mut Session, text: &str, most: usize) -> Result<Arc<str>, Obj
 }
 
 /// As SUBACK says it.
-fn reason(outcome: Result<QoS, Objection>) -> ReasonCode {
+fn reason(outcome: &Result<QoS, Objection>) -> ReasonCode {
     match outcome {
-        Ok(qos) => granted(qos),
+        Ok(qos) => granted(*qos),
         Err(objection) => objection.reason,
     }
 }

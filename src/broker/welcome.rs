@@ -48,8 +48,8 @@ impl Broker {
 }
 
 /// The answer to a CONNECT that is refused.
-pub(super) fn refusal(objection: Objection) -> Packet {
-    let reason_string = Some(objection.why.into());
+pub(super) fn refusal(objection: &Objection) -> Packet {
+    let reason_string = Some(objection.why.as_ref().into());
     Packet::ConnAck(Box::new(ConnectAcknowledgement {
         session_present: false,
         reason: objection.reason,

@@ -4,7 +4,7 @@ use super::Broker;
 use super::publish::{self, Publication};
 use super::retained::Origin;
 use super::session::SessionIndex;
-use crate::access::Principal;
+use crate::access::Allowed;
 use crate::mqtt::Will;
 use crate::time::Tick;
 
@@ -13,9 +13,9 @@ impl Broker {
     pub(super) fn will_due(&mut self, now: Tick, index: SessionIndex) {
         let session = &mut self.sessions[index];
         session.will_at = None;
-        let principal = session.key.principal.clone();
+        let allowed = session.allowed.clone();
         if let Some(will) = session.will.take() {
-            self.publish_will(now, Some(index), &principal, will);
+            self.publish_will(now, Some(index), &allowed, will);
             self.keep_session(now, index);
         }
     }
@@ -26,11 +26,11 @@ impl Broker {
         &mut self,
         now: Tick,
         session: Option<SessionIndex>,
-        principal: &Principal,
+        allowed: &Allowed,
         will: Will,
     ) {
         let Will { message, qos, retain, .. } = will;
-        if self.permit(principal, &message).is_err() {
+        if self.permit(allowed, &message).is_err() {
             self.outputs.traffic.denied += 1;
             return;
         }

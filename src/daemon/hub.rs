@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 
-use crate::access::{ConnectionId, Login, Peer, Verdict};
+use crate::access::{ConnectionId, Login, Peer, Revoked, Rights, Verdict};
 use crate::broker::record::{Page, Restored};
 use crate::broker::{Broker, Event, Input, Output, Retention, Settings, Statistics};
 use crate::bus::Clock;
@@ -113,6 +113,11 @@ impl Hub {
     /// Answers a login.
     pub(super) fn verdict(&self, connection: ConnectionId, verdict: Verdict) {
         self.enter([Input::Verdict { connection, verdict }]);
+    }
+
+    /// From now on these rules hold, and what was revoked counts no more.
+    pub(super) fn rights(&self, rights: Rights, revoked: Revoked) {
+        self.enter([Input::Rights { rights, revoked }]);
     }
 
     /// Waits until every client that is there has acknowledged all that is for it.

@@ -12,7 +12,7 @@ pub(super) fn record(event: &Event) {
             info!(%peer, client = client_id, user = principal.name(), "client connected");
         }
         Event::Disconnected { peer, client_id, reason } => {
-            info!(%peer, client = client_id, reason, "client disconnected");
+            info!(%peer, client = client_id, reason = &**reason, "client disconnected");
         }
         Event::Refused { peer, listener, user, client_id, reason } => {
             warn!(

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::hub::Hub;
 use super::state::UsersFile;
-use crate::access::{ConnectionId, HashMemory, Login};
+use crate::access::{ConnectionId, HashMemory, Login, Verdict};
 use crate::limits::PASSWORD_CHECKS_MAX;
 
 type Wanted = (ConnectionId, Login);
@@ -24,8 +24,8 @@ pub(super) struct Checks {
 
 impl Checks {
     /// Starts [`PASSWORD_CHECKS_MAX`] threads.
-    pub(super) fn start(hub: &Arc<Hub>, users: UsersFile) -> io::Result<Self> {
-        let (hub, users) = (Arc::clone(hub), Arc::new(users));
+    pub(super) fn start(hub: &Arc<Hub>, users: &Arc<UsersFile>) -> io::Result<Self> {
+        let (hub, users) = (Arc::clone(hub), Arc::clone(users));
         let mut threads = Vec::new();
         for number in 0..PASSWORD_CHECKS_MAX {
             let (hub, users) = (Arc::clone(&hub), Arc::clone(&users));
@@ -34,7 +34,7 @@ impl Checks {
             Builder::new().name(format!("login-{number}")).spawn(move || {
                 let mut memory = HashMemory::default();
                 while let Some((connection, login)) = next(&wanted, &mut memory) {
-                    hub.verdict(connection, users.current().check(&login, &mut memory));
+                    hub.verdict(connection, verdict(&users, &login, &mut memory));
                 }
             })?;
         }
@@ -45,7 +45,7 @@ impl Checks {
     pub(super) async fn answer(mut self, mut wanted: UnboundedReceiver<Wanted>) {
         while let Some((connection, login)) = wanted.recv().await {
             if login.password.is_none() {
-                let verdict = self.users.current().check(&login, &mut HashMemory::default());
+                let verdict = verdict(&self.users, &login, &mut HashMemory::default());
                 self.hub.verdict(connection, verdict);
                 continue;
             }
@@ -55,6 +55,19 @@ impl Checks {
                 return;
             }
         }
+    }
+}
+
+/// By the users as they are when the answer is there: what was revoked meanwhile lets nobody in.
+fn verdict(users: &UsersFile, login: &Login, memory: &mut HashMemory) -> Verdict {
+    let mut known = users.current();
+    loop {
+        let verdict = known.check(login, memory);
+        let now = users.current();
+        if Arc::ptr_eq(&known, &now) {
+            return verdict;
+        }
+        known = now;
     }
 }
 

@@ -10,6 +10,7 @@ mod keeper;
 mod logins;
 mod machine;
 mod observer;
+mod people;
 pub mod service;
 pub mod settings;
 pub mod signals;
@@ -125,11 +126,12 @@ impl Gateway {
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let state = StateDir::open(&settings.gateway.state_dir)?;
-        let users = UsersFile::open(&state)?;
+        let users = Arc::new(UsersFile::open(&state)?);
         let mut certificates = Certificates::new(settings, &clock);
         let listeners = bind(settings, &state, &mut certificates)?;
         let addresses = listeners.iter().filter_map(|bound| bound.local_addr().ok()).collect();
-        let (hub, logins) = Self::hub(settings, &state, &clock)?;
+        let rights = rights(settings);
+        let (hub, logins) = Self::hub(settings, rights.clone(), &users, &state, &clock)?;
         let house = House::new(&settings.gateway.root, &rooms(settings));
         let house = Arc::new(Mutex::new(house));
         hub.publish(lock(&house).start(clock.wall()));
@@ -145,8 +147,9 @@ impl Gateway {
         }
         let certificate = certificates.expiry();
         tasks.spawn(certificates.keep_fresh());
-        let checks = Checks::start(&hub, users).map_err(StartError::Thread)?;
+        let checks = Checks::start(&hub, &users).map_err(StartError::Thread)?;
         tasks.spawn(checks.answer(logins));
+        tasks.spawn(people::follow(users, Arc::clone(&hub), rights));
         let timed = Arc::clone(&hub);
         tasks.spawn(async move { timed.keep_time().await });
 
@@ -190,6 +193,8 @@ impl Gateway {
     /// The broker with what earlier lives left, its store at work, and the logins it wants checked.
     fn hub(
         settings: &Settings,
+        rights: Rights,
+        users: &UsersFile,
         state: &StateDir,
         clock: &Arc<dyn Clock>,
     ) -> Result<(Arc<Hub>, Logins), StartError> {
@@ -197,7 +202,7 @@ impl Gateway {
         let restored = store.as_mut().map(|opened| std::mem::take(&mut opened.restored));
         let events = EventTopic::new(&settings.gateway.root);
         let (hub, logins) = Hub::new(
-            broker_settings(settings),
+            broker_settings(settings, rights.for_users(users.current())),
             Arc::clone(clock),
             events,
             restored.unwrap_or_default(),
@@ -289,15 +294,19 @@ fn transport(listener: &crate::config::Listener) -> Transport {
     }
 }
 
-fn broker_settings(settings: &Settings) -> broker::Settings {
+/// Of the house, whoever its users are.
+fn rights(settings: &Settings) -> Rights {
+    Rights::new(&settings.gateway.root).keeping_private(settings.broker.private.clone())
+}
+
+fn broker_settings(settings: &Settings, rights: Rights) -> broker::Settings {
     broker::Settings {
         session_expiry: settings.broker.session_expiry,
         queue_messages: settings.broker.queue_messages,
         queue_bytes: settings.broker.queue_bytes,
         bounds: broker_bounds(settings),
         assigned_prefix: assigned_prefix(),
-        rights: Rights::new(&settings.gateway.root)
-            .keeping_private(settings.broker.private.clone()),
+        rights,
         keeping: match settings.broker.durability {
             Durability::PowerCut | Durability::Crash => broker::Keeping::All(Delays::default()),
             Durability::Memory => broker::Keeping::Nothing,

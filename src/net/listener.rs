@@ -20,7 +20,7 @@ use super::connection::Terms;
 use super::meter::{Counted, Meter};
 use super::websocket::{self, Origins, WebSocket};
 use super::{Service, Tls, connection, tls};
-use crate::access::{Peer, Policy};
+use crate::access::{Certificate, Peer, Policy};
 use crate::limits::{ACCEPT_PAUSE, TCP_KEEPALIVE, WEBSOCKET_HANDSHAKE_TIMEOUT};
 
 /// Where to listen, and to whom.
@@ -206,7 +206,8 @@ impl Context {
             Ok(Ok(stream)) => {
                 let certificates = stream.get_ref().1.peer_certificates();
                 let own = certificates.and_then(|chain| chain.first());
-                let peer = self.peer(address, own.and_then(|own| tls::name_in(own)));
+                let peer =
+                    self.peer(address, own.and_then(|own| tls::read_verified(own, tls.issuer())));
                 return Some((stream, peer));
             }
             Ok(Err(error)) => self.complain(address, "TLS", &error.to_string()),
@@ -269,7 +270,7 @@ impl Context {
         }
     }
 
-    fn peer(&self, address: SocketAddr, certificate: Option<String>) -> Peer {
+    fn peer(&self, address: SocketAddr, certificate: Option<Certificate>) -> Peer {
         let Listener { name, policy, .. } = &self.listener;
         let address = SocketAddr::new(address.ip().to_canonical(), address.port());
         Peer { address, listener: Arc::clone(name), policy: *policy, certificate }

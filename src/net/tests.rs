@@ -98,6 +98,7 @@ impl Service for Recorder {
         let id = ConnectionId(u64::try_from(outboxes.len()).unwrap());
         outboxes.push(outbox);
         let Peer { listener, certificate, .. } = peer;
+        let certificate = certificate.map(|it| it.name);
         self.see(id, Seen::Opened { listener: listener.to_string(), certificate });
         id
     }

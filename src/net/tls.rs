@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::Authority;
-use crate::access::Policy;
+use crate::access::{Certificate, Issuer, Policy};
 
 /// Why there is no TLS. Each names the file that is to be looked at.
 #[derive(Debug)]
@@ -131,6 +131,14 @@ impl Tls {
         Ok(())
     }
 
+    /// Whose client certificates it takes.
+    pub(super) fn issuer(&self) -> Issuer {
+        match self.source {
+            Source::Own | Source::Files { client_ca: None, .. } => Issuer::Own,
+            Source::Files { client_ca: Some(_), .. } => Issuer::Administrator,
+        }
+    }
+
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         TlsAcceptor::from(Arc::clone(&current))
@@ -175,9 +183,15 @@ pub fn client_config(ca_pem: &[u8]) -> Result<ClientConfig, TlsError> {
 /// What [`client_config`] is given has no place of its own.
 const CA_OF_CLIENT: &str = "certificate authority";
 
-/// The name in a verified certificate: its common name, else its first DNS name or mail address.
-pub(super) fn name_in(certificate: &[u8]) -> Option<String> {
-    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+/// What a verified certificate says; nothing if it names nobody.
+pub(super) fn read_verified(der: &[u8], issuer: Issuer) -> Option<Certificate> {
+    let (_, certificate) = X509Certificate::from_der(der).ok()?;
+    let digits = certificate.raw_serial().iter().map(|byte| format!("{byte:02x}"));
+    Some(Certificate { name: name_in(&certificate)?, serial: digits.collect(), issuer })
+}
+
+/// The common name of a certificate, else its first DNS name or mail address.
+fn name_in(certificate: &X509Certificate<'_>) -> Option<String> {
     let common = certificate.subject().iter_common_name().find_map(|name| name.as_str().ok());
     if let Some(name) = common.filter(|name| !name.is_empty()) {
         return Some(name.to_owned());

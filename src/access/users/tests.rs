@@ -9,11 +9,18 @@ fn name(text: &str) -> UserName {
     UserName::parse(text).unwrap()
 }
 
-/// Bob with the password `secret`.
+/// Bob with the password `secret`, others without; each with a certificate of its own.
 fn users() -> Users {
     let mut users = Users::default();
-    users.set(name("bob"), PasswordHash::new(b"secret", &SALT));
+    for of in ["bob", "eve", "laptop"] {
+        users.entry(name(of)).certificates.push(Issued { serial: format!("of-{of}"), expires: 1 });
+    }
+    users.entry(name("bob")).password = Some(PasswordHash::new(b"secret", &SALT));
     users
+}
+
+fn certificate(name: &str) -> Certificate {
+    Certificate { name: name.to_owned(), serial: format!("of-{name}"), issuer: Issuer::Own }
 }
 
 fn bob() -> Principal {
@@ -48,11 +55,14 @@ fn an_error_shows_the_character_that_is_not_allowed() {
 #[test]
 fn users_survive_their_text() {
     let mut users = users();
-    users.set(name("alice"), PasswordHash::new(b"wonderland", &SALT));
+    users.entry(name("alice")).password = Some(PasswordHash::new(b"wonderland", &SALT));
     let text = users.to_text();
     let read = Users::parse(&text).unwrap();
     assert_eq!(read.to_text(), text);
-    assert_eq!(read.names().map(UserName::as_str).collect::<Vec<_>>(), ["alice", "bob"]);
+    assert_eq!(
+        read.names().map(UserName::as_str).collect::<Vec<_>>(),
+        ["alice", "bob", "eve", "laptop"]
+    );
 }
 
 #[test]
@@ -100,7 +110,7 @@ fn check(policy: Policy, shown: &Shown, expected: &Verdict) {
         policy,
         user: shown.user.map(str::to_owned),
         password: shown.password.map(|text| Bytes::from_static(text.as_bytes())),
-        certificate: shown.certificate.map(str::to_owned),
+        certificate: shown.certificate.map(certificate),
     };
     assert_eq!(users().check(&login, &mut HashMemory::default()), *expected, "{login:?}");
 }
@@ -138,6 +148,7 @@ fn certificates_speak_for_the_name_in_them() {
     check(Policy::Certificate, &with(Some("bob"), Some("bob")), &Ok(bob()));
     check(Policy::Certificate, &with(Some("bob"), Some("eve")), &Err(Refusal::CertificateMismatch));
     check(Policy::Certificate, &with(Some("b/b"), None), &Err(Refusal::UnknownCertificate));
+    check(Policy::Certificate, &with(Some("mallory"), None), &Err(Refusal::UnknownCertificate));
     check(Policy::Certificate, &with(Some(""), None), &Err(Refusal::UnknownCertificate));
     let login = Shown { user: Some("bob"), password: Some("secret"), certificate: None };
     check(Policy::Certificate, &login, &Err(Refusal::NoCertificate));
@@ -172,6 +183,66 @@ fn where_both_are_asked_they_must_be_of_one_user() {
     check(policy, &with(Some("eve"), Some("secret")), &Err(Refusal::CertificateMismatch));
     let nameless = Shown { certificate: Some("bob"), ..NOTHING };
     check(policy, &nameless, &Err(Refusal::NoCredentials));
+}
+
+#[test]
+fn a_certificate_of_ours_counts_while_it_is_listed_and_a_foreign_one_while_its_user_is() {
+    #[track_caller]
+    fn check(serial: &str, issuer: Issuer, name: &str, expected: &Verdict) {
+        let (name, serial) = (name.to_owned(), serial.to_owned());
+        let certificate = Some(Certificate { name, serial, issuer });
+        let policy = Policy::Certificate;
+        let login = Login { policy, user: None, password: None, certificate };
+        assert_eq!(users().check(&login, &mut HashMemory::default()), *expected);
+    }
+    check("of-bob", Issuer::Own, "bob", &Ok(bob()));
+    check("00", Issuer::Own, "bob", &Err(Refusal::RevokedCertificate));
+    check("of-eve", Issuer::Own, "bob", &Err(Refusal::RevokedCertificate));
+    check("00", Issuer::Administrator, "bob", &Ok(bob()));
+    check("00", Issuer::Administrator, "mallory", &Err(Refusal::UnknownCertificate));
+}
+
+#[test]
+fn subscribers_survive_their_text() {
+    let hash = PasswordHash::new(b"secret", &SALT);
+    let line = r#"probe::{"scope":{"rooms":["salon"],"write":true},"certificates":[{"serial":"0a","expires":7}]}"#;
+    let text = format!("alice:{hash}:{{\"scope\":{{\"rooms\":[\"*\"]}}}}\n{line}\n");
+    let users = Users::parse(&text).unwrap();
+    let probe = users.get(&name("probe")).unwrap();
+    assert!(probe.password.is_none());
+    assert_eq!(probe.certificates, [Issued { serial: "0a".to_owned(), expires: 7 }]);
+    let scope = probe.scope.as_ref().unwrap();
+    assert_eq!((&*scope.rooms, scope.write, scope.admin), (&["salon".to_owned()][..], true, false));
+    let written = users.to_text();
+    assert_eq!(written.lines().skip(1).collect::<Vec<_>>(), text.lines().collect::<Vec<_>>());
+}
+
+#[test]
+fn what_follows_a_hash_is_read_strictly() {
+    #[track_caller]
+    fn check(facts: &str, expected: &str) {
+        let error = Users::parse(&format!("bob::{facts}")).unwrap_err().to_string();
+        assert!(error.starts_with("line 1: after the password hash: "), "{error}");
+        assert!(error.contains(expected), "{error}");
+    }
+    check("{", "EOF");
+    check(r#"{"scopes":{}}"#, "unknown field `scopes`");
+    check(r#"{"scope":{"room":["salon"]}}"#, "unknown field `room`");
+    check(r#"{"scope":{"read":["a#"]}}"#, "whole level of a topic filter");
+    check(r#"{"scope":{"read":["a-%u"]}}"#, "whole level");
+}
+
+#[test]
+fn what_is_taken_away_is_told() {
+    let old = users();
+    let mut new = old.clone();
+    assert_eq!(old.revoked(&new), Revoked::default());
+    new.remove(&name("eve"));
+    new.entry(name("bob")).password = Some(PasswordHash::new(b"other", &SALT));
+    new.entry(name("laptop")).certificates.clear();
+    let names = |name: &str| vec![name.to_owned()];
+    let (users, passwords, certificates) = (names("eve"), names("bob"), names("of-laptop"));
+    assert_eq!(old.revoked(&new), Revoked { users, passwords, certificates });
 }
 
 /// The only way to tell users from strangers would be the time.

@@ -49,14 +49,14 @@ fn a_login_shows_what_connect_and_certificate_say() {
     house.gate = Gate::Waits;
     let client = house.open_with(|peer| {
         peer.policy = Policy::CertificateAndPassword;
-        peer.certificate = Some("carol".to_owned());
+        peer.certificate = Some(house::certificate("carol"));
     });
     house.send(client, Packet::Connect(Box::new(login("a", "bob", "secret"))));
     let (connection, login) = house.logins[0].clone();
     assert_eq!((connection, login.policy), (client, Policy::CertificateAndPassword));
     assert_eq!(login.user.as_deref(), Some("bob"));
     assert_eq!(login.password.as_deref(), Some(&b"secret"[..]));
-    assert_eq!(login.certificate.as_deref(), Some("carol"));
+    assert_eq!(login.certificate, Some(house::certificate("carol")));
     house.reads_nothing(client);
 }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::super::record::Batch;
 use super::super::{Bounds, Broker, Event, Input, Keeping, Output, Retention, Settings};
 use super::disk::Disk;
-use crate::access::{ConnectionId, Login, Peer, Policy, Principal, Refusal, Rights, Verdict};
+use crate::access::{
+    Certificate, ConnectionId, Issuer, Login, Peer, Policy, Principal, Refusal, Rights, Verdict,
+};
 use crate::mqtt::{
     Connect, ConnectAcknowledgement, Delivery, Disconnect, DisconnectProperties, Message, Packet,
     PacketId, Publish, QoS, ReasonCode, Subscribe, SubscribeAcknowledgement, SubscribeFilter,
@@ -443,6 +445,11 @@ impl House {
     }
 }
 
+/// One of our own authority.
+pub(super) fn certificate(name: &str) -> Certificate {
+    Certificate { name: name.to_owned(), serial: format!("of-{name}"), issuer: Issuer::Own }
+}
+
 /// What a CONNACK says of the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SessionPresent(pub(super) bool);
@@ -452,6 +459,6 @@ fn verdict(login: &Login) -> Verdict {
     if login.password.as_deref() == Some(b"wrong") {
         return Err(Refusal::BadPassword);
     }
-    let user = login.user.as_deref().or(login.certificate.as_deref());
+    let user = login.user.as_deref().or(login.certificate.as_ref().map(|it| &*it.name));
     Ok(user.map_or(Principal::Anonymous, |user| Principal::User(Arc::from(user))))
 }

@@ -189,7 +189,7 @@ fn denied(topic: &str, times: u64) -> Event {
         peer: "192.0.2.7:51234".parse().unwrap(),
         client_id: "a".to_owned(),
         topic: topic.to_owned(),
-        reason: Denied("only the gateway publishes below its root"),
+        reason: Denied("only the gateway publishes below its root".into()),
         times,
     }
 }

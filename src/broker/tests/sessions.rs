@@ -86,7 +86,7 @@ fn a_newer_connection_takes_over() {
     assert_eq!(present, SessionPresent(true));
     assert!(house.is_closed(old) && !house.is_closed(new));
     let gone = house.events.iter().find_map(|event| match event {
-        Event::Disconnected { reason, .. } => Some(*reason),
+        Event::Disconnected { reason, .. } => Some(&**reason),
         _ => None,
     });
     assert_eq!(gone, Some("taken over by a newer connection"));

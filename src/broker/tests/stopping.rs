@@ -18,7 +18,7 @@ fn at_the_end_everyone_is_closed_without_a_will() {
     assert!([client, listener, stranger].into_iter().all(|one| house.is_closed(one)));
     house.reads_nothing(listener);
     let reasons = house.events.iter().map(|event| match event {
-        Event::Disconnected { client_id, reason, .. } => (client_id.as_str(), *reason),
+        Event::Disconnected { client_id, reason, .. } => (client_id.as_str(), &**reason),
         other => panic!("{other:?}"),
     });
     let reasons: Vec<_> = reasons.collect();

@@ -50,6 +50,11 @@ impl UsersFile {
         Ok(Self { path, known: Mutex::new(Known { stamp, users }) })
     }
 
+    /// Where the file is.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("."))
+    }
+
     /// The users now. While the file is broken, those it had before.
     pub fn current(&self) -> Arc<Users> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,7 +92,7 @@ pub fn add_user(folder: &Path, name: UserName, password: &[u8]) -> Result<(), St
         if users.contains(&name) {
             return Err(StateError::UserExists(name));
         }
-        users.set(name, hash);
+        users.entry(name).password = Some(hash);
         Ok(())
     })
 }
@@ -99,7 +104,7 @@ pub fn change_password(folder: &Path, name: UserName, password: &[u8]) -> Result
         if !users.contains(&name) {
             return Err(StateError::UserUnknown(name));
         }
-        users.set(name, hash);
+        users.entry(name).password = Some(hash);
         Ok(())
     })
 }
@@ -109,7 +114,7 @@ pub fn set_password(folder: &Path, name: &str, password: &[u8]) -> Result<(), St
     let name = UserName::parse(name).map_err(StateError::UserName)?;
     let hash = hash(password)?;
     edit(folder, |users| {
-        users.set(name, hash);
+        users.entry(name).password = Some(hash);
         Ok(())
     })
 }

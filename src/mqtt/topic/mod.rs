@@ -145,6 +145,26 @@ impl TopicFilter {
         others.next().is_none()
     }
 
+    /// Whether there are messages that are for both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let is_wild = |filter: &Self| filter.0.starts_with(['+', '#']);
+        if (self.0.starts_with('$') && is_wild(other))
+            || (other.0.starts_with('$') && is_wild(self))
+        {
+            return false;
+        }
+        let (mut levels, mut others) = (self.levels(), other.levels());
+        loop {
+            match (levels.next(), others.next()) {
+                // Also matches its parent level (4.7.1.2).
+                (Some("#"), _) | (_, Some("#")) | (None, None) => return true,
+                (Some("+"), Some(_)) | (Some(_), Some("+")) => {}
+                (Some(level), Some(of_other)) if level == of_other => {}
+                (Some(_) | None, Some(_) | None) => return false,
+            }
+        }
+    }
+
     /// Group and filter text of a shared subscription, `$share/{group}/{filter}` (5.0, 4.8.2).
     /// `None` for ordinary filters, and where group or filter are missing or the group has
     /// wildcards ([MQTT-4.8.2-1], -2). The filter text is itself a valid topic filter.

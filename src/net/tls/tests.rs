@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio_rustls::TlsConnector;
 
 use super::*;
+use crate::access;
 use crate::net::authority::tests::Drawer;
 use crate::net::{Files, Names};
 
@@ -75,7 +76,8 @@ async fn meet(
         let mut word = [0; 5];
         stream.read_exact(&mut word).await?;
         let chain = stream.get_ref().1.peer_certificates();
-        io::Result::Ok(chain.and_then(|chain| name_in(&chain[0])))
+        let read = chain.and_then(|chain| read_verified(&chain[0], access::Issuer::Own));
+        io::Result::Ok(read.map(|certificate| certificate.name))
     };
     let client = async {
         let connector = TlsConnector::from(Arc::new(client));

@@ -4,6 +4,7 @@ mod connecting;
 mod delivering;
 mod publishing;
 mod refusing;
+mod rights;
 mod sessions;
 mod shared;
 mod subscribing;

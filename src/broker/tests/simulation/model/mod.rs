@@ -221,6 +221,7 @@ impl Model {
             other @ (Input::Committed { .. } | Input::Paged(_) | Input::Slept(_)) => {
                 panic!("there is no store: {other:?}")
             }
+            Input::Rights { .. } => panic!("the rights stay"),
         }
     }
 
