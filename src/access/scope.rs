@@ -116,11 +116,11 @@ impl Scope {
 }
 
 impl Rule {
-    fn room(root: &str, room: &str) -> Option<Self> {
-        if room == ALL_ROOMS {
+    fn room(root: &str, slug: &str) -> Option<Self> {
+        if slug == ALL_ROOMS {
             return TopicFilter::new(format!("{root}/+/#")).ok().map(Self::Rooms);
         }
-        literal(room).and_then(|room| Self::filter(format!("{root}/{room}/#")))
+        literal(slug).and_then(|slug| Self::filter(format!("{root}/{slug}/#")))
     }
 
     fn filter(text: String) -> Option<Self> {

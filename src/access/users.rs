@@ -279,7 +279,7 @@ fn parse_line(line: &str) -> Result<(UserName, User), UsersFault> {
         ("", Some(_)) => None,
         (hash, _) => Some(PasswordHash::parse(hash).map_err(UsersFault::Hash)?),
     };
-    let facts = facts.map(|facts| serde_json::from_str(facts));
+    let facts = facts.map(serde_json::from_str);
     let facts = facts.transpose().map_err(|error| UsersFault::Facts(error.to_string()))?;
     let Facts { scope, certificates } = facts.unwrap_or_default();
     Ok((name, User { password, scope, certificates }))

@@ -37,13 +37,13 @@ pub(super) enum Departure {
 
 impl Departure {
     /// In which way, for people.
-    fn reason(&self) -> Cow<'static, str> {
+    fn reason(self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::Disconnect => "disconnected",
             Self::DisconnectWithWill => "disconnected with its will",
             Self::Lost => "connection lost",
             Self::Silent => "keep alive exceeded",
-            Self::Fault(objection) | Self::Refused(objection) => return objection.why.clone(),
+            Self::Fault(objection) | Self::Refused(objection) => return objection.why,
             Self::Flooded => "answers not read",
             Self::TakenOver => "taken over by a newer connection",
             Self::Shutdown => "gateway stopping",
@@ -90,13 +90,13 @@ impl Broker {
             && session.is_some()
             && connection.terms.is_v5()
         {
-            self.outputs.send(connection, farewell(reason, &departure.reason()));
+            self.outputs.send(connection, farewell(reason, &departure.clone().reason()));
         }
         self.timers.cancel(&mut connection.alarm, Timer::Connection(id));
         self.outputs.close(connection);
         let peer = connection.peer.clone();
         if let Some(session) = session {
-            self.detach(now, session, &peer, &departure);
+            self.detach(now, session, &peer, departure);
         }
     }
 
@@ -105,7 +105,7 @@ impl Broker {
         let Some(mut connection) = self.connections.remove(&id) else { return };
         self.timers.cancel(&mut connection.alarm, Timer::Connection(id));
         if let Phase::Connected(session) = connection.phase {
-            self.detach(now, session, &connection.peer, &Departure::Lost);
+            self.detach(now, session, &connection.peer, Departure::Lost);
         }
     }
 
@@ -200,7 +200,7 @@ impl Broker {
     }
 
     /// Parts a session from its connection; its end if it is not to outlive it ([MQTT-4.1.0-2]).
-    fn detach(&mut self, now: Tick, index: SessionIndex, peer: &Peer, departure: &Departure) {
+    fn detach(&mut self, now: Tick, index: SessionIndex, peer: &Peer, departure: Departure) {
         let session = &mut self.sessions[index];
         session.connection = None;
         self.timers.cancel(&mut session.resume_at, Timer::Resume(index));

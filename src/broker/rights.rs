@@ -37,7 +37,7 @@ impl Broker {
             } else {
                 let key = &session.key;
                 let allowed = self.settings.rights.of(&key.principal, &key.client_id);
-                self.allow(now, index, allowed);
+                self.allow(now, index, &allowed);
             }
         }
     }
@@ -75,12 +75,12 @@ impl Broker {
     }
 
     /// What a session has subscribed to and may not any more, it has no more.
-    fn allow(&mut self, now: Tick, index: SessionIndex, allowed: Allowed) {
+    fn allow(&mut self, now: Tick, index: SessionIndex, allowed: &Allowed) {
         self.sessions[index].allowed = allowed.clone();
         let mut denied: Vec<(Arc<str>, Denied)> = Vec::new();
         for text in self.sessions[index].subscriptions.keys() {
             let Ok(filter) = TopicFilter::new(&**text) else { continue };
-            if let Err(objection) = self.may_subscribe(&allowed, &filter) {
+            if let Err(objection) = self.may_subscribe(allowed, &filter) {
                 denied.push((Arc::clone(text), Denied(objection.why)));
             }
         }
