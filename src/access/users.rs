@@ -15,7 +15,8 @@ use super::password::{HashMemory, PasswordHash, PasswordHashError};
 use super::{Certificate, Issuer, Login, Policy, Principal, Refusal, Scope, Verdict};
 use crate::limits::USER_NAME_CHARS_MAX;
 
-const HEADER: &str = "# Users of maison, written by `maison user` and `maison subscriber`. Other comments are not kept.\n";
+const HEADER: &str = "# Users of maison, written by `maison user` and `maison subscriber`. \
+                      Other comments are not kept.\n";
 
 /// The name of a user: 1 to 64 ASCII letters, digits and `-_.@`, so that it can stand in a topic, a
 /// log line and a file.

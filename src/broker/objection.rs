@@ -6,8 +6,8 @@ use super::record::Trouble;
 use crate::access::Denied;
 use crate::mqtt::ReasonCode;
 
-/// Why not: a reason code for a 5.0 peer, and a sentence for it and for people. Quotes the clause or
-/// the rule that decided.
+/// Why not: a reason code for a 5.0 peer, and a sentence for it and for people. Quotes the clause
+/// or the rule that decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Objection {
     pub(super) reason: ReasonCode,

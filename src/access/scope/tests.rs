@@ -19,8 +19,8 @@ fn placeholders_are_whole_levels_of_a_filter() {
     check("", Some("empty"));
 }
 
-/// What a subscription brings never exceeds what its rules let through, and is refused only where it
-/// would bring nothing.
+/// What a subscription brings never exceeds what its rules let through, and is refused only where
+/// it would bring nothing.
 #[test]
 fn overlapping_agrees_with_matching() {
     let levels = ["a", "_b", "+", "#"];

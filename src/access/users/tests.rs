@@ -205,7 +205,9 @@ fn a_certificate_of_ours_counts_while_it_is_listed_and_a_foreign_one_while_its_u
 #[test]
 fn subscribers_survive_their_text() {
     let hash = PasswordHash::new(b"secret", &SALT);
-    let line = r#"probe::{"scope":{"rooms":["salon"],"write":true},"certificates":[{"serial":"0a","expires":7}]}"#;
+    let scope = r#"{"rooms":["salon"],"write":true}"#;
+    let listed = r#"[{"serial":"0a","expires":7}]"#;
+    let line = format!(r#"probe::{{"scope":{scope},"certificates":{listed}}}"#);
     let text = format!("alice:{hash}:{{\"scope\":{{\"rooms\":[\"*\"]}}}}\n{line}\n");
     let users = Users::parse(&text).unwrap();
     let probe = users.get(&name("probe")).unwrap();
