@@ -19,9 +19,9 @@ impl fmt::Display for Denied {
 }
 
 /// The rules of this house. A user reads every room, and who came without a login does not read
-/// what is private; only the gateway writes below its root and below `$SYS`. Elsewhere they may talk
-/// to each other, also at other `$`-topics, as those of other brokers may: wildcards at the front do
-/// not reach them. A subscriber may what its [`Scope`] says, and nothing else.
+/// what is private; only the gateway writes below its root and below `$SYS`. Elsewhere they may
+/// talk to each other, also at other `$`-topics, as those of other brokers may: wildcards at the
+/// front do not reach them. A subscriber may what its [`Scope`] says, and nothing else.
 #[derive(Clone, Debug)]
 pub struct Rights {
     house: Arc<House>,

@@ -8,6 +8,7 @@ pub mod publish;
 mod remote;
 pub mod run;
 pub mod subscribe;
+pub mod subscriber;
 mod table;
 pub mod user;
 

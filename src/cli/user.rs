@@ -53,7 +53,7 @@ enum Action {
 
 /// Why it was not done.
 #[derive(Debug)]
-enum Failure {
+pub(super) enum Failure {
     State(StateError),
     NoPassword(io::Error),
     PasswordEmpty,
@@ -133,7 +133,7 @@ fn ask(name: &UserName) -> Result<Vec<u8>, Failure> {
     check(password.into_bytes())
 }
 
-fn first_line(input: impl Read) -> Result<Vec<u8>, Failure> {
+pub(super) fn first_line(input: impl Read) -> Result<Vec<u8>, Failure> {
     let bytes_max = u64::try_from(PASSWORD_BYTES_MAX + "\r\n".len()).unwrap_or(u64::MAX);
     let mut line = Vec::new();
     BufReader::new(input.take(bytes_max))

@@ -19,6 +19,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use check::slug_fault;
 pub use report::{Mistake, Position, Report};
 use written::Written;
 

@@ -3,6 +3,8 @@
 //! The authority is never replaced: every client would have to be told. The certificate of the host
 //! is made anew when it comes to its end or no longer says how the host is reached.
 
+mod client;
+
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
@@ -39,6 +41,8 @@ const BACKDATED: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Longest common name of a certificate, in characters (RFC 5280, upper bounds).
 const COMMON_NAME_CHARS_MAX: usize = 64;
+
+pub use client::ClientIdentity;
 
 /// The authority of this house.
 pub struct Authority {
@@ -150,11 +154,15 @@ impl Authority {
             let from = now - BACKDATED;
             return (from, from + SERVER_LIFETIME);
         }
-        let until = X509Certificate::from_der(&self.der)
-            .map_or(instant(LONG_AGO_UNIX_S) + CA_LIFETIME, |(_, own)| {
-                instant(own.validity().not_after.timestamp())
-            });
-        (instant(LONG_AGO_UNIX_S), until)
+        (instant(LONG_AGO_UNIX_S), self.ends())
+    }
+
+    /// When its own certificate does.
+    fn ends(&self) -> SystemTime {
+        let own = X509Certificate::from_der(&self.der);
+        own.map_or(instant(LONG_AGO_UNIX_S) + CA_LIFETIME, |(_, own)| {
+            instant(own.validity().not_after.timestamp())
+        })
     }
 
     /// Why the certificate in `pem` is to be made anew.

@@ -26,7 +26,7 @@ use crate::access::{ConnectionId, Peer};
 use crate::mqtt::{DecodeError, Packet};
 
 pub use admission::{Admission, Bounds};
-pub use authority::Authority;
+pub use authority::{Authority, ClientIdentity};
 pub use bind::BindError;
 pub use listener::{Bound, Listener, Stop, Transport};
 pub use meter::{Meter, Metered};

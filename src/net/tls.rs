@@ -186,8 +186,13 @@ const CA_OF_CLIENT: &str = "certificate authority";
 /// What a verified certificate says; nothing if it names nobody.
 pub(super) fn read_verified(der: &[u8], issuer: Issuer) -> Option<Certificate> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
-    let digits = certificate.raw_serial().iter().map(|byte| format!("{byte:02x}"));
-    Some(Certificate { name: name_in(&certificate)?, serial: digits.collect(), issuer })
+    let (name, serial) = (name_in(&certificate)?, serial_of(&certificate));
+    Some(Certificate { name, serial, issuer })
+}
+
+/// The serial number of a certificate, in lower-case hexadecimal digits.
+pub(super) fn serial_of(certificate: &X509Certificate<'_>) -> String {
+    certificate.raw_serial().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The common name of a certificate, else its first DNS name or mail address.

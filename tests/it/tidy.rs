@@ -75,6 +75,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("sd_notify", &["daemon/service.rs"]),
     ("toml::", &["config/"]),
     ("crossterm", &["cli/"]),
+    ("qrcode", &["cli/subscriber/"]),
     ("clap", &["cli/", "main.rs"]),
     ("anyhow", &["cli/", "main.rs"]),
 ];

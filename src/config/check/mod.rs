@@ -10,6 +10,8 @@ mod rules;
 mod sampling;
 mod sensors;
 
+pub use rooms::slug_fault;
+
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 

@@ -50,15 +50,19 @@ enum Way {
     Behind,
 }
 
-fn check_slug(at: &At<String>, complaints: &mut Complaints) {
-    let fault = match at.value.as_bytes() {
+/// Why a text is no slug of a room, if it is none.
+pub fn slug_fault(text: &str) -> Option<&'static str> {
+    match text.as_bytes() {
         [] => Some("a room needs a slug"),
         [b'_', ..] => Some("room slugs with `_` are the gateway's own"),
         [first, rest @ ..] if fits_slug(*first, rest) => None,
         slug if slug.len() > ROOM_SLUG_BYTES_MAX => Some("room slug too long"),
         _ => Some("not a room slug"),
-    };
-    let Some(fault) = fault else { return };
+    }
+}
+
+fn check_slug(at: &At<String>, complaints: &mut Complaints) {
+    let Some(fault) = slug_fault(&at.value) else { return };
     let rule = "1 to 32 lower-case letters without accents, digits and hyphens";
     let hint = slug(&at.value).map_or(rule.to_owned(), |slug| {
         format!("write `[rooms.{slug}]`; accents and spaces may go into its `name`")

@@ -132,7 +132,7 @@ pub fn random_password() -> Result<String, StateError> {
 }
 
 /// Changes the users of a state folder; two who do so at once wait for each other.
-fn edit(
+pub fn edit(
     folder: &Path,
     change: impl FnOnce(&mut Users) -> Result<(), StateError>,
 ) -> Result<(), StateError> {
@@ -149,7 +149,7 @@ fn edit(
 }
 
 /// The hash of a password with a salt of its own.
-fn hash(password: &[u8]) -> Result<PasswordHash, StateError> {
+pub fn hash(password: &[u8]) -> Result<PasswordHash, StateError> {
     Ok(PasswordHash::new(password, &draw::<SALT_BYTES>()?))
 }
 

@@ -1,0 +1,363 @@
+//! `maison subscriber`: who is let in, to which rooms, and all that it needs to come. A gateway at
+//! work sees each change at once, for those who are in as well.
+
+mod bundle;
+mod list;
+mod snippets;
+
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+
+use super::exit;
+use super::user::first_line;
+use crate::access::{ALL_ROOMS, Issued, Pattern, PatternError, Policy, Scope, UserName};
+use crate::config::{Settings, slug_fault};
+use crate::daemon::settings::{self, LoadError};
+use crate::daemon::state::{self, StateDir, StateError};
+use crate::net::{Authority, ClientIdentity, Names};
+
+use bundle::{Bundle, Door};
+
+/// Let people and devices in, to the rooms that are theirs
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+    /// Configuration file [default: `/etc/maison/maison.toml`]
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+enum Action {
+    /// Let somebody in; writes and prints all that is needed to come
+    Add(Add),
+    /// List who is let in, where, and until when
+    List {
+        /// As a JSON array of objects
+        #[arg(long)]
+        json: bool,
+    },
+    /// A new certificate, in a bundle of its own; the old ones count on
+    #[command(visible_alias = "bundle")]
+    Renew {
+        /// Who
+        #[arg(value_parser = UserName::parse)]
+        name: UserName,
+        /// From now on the old ones count no more
+        #[arg(long)]
+        revoke: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// A new password; whoever came by the old one has to come again
+    Passwd {
+        /// Who
+        #[arg(value_parser = UserName::parse)]
+        name: UserName,
+        /// The password is the first line of standard input; else it is drawn, and printed
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Send somebody away for good, this second: connections, sessions, password and certificates
+    Revoke {
+        /// Who
+        #[arg(value_parser = UserName::parse)]
+        name: UserName,
+        /// Only the certificate of that serial number, as `list` shows it
+        #[arg(long, value_name = "SERIAL")]
+        certificate: Option<String>,
+    },
+}
+
+#[derive(Args, Debug)]
+struct Add {
+    /// Letters, digits and `-_.@`
+    #[arg(value_parser = UserName::parse)]
+    name: UserName,
+    /// Rooms it reads, by their slugs; `*`: all
+    #[arg(long, value_name = "ROOM,…", value_delimiter = ',')]
+    rooms: Vec<String>,
+    /// It also publishes to its rooms: a device with a probe of its own
+    #[arg(long)]
+    write: bool,
+    /// It reads what the gateway tells of itself: `$SYS`, events, health
+    #[arg(long)]
+    admin: bool,
+    /// A further topic filter that it reads; `%u` is its name, `%c` its client identifier
+    #[arg(long, value_name = "FILTER", value_parser = pattern)]
+    read: Vec<Pattern>,
+    /// A further topic filter that it publishes to
+    #[arg(long, value_name = "FILTER", value_parser = pattern)]
+    publish: Vec<Pattern>,
+    /// It comes by a password, which is drawn and printed [default: if a listener asks for one]
+    #[arg(long)]
+    password: bool,
+    /// Likewise, but the password is the first line of standard input
+    #[arg(long)]
+    password_stdin: bool,
+    /// It comes by a certificate [default: if a listener asks for one]
+    #[arg(long)]
+    certificate: bool,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Where a bundle goes, and where it leads.
+#[derive(Args, Debug)]
+struct Place {
+    /// Folder for the bundle, which must not exist [default: `./NAME`]
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+    /// Name or address by which the gateway is reached [default: as its listener suggests]
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+    /// No QR code
+    #[arg(long)]
+    no_qr: bool,
+}
+
+fn pattern(text: &str) -> Result<Pattern, PatternError> {
+    Pattern::parse(text)
+}
+
+/// How somebody comes.
+#[derive(Clone, Copy)]
+struct Ways {
+    password: bool,
+    certificate: bool,
+}
+
+/// Does it with the users of the gateway.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let settings = match settings::load(arguments.config.as_deref()) {
+        Ok(settings) => settings,
+        Err(error) => return Ok(refuse_settings(&error)),
+    };
+    let done = match &arguments.action {
+        Action::Add(add) => add.run(&settings),
+        Action::List { json } => list::print(&settings, *json),
+        Action::Renew { name, revoke, place } => renew(&settings, name, *revoke, place),
+        Action::Passwd { name, password_stdin } => passwd(&settings, name, *password_stdin),
+        Action::Revoke { name, certificate } => revoke(&settings, name, certificate.as_deref()),
+    };
+    match done {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => {
+            super::complain(format_args!("{error:#}"));
+            Ok(exit::code(code(&error)))
+        }
+    }
+}
+
+fn refuse_settings(error: &LoadError) -> ExitCode {
+    super::complain(error);
+    exit::code(exit::CONFIGURATION)
+}
+
+fn code(error: &anyhow::Error) -> u8 {
+    match error.downcast_ref::<StateError>() {
+        Some(error) if error.is_permission() => exit::PERMISSION,
+        Some(StateError::UserExists(_) | StateError::UserUnknown(_)) | None => exit::FAILED,
+        Some(_) => exit::CONFIGURATION,
+    }
+}
+
+impl Add {
+    fn run(&self, settings: &Settings) -> Result<()> {
+        let Self { name, .. } = self;
+        let scope = self.scope(settings)?;
+        let ways = self.ways(settings)?;
+        let folder = &settings.gateway.state_dir;
+        if state::read_users(folder)?.contains(name) {
+            return Err(StateError::UserExists(name.clone()).into());
+        }
+        let bundle = Bundle::make(name, &self.place)?;
+        let password = match (ways.password, self.password_stdin) {
+            (true, true) => Some(given_password()?),
+            (true, false) => Some(state::random_password()?),
+            (false, _) => None,
+        };
+        let identity = ways.certificate.then(|| issue(settings, name)).transpose()?;
+        let hash = password.as_ref().map(|it| state::hash_password(it.as_bytes())).transpose()?;
+        state::edit_users(folder, |users| {
+            if users.contains(name) {
+                return Err(StateError::UserExists(name.clone()));
+            }
+            let user = users.entry(name.clone());
+            user.scope = Some(scope.clone());
+            user.password = hash;
+            user.certificates.extend(identity.as_ref().map(issued));
+            Ok(())
+        })?;
+        let drawn = password.filter(|_| !self.password_stdin);
+        let door = Door::find(settings, ways.certificate, self.place.host.as_deref());
+        bundle.write(settings, &door, &scope, drawn.as_deref(), identity.as_ref())
+    }
+
+    fn scope(&self, settings: &Settings) -> Result<Scope> {
+        for room in self.rooms.iter().filter(|room| *room != ALL_ROOMS) {
+            let is_known = settings.rooms.iter().any(|known| known.slug == **room);
+            if !is_known && !self.write {
+                let known: Vec<&str> = settings.rooms.iter().map(|it| it.slug.as_str()).collect();
+                bail!(
+                    "no such room: `{room}`\n  hint: there are {}; a device brings a room of its \
+                     own with `--write`",
+                    known.join(", ")
+                );
+            }
+            if let Some(fault) = slug_fault(room) {
+                bail!("{fault}: `{room}`");
+            }
+        }
+        let (rooms, read, publish) = (self.rooms.clone(), self.read.clone(), self.publish.clone());
+        let scope = Scope { rooms, write: self.write, admin: self.admin, read, publish };
+        if scope == Scope::default() {
+            bail!(
+                "`{}` would be let in and may nothing\n  hint: `--rooms salon`, `--rooms '*'` for \
+                 all, `--read FILTER`, `--publish FILTER` or `--admin`",
+                self.name
+            );
+        }
+        Ok(scope)
+    }
+
+    /// As asked for, else as the listeners do.
+    fn ways(&self, settings: &Settings) -> Result<Ways> {
+        let password = self.password || self.password_stdin;
+        if password || self.certificate {
+            return Ok(Ways { password, certificate: self.certificate });
+        }
+        let asks = |wanted: &[Policy]| {
+            settings.listeners.iter().any(|listener| wanted.contains(&listener.auth))
+        };
+        let both = Policy::CertificateAndPassword;
+        let either = Policy::CertificateOrPassword;
+        let ways = Ways {
+            password: asks(&[Policy::Password, either, both]),
+            certificate: asks(&[Policy::Certificate, either, both]),
+        };
+        if !ways.password && !ways.certificate {
+            bail!(
+                "no listener asks who comes\n  hint: a `[[listener]]` with `tls = true` and \
+                 `auth = \"certificate-or-password\"`, or `--password` for later"
+            );
+        }
+        Ok(ways)
+    }
+}
+
+fn renew(settings: &Settings, name: &UserName, revoke: bool, place: &Place) -> Result<()> {
+    let users = state::read_users(&settings.gateway.state_dir)?;
+    let known = users.get(name).ok_or_else(|| StateError::UserUnknown(name.clone()))?;
+    let scope = known.scope.clone().unwrap_or_else(whole_house);
+    let bundle = Bundle::make(name, place)?;
+    let identity = issue(settings, name)?;
+    state::edit_users(&settings.gateway.state_dir, |users| {
+        if !users.contains(name) {
+            return Err(StateError::UserUnknown(name.clone()));
+        }
+        let certificates = &mut users.entry(name.clone()).certificates;
+        if revoke {
+            certificates.clear();
+        }
+        certificates.push(issued(&identity));
+        Ok(())
+    })?;
+    let door = Door::find(settings, true, place.host.as_deref());
+    bundle.write(settings, &door, &scope, None, Some(&identity))
+}
+
+/// Who is not scoped reads all rooms.
+fn whole_house() -> Scope {
+    Scope { rooms: vec![ALL_ROOMS.to_owned()], ..Scope::default() }
+}
+
+fn passwd(settings: &Settings, name: &UserName, from_stdin: bool) -> Result<()> {
+    let folder = &settings.gateway.state_dir;
+    if !state::read_users(folder)?.contains(name) {
+        return Err(StateError::UserUnknown(name.clone()).into());
+    }
+    let password = if from_stdin { given_password()? } else { state::random_password()? };
+    state::change_password(folder, name.clone(), password.as_bytes())?;
+    println!("password changed: `{name}`");
+    if !from_stdin {
+        println!("{password}");
+    }
+    Ok(())
+}
+
+fn revoke(settings: &Settings, name: &UserName, serial: Option<&str>) -> Result<()> {
+    let mut is_listed = true;
+    state::edit_users(&settings.gateway.state_dir, |users| {
+        if !users.contains(name) {
+            return Err(StateError::UserUnknown(name.clone()));
+        }
+        if let Some(serial) = serial {
+            let certificates = &mut users.entry(name.clone()).certificates;
+            let before = certificates.len();
+            certificates.retain(|one| one.serial != serial);
+            is_listed = certificates.len() < before;
+        } else {
+            users.remove(name);
+        }
+        Ok(())
+    })?;
+    match serial {
+        Some(serial) if !is_listed => bail!(
+            "`{name}` has no certificate `{serial}`\n  hint: `maison subscriber list` shows them"
+        ),
+        Some(serial) => println!("certificate revoked: `{serial}` of `{name}`"),
+        None => println!("revoked: `{name}`"),
+    }
+    Ok(())
+}
+
+fn given_password() -> Result<String> {
+    if io::stdin().is_terminal() {
+        return Ok(rpassword::prompt_password("password: ")?);
+    }
+    let password = first_line(io::stdin().lock()).map_err(anyhow::Error::msg)?;
+    String::from_utf8(password).context("the password is not UTF-8")
+}
+
+fn issue(settings: &Settings, name: &UserName) -> Result<ClientIdentity> {
+    let folder = StateDir::visit(&settings.gateway.state_dir)?;
+    let now = now();
+    let authority = Authority::open(&folder, &Names::of_this_host(), now)?;
+    Ok(authority.client(name.as_str(), now)?)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a command acts now")]
+fn now() -> SystemTime {
+    SystemTime::now()
+}
+
+fn issued(identity: &ClientIdentity) -> Issued {
+    Issued { serial: identity.serial.clone(), expires: identity.expires_unix_s }
+}
+
+/// PEM of the authority that clients are to trust.
+fn ca_pem(settings: &Settings) -> Result<Vec<u8>> {
+    let folder = StateDir::visit(&settings.gateway.state_dir)?;
+    let authority = Authority::open(&folder, &Names::of_this_host(), now())?;
+    Ok(authority.pem().to_vec())
+}
+
+fn absent(folder: &std::path::Path) -> Result<()> {
+    match fs::symlink_metadata(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("cannot look at `{}`", folder.display())),
+        Ok(_) => bail!(
+            "there is something already: `{}`\n  hint: move it away, or choose another place with \
+             `--out`",
+            folder.display()
+        ),
+    }
+}

@@ -1,0 +1,143 @@
+//! What somebody who is let in is given: a folder with everything, and words to paste.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
+
+use super::Place;
+use super::snippets::Snippets;
+use crate::access::{ALL_ROOMS, Policy, Scope, UserName};
+use crate::config::{Settings, Transport};
+use crate::net::{ClientIdentity, Names};
+
+/// A folder for one subscriber.
+pub(super) struct Bundle {
+    pub(super) folder: PathBuf,
+    name: UserName,
+    with_qr: bool,
+}
+
+/// By which way a subscriber comes in.
+pub(super) struct Door {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) is_encrypted: bool,
+}
+
+impl Door {
+    /// The listener that suits best: encrypted, of MQTT over TCP, and one that takes a certificate
+    /// where there is one.
+    pub(super) fn find(settings: &Settings, by_certificate: bool, host: Option<&str>) -> Self {
+        let rank = |listener: &&crate::config::Listener| {
+            let takes_certificate = !matches!(listener.auth, Policy::Anonymous | Policy::Password);
+            (
+                listener.tls.is_some(),
+                takes_certificate == by_certificate,
+                listener.transport == Transport::Tcp,
+                !listener.bind.ip().is_loopback(),
+            )
+        };
+        // The first of the best: `max_by_key` gives the last.
+        let best = settings.listeners.iter().rev().max_by_key(rank);
+        let (bind, is_encrypted) = best.map_or_else(
+            || (([127, 0, 0, 1], 8883).into(), true),
+            |listener| (listener.bind, listener.tls.is_some()),
+        );
+        let suggested = if bind.ip().is_loopback() {
+            "localhost".to_owned()
+        } else if bind.ip().is_unspecified() {
+            local_name()
+        } else {
+            bind.ip().to_string()
+        };
+        let host = host.map_or(suggested, str::to_owned);
+        Self { host, port: bind.port(), is_encrypted }
+    }
+}
+
+/// As the host is found in a home without a name server.
+fn local_name() -> String {
+    let names = Names::of_this_host();
+    let local = names.dns.iter().find(|name| name.strip_suffix(".local").is_some());
+    local.unwrap_or(&names.host).clone()
+}
+
+impl Bundle {
+    /// For that subscriber; nothing is written yet.
+    pub(super) fn make(name: &UserName, place: &Place) -> Result<Self> {
+        let folder = place.out.clone().unwrap_or_else(|| PathBuf::from(name.as_str()));
+        super::absent(&folder)?;
+        Ok(Self { folder, name: name.clone(), with_qr: !place.no_qr })
+    }
+
+    /// Writes it and prints how to use it.
+    pub(super) fn write(
+        &self,
+        settings: &Settings,
+        door: &Door,
+        scope: &Scope,
+        password: Option<&str>,
+        identity: Option<&ClientIdentity>,
+    ) -> Result<()> {
+        let doing = || format!("cannot make `{}`", self.folder.display());
+        DirBuilder::new().mode(0o700).create(&self.folder).with_context(doing)?;
+        let ca = super::ca_pem(settings)?;
+        self.file("ca.pem", &ca)?;
+        if let Some(identity) = identity {
+            self.file(&format!("{}.pem", self.name), identity.certificate.as_bytes())?;
+            self.file(&format!("{}.key", self.name), identity.key.as_bytes())?;
+        }
+        let folder = fs::canonicalize(&self.folder).unwrap_or_else(|_| self.folder.clone());
+        let snippets = Snippets {
+            folder: &folder,
+            name: self.name.as_str(),
+            door,
+            topic: &topic(&settings.gateway.root, scope),
+            password,
+            has_certificate: identity.is_some(),
+        };
+        self.file("subscribe.py", snippets.python().as_bytes())?;
+        let sketch = snippets.sketch(&ca, identity);
+        self.file("subscribe.ino", sketch.as_bytes())?;
+        let text = snippets.text();
+        self.file("README.txt", text.as_bytes())?;
+        print!("{text}");
+        if self.with_qr {
+            print_qr(&snippets.address())?;
+        }
+        Ok(())
+    }
+
+    fn file(&self, name: &str, content: &[u8]) -> Result<()> {
+        let path = self.folder.join(name);
+        let write = |path: &Path| {
+            let mut file =
+                OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+            file.write_all(content)?;
+            file.sync_all()
+        };
+        write(&path).with_context(|| format!("cannot write `{}`", path.display()))
+    }
+}
+
+/// What to subscribe to first.
+fn topic(root: &str, scope: &Scope) -> String {
+    match (scope.rooms.as_slice(), scope.read.first()) {
+        ([], Some(filter)) => filter.as_str().to_owned(),
+        ([], None) => format!("{root}/_gateway/state"),
+        ([room], _) if room != ALL_ROOMS => format!("{root}/{room}/#"),
+        _ => format!("{root}/+/temperature"),
+    }
+}
+
+fn print_qr(text: &str) -> Result<()> {
+    let code = QrCode::new(text).context("too much for a QR code")?;
+    let drawn = code.render::<Dense1x2>().quiet_zone(true).build();
+    println!("{drawn}\n{text}");
+    Ok(())
+}

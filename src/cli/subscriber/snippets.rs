@@ -1,0 +1,156 @@
+//! Words to paste into the programs that people use. Each works as it is printed.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::bundle::Door;
+use crate::net::ClientIdentity;
+
+/// What they need to know.
+pub(super) struct Snippets<'a> {
+    pub(super) folder: &'a Path,
+    pub(super) name: &'a str,
+    pub(super) door: &'a Door,
+    pub(super) topic: &'a str,
+    /// Where it is known.
+    pub(super) password: Option<&'a str>,
+    pub(super) has_certificate: bool,
+}
+
+/// Stands where a password is not known here.
+const HIDDEN: &str = "PASSWORD";
+
+impl Snippets<'_> {
+    /// Everything, for people.
+    pub(super) fn text(&self) -> String {
+        let Self { name, door, .. } = self;
+        let Door { host, port, .. } = door;
+        let folder = self.folder.display();
+        let mut text = format!("`{name}` is let in; all it needs is in {folder}\n\n");
+        if let Some(password) = self.password {
+            let _ = writeln!(text, "password: {password}  (not kept anywhere else)\n");
+        }
+        let _ = write!(
+            text,
+            "# mosquitto\n{}\n\n# Python: pip install paho-mqtt\npython3 '{folder}/subscribe.py'\n\n\
+             # Arduino, ESP8266, ESP32: WiFiClientSecure with the library \"MQTT\" (arduino-mqtt)\n\
+             {folder}/subscribe.ino\n\n",
+            self.mosquitto()
+        );
+        let _ = write!(
+            text,
+            "# Home Assistant: Settings > Devices & services > Add integration > MQTT\n\
+             Broker: {host}\nPort: {port}\n"
+        );
+        if self.password.is_some() || !self.has_certificate {
+            let password = self.password.unwrap_or(HIDDEN);
+            let _ = writeln!(text, "Username: {name}\nPassword: {password}");
+        }
+        if door.is_encrypted {
+            let _ = writeln!(text, "Broker certificate validation: Custom, upload {folder}/ca.pem");
+        }
+        if self.has_certificate {
+            let _ = writeln!(
+                text,
+                "Use a client certificate: {folder}/{name}.pem and {folder}/{name}.key"
+            );
+        }
+        text.push('\n');
+        text
+    }
+
+    /// Where to come, as one line.
+    pub(super) fn address(&self) -> String {
+        let Self { name, door: Door { host, port, is_encrypted }, .. } = self;
+        let scheme = if *is_encrypted { "mqtts" } else { "mqtt" };
+        let login = self.password.map_or_else(|| (*name).to_owned(), |it| format!("{name}:{it}"));
+        format!("{scheme}://{login}@{host}:{port}")
+    }
+
+    fn mosquitto(&self) -> String {
+        let Self { name, topic, door: Door { host, port, is_encrypted }, .. } = self;
+        let folder = self.folder.display();
+        let mut line = format!("mosquitto_sub -v -t '{topic}' -h {host} -p {port}");
+        if *is_encrypted {
+            let _ = write!(line, " --cafile '{folder}/ca.pem'");
+        }
+        if self.has_certificate {
+            let _ = write!(line, " --cert '{folder}/{name}.pem' --key '{folder}/{name}.key'");
+        }
+        if self.password.is_some() || !self.has_certificate {
+            let _ = write!(line, " -u {name} -P '{}'", self.password.unwrap_or(HIDDEN));
+        }
+        line
+    }
+
+    /// A program for paho-mqtt.
+    pub(super) fn python(&self) -> String {
+        let Self { name, topic, door: Door { host, port, is_encrypted }, .. } = self;
+        let mut text = String::from(
+            "import pathlib\nimport paho.mqtt.client as mqtt\n\n\
+             here = pathlib.Path(__file__).parent\n\
+             client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)\n",
+        );
+        if self.password.is_some() || !self.has_certificate {
+            let password = self.password.unwrap_or(HIDDEN);
+            let _ = writeln!(text, "client.username_pw_set(\"{name}\", \"{password}\")");
+        }
+        match (is_encrypted, self.has_certificate) {
+            (true, true) => {
+                let _ = writeln!(
+                    text,
+                    "client.tls_set(here / \"ca.pem\", here / \"{name}.pem\", here / \"{name}.key\")"
+                );
+            }
+            (true, false) => text.push_str("client.tls_set(here / \"ca.pem\")\n"),
+            (false, _) => {}
+        }
+        let _ = write!(
+            text,
+            "client.on_connect = lambda *_: client.subscribe(\"{topic}\", qos=1)\n\
+             client.on_message = lambda c, u, m: print(m.topic, m.payload.decode(), flush=True)\n\
+             client.connect(\"{host}\", {port})\n\
+             client.loop_forever()\n"
+        );
+        text
+    }
+
+    /// A sketch for arduino-mqtt, with all certificates in it.
+    pub(super) fn sketch(&self, ca: &[u8], identity: Option<&ClientIdentity>) -> String {
+        let Self { name, topic, door: Door { host, port, .. }, .. } = self;
+        let pem = |label: &str, pem: &str| {
+            format!("static const char {label}[] PROGMEM = R\"PEM(\n{}\n)PEM\";\n", pem.trim())
+        };
+        let mut text = String::from(
+            "#include <MQTT.h>\n#include <WiFi.h>\n#include <WiFiClientSecure.h>\n\n\
+             const char WIFI_NAME[] = \"your network\";\n\
+             const char WIFI_PASSWORD[] = \"its password\";\n\n",
+        );
+        text.push_str(&pem("CA", &String::from_utf8_lossy(ca)));
+        let mut keys = String::from("  net.setCACert(CA);\n");
+        if let Some(identity) = identity {
+            text.push_str(&pem("CERTIFICATE", &identity.certificate));
+            text.push_str(&pem("KEY", &identity.key));
+            keys.push_str("  net.setCertificate(CERTIFICATE);\n  net.setPrivateKey(KEY);\n");
+        }
+        let login = match self.password {
+            Some(password) => format!("\"{name}\", \"{name}\", \"{password}\""),
+            None if self.has_certificate => format!("\"{name}\""),
+            None => format!("\"{name}\", \"{name}\", \"{HIDDEN}\""),
+        };
+        let _ = write!(
+            text,
+            "\nWiFiClientSecure net;\nMQTTClient client(512);\n\n\
+             void connect() {{\n  while (WiFi.status() != WL_CONNECTED) delay(500);\n  \
+             while (!client.connect({login})) delay(1000);\n  \
+             client.subscribe(\"{topic}\", 1);\n}}\n\n\
+             void setup() {{\n  Serial.begin(115200);\n  WiFi.begin(WIFI_NAME, WIFI_PASSWORD);\n\
+             {keys}  client.begin(\"{host}\", {port}, net);\n  \
+             client.onMessage([](String &topic, String &payload) {{\n    \
+             Serial.println(topic + \" \" + payload);\n  }});\n  connect();\n}}\n\n\
+             void loop() {{\n  client.loop();\n  delay(10);\n  \
+             if (!client.connected()) connect();\n}}\n"
+        );
+        text
+    }
+}
