@@ -77,6 +77,7 @@ enum Action {
 }
 
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 struct Add {
     /// Letters, digits and `-_.@`
     #[arg(value_parser = UserName::parse)]

@@ -192,7 +192,7 @@ pub(super) fn read_verified(der: &[u8], issuer: Issuer) -> Option<Certificate> {
 
 /// The serial number of a certificate, in lower-case hexadecimal digits.
 pub(super) fn serial_of(certificate: &X509Certificate<'_>) -> String {
-    certificate.raw_serial().iter().map(|byte| format!("{byte:02x}")).collect()
+    certificate.raw_serial_as_string().replace(':', "")
 }
 
 /// The common name of a certificate, else its first DNS name or mail address.

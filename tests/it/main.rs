@@ -24,6 +24,7 @@ mod noise;
 mod onewire_scratchpad;
 mod onewire_tree;
 mod operating;
+mod people;
 mod store;
 mod subscribers;
 mod system;

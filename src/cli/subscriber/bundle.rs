@@ -130,7 +130,7 @@ fn topic(root: &str, scope: &Scope) -> String {
     match (scope.rooms.as_slice(), scope.read.first()) {
         ([], Some(filter)) => filter.as_str().to_owned(),
         ([], None) => format!("{root}/_gateway/state"),
-        ([room], _) if room != ALL_ROOMS => format!("{root}/{room}/#"),
+        ([slug], _) if slug != ALL_ROOMS => format!("{root}/{slug}/#"),
         _ => format!("{root}/+/temperature"),
     }
 }

@@ -32,7 +32,8 @@ impl Snippets<'_> {
         }
         let _ = write!(
             text,
-            "# mosquitto\n{}\n\n# Python: pip install paho-mqtt\npython3 '{folder}/subscribe.py'\n\n\
+            "# mosquitto\n{}\n\n\
+             # Python: pip install paho-mqtt\npython3 '{folder}/subscribe.py'\n\n\
              # Arduino, ESP8266, ESP32: WiFiClientSecure with the library \"MQTT\" (arduino-mqtt)\n\
              {folder}/subscribe.ino\n\n",
             self.mosquitto()
@@ -99,7 +100,8 @@ impl Snippets<'_> {
             (true, true) => {
                 let _ = writeln!(
                     text,
-                    "client.tls_set(here / \"ca.pem\", here / \"{name}.pem\", here / \"{name}.key\")"
+                    "client.tls_set(here / \"ca.pem\", here / \"{name}.pem\", \
+                     here / \"{name}.key\")"
                 );
             }
             (true, false) => text.push_str("client.tls_set(here / \"ca.pem\")\n"),

@@ -1,0 +1,204 @@
+//! People and devices are let in by one command, to what is theirs, and sent away by another.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use crate::gateway::{Client, Gateway, binary, recorded_tree, tool};
+
+const ROOMS: &str = r#"
+[rooms.salon]
+[[rooms.salon.sensors]]
+driver = "ds18b20"
+bus = "w1"
+address = "28-01131e858aef"
+interval = "1s"
+
+[rooms.cave]
+[[rooms.cave.sensors]]
+driver = "ds18b20"
+bus = "w1"
+address = "28-3c01d6075f12"
+interval = "1s"
+"#;
+
+/// A gateway with one more listener, whose port is known before.
+fn gateway(auth: &str) -> Gateway {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let listener = format!(
+        "[[listener]]\nbind = \"127.0.0.1:{port}\"\ntls = true\nauth = \"{auth}\"\n{ROOMS}"
+    );
+    let folder = Gateway::prepare(&listener);
+    recorded_tree(&folder.path().join("sys"));
+    let config = folder.path().join("maison.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    // The one that is there by default has a port of chance.
+    let other = "[[listener]]\nbind = \"127.0.0.1:0\"\ntls = true\nauth = \"password\"\n";
+    assert!(text.contains(other));
+    fs::write(&config, text.replace(other, "")).unwrap();
+    Gateway::start(folder)
+}
+
+fn subscriber(gateway: &Gateway, arguments: &[&str]) -> Output {
+    let mut command = binary();
+    command.current_dir(gateway.folder.path()).arg("subscriber").args(arguments);
+    command.args(["--config", gateway.config().to_str().unwrap()]).output().unwrap()
+}
+
+/// What it prints.
+#[track_caller]
+fn says(gateway: &Gateway, arguments: &[&str]) -> String {
+    let output = subscriber(gateway, arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What it complains of.
+#[track_caller]
+fn complains(gateway: &Gateway, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = subscriber(gateway, arguments);
+    assert!(!output.status.success(), "{arguments:?}");
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+fn shell(line: &str) -> Client {
+    Client::start(Command::new("sh").args(["-c", &format!("exec {line}")]))
+}
+
+fn printed<'a>(text: &'a str, beginning: &str) -> &'a str {
+    text.lines().find(|line| line.starts_with(beginning)).expect("it is printed")
+}
+
+fn python(line: &str) -> Client {
+    shell(&line.replacen("python3", &tool("MAISON_TEST_PYTHON", "python3"), 1))
+}
+
+#[track_caller]
+fn sees_the_salon_only(client: &Client) {
+    client.expect("maison/salon/temperature 21.4");
+    client.expect("maison/salon/availability online");
+    let lines = client.lines.all();
+    assert!(lines.iter().all(|line| line.starts_with("maison/salon/")), "{lines:?}");
+}
+
+#[test]
+fn what_is_printed_for_a_subscriber_works_until_it_is_revoked() {
+    let gateway = gateway("certificate-or-password");
+    let text = says(&gateway, &["add", "alice", "--rooms", "salon"]);
+    let mosquitto = shell(printed(&text, "mosquitto_sub"));
+    let paho = python(printed(&text, "python3"));
+    sees_the_salon_only(&mosquitto);
+    sees_the_salon_only(&paho);
+    let listed = says(&gateway, &["list"]);
+    assert!(listed.contains("alice  salon  password, certificate  20"), "{listed}");
+
+    let asked = Instant::now();
+    assert_eq!(says(&gateway, &["revoke", "alice"]), "revoked: `alice`\n");
+    for _ in 0..2 {
+        gateway.wait_for_log("this user, password or certificate counts no more");
+    }
+    assert!(asked.elapsed() < Duration::from_secs(5), "the machine may be busy");
+    let line = gateway.wait_for_log("auth refused");
+    assert!(line.contains("user=\"alice\""), "{line}");
+    assert_eq!(says(&gateway, &["list", "--json"]), "[]\n");
+    let mut again = shell(printed(&text, "mosquitto_sub"));
+    gateway.wait_for_log("reason=bad-password");
+    drop((mosquitto, paho));
+    assert_eq!(again.lines.all(), [""; 0]);
+    again.end();
+}
+
+#[test]
+fn a_certificate_alone_is_enough_where_it_is_asked_for() {
+    let gateway = gateway("certificate");
+    let text = says(&gateway, &["add", "alice", "--rooms", "salon", "--no-qr"]);
+    assert!(!text.contains("password:"), "{text}");
+    let old = shell(printed(&text, "mosquitto_sub"));
+    sees_the_salon_only(&old);
+    sees_the_salon_only(&python(printed(&text, "python3")));
+    let new = ["renew", "alice", "--revoke", "--out", "alice-2", "--no-qr"];
+    let text = says(&gateway, &new);
+    let line = gateway.wait_for_log("certificates revoked");
+    assert!(line.contains("certificates="), "{line}");
+    sees_the_salon_only(&shell(printed(&text, "mosquitto_sub")));
+    let line = gateway.wait_for_log("auth refused");
+    assert!(line.contains("user=\"alice\"") && line.contains("revoked-certificate"), "{line}");
+}
+
+#[test]
+fn a_device_publishes_to_its_own_room_and_nowhere_else() {
+    let gateway = gateway("certificate-or-password");
+    says(&gateway, &["add", "alice", "--rooms", "*", "--out", "a", "--password", "--no-qr"]);
+    let text = says(&gateway, &["add", "probe", "--rooms", "garage", "--write", "--no-qr"]);
+    let line = printed(&text, "mosquitto_sub");
+    let publish = |topic: &str| {
+        let line = line.replacen("mosquitto_sub -v -t 'maison/garage/#'", "mosquitto_pub", 1);
+        let rest = format!("-V 5 -q 1 -t {topic} -m 7.5");
+        Command::new("sh").args(["-c", &format!("{line} {rest}")]).output().unwrap()
+    };
+    let readme = fs::read_to_string(gateway.folder.path().join("a/README.txt")).unwrap();
+    let alice = shell(printed(&readme, "mosquitto_sub"));
+    alice.expect("maison/salon/temperature 21.4");
+    let refused = publish("maison/salon/temperature");
+    let errors = String::from_utf8_lossy(&refused.stderr).into_owned()
+        + &String::from_utf8_lossy(&refused.stdout);
+    assert!(errors.to_lowercase().contains("not authorized"), "{errors}");
+    let line = gateway.wait_for_log("may publish to `maison/garage/#`; not `maison/salon/temp");
+    assert!(line.contains("client="), "{line}");
+    assert!(publish("maison/garage/temperature").status.success());
+    alice.expect("maison/garage/temperature 7.5");
+    let salon = alice.lines.all().into_iter().filter(|line| line.contains("salon"));
+    assert!(salon.into_iter().all(|line| !line.contains("7.5")));
+}
+
+#[test]
+fn bundles_are_private_and_whole() {
+    use std::os::unix::fs::MetadataExt;
+    let gateway = gateway("certificate-and-password");
+    says(&gateway, &["add", "alice", "--rooms", "salon,cave", "--no-qr"]);
+    let folder = gateway.folder.path().join("alice");
+    let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    let mut names: Vec<String> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            assert_eq!(mode(&entry.path()), 0o600, "{:?}", entry.path());
+            entry.file_name().into_string().unwrap()
+        })
+        .collect();
+    names.sort_unstable();
+    let expected =
+        ["README.txt", "alice.key", "alice.pem", "ca.pem", "subscribe.ino", "subscribe.py"];
+    assert_eq!(names, expected);
+    let sketch = fs::read_to_string(folder.join("subscribe.ino")).unwrap();
+    assert_eq!(sketch.matches("-----BEGIN").count(), 3, "authority, certificate and key");
+}
+
+#[test]
+fn what_cannot_be_is_said_with_a_hint() {
+    let gateway = gateway("certificate-or-password");
+    let check = |arguments: &[&str], code: i32, expected: &str| {
+        let (found, errors) = complains(&gateway, arguments);
+        assert_eq!(found, Some(code), "{errors}");
+        assert!(errors.contains(expected), "{errors}");
+    };
+    check(
+        &["add", "alice", "--rooms", "salno"],
+        1,
+        "no such room: `salno`\n  hint: there are cave, salon",
+    );
+    check(&["add", "alice"], 1, "would be let in and may nothing");
+    check(&["add", "alice", "--rooms", "_gateway", "--write"], 1, "the gateway's own");
+    check(&["add", "alice", "--read", "a#"], 2, "whole level of a topic filter");
+    check(&["add", "alice", "--read", "x-%u"], 2, "not for a part of `x-%u`");
+    check(&["add", "al/ice", "--rooms", "salon"], 2, "character not allowed in a user name");
+    check(&["revoke", "eve"], 1, "no such user: `eve`");
+    says(&gateway, &["add", "alice", "--rooms", "salon", "--no-qr"]);
+    check(&["add", "alice", "--rooms", "salon"], 1, "user exists already: `alice`");
+    check(&["renew", "alice"], 1, "there is something already: `alice`");
+    check(&["revoke", "alice", "--certificate", "00"], 1, "has no certificate `00`");
+}
