@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use maison::cli::{self, check, demo, publish, run, subscribe, user};
+use maison::cli::{self, check, demo, publish, run, store, subscribe, user};
 
 /// The thermometer and the message hub of a house.
 #[derive(Parser)]
@@ -19,6 +19,7 @@ enum Command {
     Demo(demo::Arguments),
     Check(check::Arguments),
     User(user::Arguments),
+    Store(store::Arguments),
     Sub(subscribe::Arguments),
     Pub(publish::Arguments),
 }
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::User(arguments) => {
             Ok(cli::with_state_dir(arguments.config(), |state_dir| user::run(arguments, state_dir)))
         }
+        Command::Store(arguments) => Ok(store::run(arguments)),
         Command::Sub(arguments) => subscribe::run(arguments),
         Command::Pub(arguments) => publish::run(arguments),
     })

@@ -74,6 +74,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("sd_notify", &["daemon/service.rs"]),
     ("toml::", &["config/"]),
     ("crossterm", &["cli/"]),
+    ("indicatif", &["cli/store/"]),
+    ("base64", &["cli/store/"]),
     ("clap", &["cli/", "main.rs"]),
     ("anyhow", &["cli/", "main.rs"]),
 ];
