@@ -138,7 +138,7 @@ fn a_store_is_checked_counted_exported_and_copied_while_the_gateway_works() {
     assert!(made.contains("500 messages"), "{made}");
     store(folder, &words).badly(1, "there is something already");
     check_copy(folder, &copy);
-    assert_eq!(drained(&gateway).len(), MESSAGES.into());
+    assert_eq!(drained(&gateway).len(), usize::from(MESSAGES));
 }
 
 /// The copy is for its owner alone, can be read, and is a store that a gateway works on.
@@ -149,7 +149,7 @@ fn check_copy(folder: &Path, copy: &Path) {
     store_file(copy, &["export", "--output", export.to_str().unwrap()]).well();
     assert_eq!(fs::metadata(&export).unwrap().permissions().mode() & 0o777, 0o600);
     let exported = lines(&fs::read_to_string(&export).unwrap());
-    assert_eq!(of_kind(&exported, "queued").len(), MESSAGES.into());
+    assert_eq!(of_kind(&exported, "queued").len(), usize::from(MESSAGES));
     let other = Gateway::prepare_keeping("power-cut", "", "");
     fs::create_dir(other.path().join("state")).unwrap();
     let private = fs::Permissions::from_mode(0o700);
