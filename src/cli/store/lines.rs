@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::access::Principal;
 use crate::broker::record::{
-    Change, Place, Queued, RetainedRecord, SessionId, SessionRecord, Subscription,
+    Change, Place, Queued, RetainedRecord, SessionId, SessionRecord, Share, Subscription,
 };
 use crate::mqtt::{Message, MessageProperties, Will};
 use crate::store::{Exported, Reader};
@@ -150,9 +150,9 @@ impl Line<'_> {
         let Queued { message, qos, retain, subscription_ids, share, expires, packet_id, place: _ } =
             queued;
         let ids = (!subscription_ids.is_empty()).then(|| subscription_ids.clone());
-        let share = share.as_ref().map(
-            |share| json!({ "group": &*share.group, "qos": share.qos.bits(), "retain": share.retain }),
-        );
+        let share = share.as_ref().map(|Share { group, qos, retain }| {
+            json!({ "group": &**group, "qos": qos.bits(), "retain": retain })
+        });
         self.kind("queued")
             .put("session", session.0)
             .put("place", place.0)

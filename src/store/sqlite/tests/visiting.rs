@@ -263,7 +263,6 @@ proptest! {
             model.commit(&batch);
         }
         drop(store);
-        prop_assert_eq!(faults(&room.path()), Vec::<String>::new());
         let (changes, exported) = export(&room.path());
         prop_assert!(exported.is_of_one_moment);
         let next = SessionId(store_next(&room));
