@@ -8,7 +8,7 @@ use crate::access::Principal;
 use crate::broker::record::{
     Change, Place, Queued, RetainedRecord, SessionId, SessionRecord, Share, Subscription,
 };
-use crate::mqtt::{Message, MessageProperties, Will};
+use crate::mqtt::{Message, MessageProperties, PacketId, Will};
 use crate::store::{Exported, Reader};
 use crate::time::{Tick, Timestamp};
 
@@ -159,7 +159,7 @@ impl Line<'_> {
             .message(message)
             .put("qos", qos.bits())
             .put("retain", *retain)
-            .put_some("packet_id", packet_id.map(|id| id.get()))
+            .put_some("packet_id", packet_id.map(PacketId::get))
             .put_some("subscription_ids", ids)
             .put_some("share", share)
             .time("expires", *expires)

@@ -193,7 +193,8 @@ fn backup(file: &Path, to: &Path, json: bool) -> Result<ExitCode, Failure> {
         println!("{}", tell::findings_json(&copied));
     } else {
         tell::findings(&copied);
-        println!("backup made: `{}`: {}", to.display(), copied.contents);
+        let of = if copied.faults.is_empty() { "of" } else { "of what is damaged:" };
+        println!("backup made: `{}`, {of} {}", to.display(), copied.contents);
     }
     Ok(code_of(&copied.faults))
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::store::VisitError;
+use crate::store::{OpenError, VisitError};
 
 const PRIVATE_FILE: u32 = 0o600;
 
@@ -33,7 +33,10 @@ impl Output {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(VisitError::Exists { path: draft });
             }
-            other => BufWriter::new(other.map_err(VisitError::Output)?),
+            Err(error) => {
+                return Err(OpenError::Io { doing: "make", path: draft, error }.into());
+            }
+            Ok(file) => BufWriter::new(file),
         };
         Ok(Self::File { file, draft, path, is_whole: false })
     }

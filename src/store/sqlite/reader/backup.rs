@@ -32,8 +32,8 @@ impl Reader {
 
     fn copy(&self, draft: &Path) -> Result<(), VisitError> {
         self.at_one_moment(|connection| {
-            let mut target = Connection::open(draft).map_err(|error| of_copy(error, draft))?;
-            self.copy_pages(connection, &mut target).map_err(|error| of_copy(error, draft))
+            let mut target = Connection::open(draft).map_err(|error| of_copy(&error, draft))?;
+            self.copy_pages(connection, &mut target).map_err(|error| of_copy(&error, draft))
         })
     }
 
@@ -80,15 +80,15 @@ pub(super) fn of_make(error: MakeError, path: &Path) -> VisitError {
         MakeError::Io(doing, error) => {
             VisitError::Open(OpenError::Io { doing, path: path.to_owned(), error })
         }
-        MakeError::Sql(error) => of_copy(error, path),
+        MakeError::Sql(error) => of_copy(&error, path),
     }
 }
 
 /// What SQLite says of a copy that is being made.
-pub(super) fn of_copy(error: rusqlite::Error, path: &Path) -> VisitError {
+pub(super) fn of_copy(error: &rusqlite::Error, path: &Path) -> VisitError {
     let path: PathBuf = path.to_owned();
-    if is_damage(&error) {
+    if is_damage(error) {
         return VisitError::Damaged { path, what: format!("it cannot be copied: {error}") };
     }
-    super::of_sql(&error, &path)
+    super::of_sql(error, &path)
 }

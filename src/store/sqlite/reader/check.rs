@@ -13,7 +13,8 @@ use super::super::check::{describe, judge_log, one_line, refuse_newer};
 use super::super::log_file::{self, HEADER_BYTES, Log};
 use super::super::look::{ONLY_LOG, may_use, unusable};
 use super::super::read::check_payloads;
-use super::super::{schema, trouble::SqlResult};
+use super::super::schema;
+use super::super::trouble::{SqlResult, is_damage};
 use super::{Reader, contents, count, rules};
 use crate::limits::{STORE_LOG_LOOK_PAUSE, STORE_LOG_LOOKS_MAX};
 use crate::store::{Findings, OpenError, OpenReport, Progress, VisitError};
@@ -43,8 +44,11 @@ pub fn check(path: &Path, wall: Timestamp, progress: &Progress) -> Result<Findin
     let reader = Reader::of(path, wall, progress)?;
     match reader.at_one_moment(|connection| examine(&reader, connection, log, &mut findings)) {
         Ok(()) => Ok(findings),
+        // It cannot be read further.
         Err(VisitError::Damaged { what, .. }) => {
-            findings.faults.push(what);
+            if findings.faults.is_empty() {
+                findings.faults.push(what);
+            }
             Ok(findings)
         }
         Err(error) => Err(error),
@@ -87,12 +91,21 @@ fn examine(
     Ok(())
 }
 
-/// What is wrong with its pages, by SQLite's own check.
+/// What is wrong with its pages, by SQLite's own check, up to where that cannot go on.
 fn structure(connection: &Connection) -> SqlResult<Vec<String>> {
     let mut statement = connection.prepare("PRAGMA integrity_check(20)")?;
-    let answers = statement.query_map([], |row| row.get::<_, String>(0))?;
-    let answers: Vec<String> = answers.collect::<SqlResult<_>>()?;
-    Ok(answers.iter().filter(|answer| *answer != "ok").map(|answer| one_line(answer)).collect())
+    let mut rows = statement.query([])?;
+    let mut faults = Vec::new();
+    loop {
+        match rows.next() {
+            Ok(Some(row)) => faults.push(one_line(&row.get::<_, String>(0)?)),
+            Ok(None) => break,
+            Err(error) if is_damage(&error) && !faults.is_empty() => break,
+            Err(error) => return Err(error),
+        }
+    }
+    faults.retain(|fault| fault != "ok");
+    Ok(faults)
 }
 
 /// The log as bytes. A gateway may write it at the same time: then it is looked at again.

@@ -11,7 +11,7 @@ use super::super::salvage::ask;
 use super::super::schema;
 use super::super::write::{Fact, fact};
 use super::backup::{of_copy, of_make};
-use super::{STEPS, check, number, of_sql};
+use super::{STEPS, check, number, of_sql, size};
 use crate::store::{Compacted, Durability, Findings, Progress, VisitError};
 use crate::time::Timestamp;
 
@@ -28,7 +28,7 @@ pub fn compact(path: &Path, wall: Timestamp, progress: &Progress) -> Result<Comp
     forget_drafts(path);
     let draft = empty_draft(path).map_err(|error| of_make(error, &draft_of(path)))?;
     let made = write(&mut alone, &draft, progress)
-        .map_err(|error| of_copy(error, &draft))
+        .map_err(|error| of_copy(&error, &draft))
         .and_then(|()| compare(&findings, &draft, wall, progress))
         .and_then(|()| publish(&draft, path).map_err(|error| of_make(error, path)));
     forget_drafts(path);
@@ -85,8 +85,4 @@ fn compare(
     }
     let what = format!("its copy is not what it was: {} of {}", is.contents, was.contents);
     Err(VisitError::Damaged { path: draft.to_owned(), what })
-}
-
-fn size(path: &Path) -> u64 {
-    fs::metadata(path).map_or(0, |facts| facts.len())
 }

@@ -154,9 +154,11 @@ impl Export<'_> {
             let read = connection
                 .prepare_cached(sql)
                 .and_then(|mut statement| statement.exists((request.session.0, slot.column())))
-                .and_then(|is_there| match is_there {
-                    true => read::page(connection, slot, request, lives, payloads),
-                    false => Ok((Vec::new(), 0)),
+                .and_then(|is_there| {
+                    if !is_there {
+                        return Ok((Vec::new(), 0));
+                    }
+                    read::page(connection, slot, request, lives, payloads)
                 });
             read.map(|(messages, _)| messages).map_err(|error| reader.error(&error))
         })

@@ -153,3 +153,7 @@ fn count(number: usize) -> u64 {
 fn contents(whole: &Whole) -> Contents {
     super::opening::contents(&whole.2.restored, 0)
 }
+
+fn size(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |facts| facts.len())
+}

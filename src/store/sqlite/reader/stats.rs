@@ -1,14 +1,12 @@
 //! What is in a store, and how large it is.
 
-use std::fs;
-
 use rusqlite::Connection;
 
 use super::super::aside::log_of;
 use super::super::check::describe;
 use super::super::opening::Whole;
 use super::super::read;
-use super::{Reader, count, number};
+use super::{Reader, count, number, size};
 use crate::broker::record::{RestoredSession, Run};
 use crate::store::{LifeStats, SessionStats, Stats, VisitError};
 use crate::time::{Tick, Timestamp};
@@ -31,11 +29,10 @@ impl Reader {
         let mut sessions: Vec<SessionStats> =
             loaded.restored.sessions.into_iter().map(|session| self.session(session)).collect();
         sessions.sort_by_key(|session| session.record.id);
-        let log = log_of(&self.path);
         Ok(Stats {
-            file_bytes: of("PRAGMA page_count")?.saturating_mul(page_bytes),
+            file_bytes: size(&self.path),
             free_bytes: of("PRAGMA freelist_count")?.saturating_mul(page_bytes),
-            log_bytes: fs::metadata(log).map_or(0, |facts| facts.len()),
+            log_bytes: size(&log_of(&self.path)),
             sessions,
             retained: count(retained.len()),
             retained_bytes: count(retained_bytes),
