@@ -233,6 +233,19 @@ pub const STORE_HOLES_MAX: u32 = 10_000;
 /// at the end.
 pub const STORE_SALVAGE_BYTES: u64 = 256 * 1024;
 
+/// Looks at the log of a store that a gateway may be writing, …
+pub const STORE_LOG_LOOKS_MAX: u32 = 10;
+
+/// … and the pause between them: longer than one batch is under way on a good card.
+pub const STORE_LOG_LOOK_PAUSE: Duration = Duration::from_millis(20);
+
+/// Messages of a store that are exported between two looks at it, with [`PAGE_BYTES_MAX`].
+pub const STORE_EXPORT_MESSAGES_MAX: usize = 1000;
+
+/// Pages of a store that are copied into a backup between two looks at whether it is still wanted:
+/// 2 MB, a fraction of a second on a card.
+pub const STORE_BACKUP_PAGES: i32 = 1024;
+
 /// Wishes for pages that wait for the store: one for each session that can be there.
 pub const STORE_PAGES_WAITING_MAX: usize = CONNECTIONS_CONFIGURABLE_MAX;
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use maison::cli::{self, check, demo, publish, run, subscribe, subscriber, user};
+use maison::cli::{self, check, demo, publish, run, store, subscribe, subscriber, user};
 
 /// The thermometer and the message hub of a house.
 #[derive(Parser)]
@@ -20,6 +20,7 @@ enum Command {
     Check(check::Arguments),
     User(user::Arguments),
     Subscriber(subscriber::Arguments),
+    Store(store::Arguments),
     Sub(subscribe::Arguments),
     Pub(publish::Arguments),
 }
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
             Ok(cli::with_state_dir(arguments.config(), |state_dir| user::run(arguments, state_dir)))
         }
         Command::Subscriber(arguments) => subscriber::run(arguments),
+        Command::Store(arguments) => Ok(store::run(arguments)),
         Command::Sub(arguments) => subscribe::run(arguments),
         Command::Pub(arguments) => publish::run(arguments),
     })

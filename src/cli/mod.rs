@@ -7,6 +7,7 @@ mod exit;
 pub mod publish;
 mod remote;
 pub mod run;
+pub mod store;
 pub mod subscribe;
 pub mod subscriber;
 mod table;

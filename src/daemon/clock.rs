@@ -24,9 +24,14 @@ impl Clock for SystemClock {
     }
 
     fn wall(&self) -> Timestamp {
-        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let unix_ms = since_1970.unwrap_or(Duration::ZERO).as_millis();
-        let unix_ms = u64::try_from(unix_ms).unwrap_or(u64::MAX);
-        Timestamp::new(unix_ms, unix_ms / 1000 >= CLOCK_SET_FROM_UNIX_S.into())
+        wall()
     }
+}
+
+/// The wall clock.
+pub(crate) fn wall() -> Timestamp {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let unix_ms = since_1970.unwrap_or(Duration::ZERO).as_millis();
+    let unix_ms = u64::try_from(unix_ms).unwrap_or(u64::MAX);
+    Timestamp::new(unix_ms, unix_ms / 1000 >= CLOCK_SET_FROM_UNIX_S.into())
 }

@@ -43,6 +43,7 @@ use crate::time::Tick;
 
 use certificates::Certificates;
 use clock::SystemClock;
+pub(crate) use clock::wall;
 use house::{Health, Label, Steward};
 use hub::{Hub, Logins};
 use keeper::Opened;

@@ -50,6 +50,12 @@ impl Life {
         i128::from(tick.as_micros()) + i128::from(self.offset)
     }
 
+    /// When it was last known to live, in milliseconds since 1970, if its clock was set.
+    pub(super) fn seen_at(self) -> Option<u64> {
+        let millis = u64::try_from(self.wall(self.seen) / 1000).ok();
+        millis.filter(|_| self.synchronised)
+    }
+
     fn lived(self) -> i128 {
         micros(self.seen) - micros(self.began)
     }

@@ -8,15 +8,18 @@
 //! ```
 //!
 //! [`Store`] is the narrow door: whoever uses a store knows its verbs and not that it is SQLite.
+//! [`Reader`], [`check`] and [`compact`] are for people: they look at a store from beside.
 
 mod failure;
 pub mod faults;
 mod lives;
+mod progress;
 mod report;
 mod sqlite;
 #[cfg(test)]
 pub(crate) mod tests;
 mod thread;
+mod visit;
 
 use std::time::Duration;
 
@@ -24,9 +27,11 @@ use crate::broker::record::{Batch, PageRequest, Queued, Restored};
 use crate::time::{Tick, Timestamp};
 
 pub use failure::{Failure, OpenError};
+pub use progress::Progress;
 pub use report::{Contents, OpenReport};
-pub use sqlite::{FILE, SqliteStore};
+pub use sqlite::{FILE, Reader, SqliteStore, check, compact};
 pub use thread::{Answers, Clock, Pace, StoreThread, spawn};
+pub use visit::{Compacted, Exported, Findings, LifeStats, SessionStats, Stats, VisitError};
 
 /// When a commit is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

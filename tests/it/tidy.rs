@@ -76,6 +76,8 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("toml::", &["config/"]),
     ("crossterm", &["cli/"]),
     ("qrcode", &["cli/subscriber/"]),
+    ("indicatif", &["cli/store/"]),
+    ("base64", &["cli/store/"]),
     ("clap", &["cli/", "main.rs"]),
     ("anyhow", &["cli/", "main.rs"]),
 ];

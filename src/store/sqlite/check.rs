@@ -161,11 +161,12 @@ fn structure(
     }
 }
 
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
-fn describe(bad: &[BadRow]) -> Vec<String> {
+/// Faults that are alike as one clause.
+pub(super) fn describe(bad: &[BadRow]) -> Vec<String> {
     let mut kinds: Vec<BadRow> = Vec::new();
     for row in bad {
         if !kinds.contains(row) {
@@ -180,7 +181,11 @@ fn describe(bad: &[BadRow]) -> Vec<String> {
 
 /// What the log tells that SQLite has left out of it; whether there is something to be put aside
 /// before it is written over.
-fn judge_log(connection: &Connection, log: Log, report: &mut OpenReport) -> SqlResult<bool> {
+pub(super) fn judge_log(
+    connection: &Connection,
+    log: Log,
+    report: &mut OpenReport,
+) -> SqlResult<bool> {
     let sql = format!("SELECT value FROM store WHERE name = '{}'", Fact::Open.name());
     let must_be_there = ask(connection, &sql)?.as_deref() == Some("1");
     let fault = match log {

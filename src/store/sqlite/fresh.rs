@@ -43,7 +43,8 @@ impl From<rusqlite::Error> for MakeError {
     }
 }
 
-fn draft_of(path: &Path) -> PathBuf {
+/// Where a fresh file lies until it is whole.
+pub(super) fn draft_of(path: &Path) -> PathBuf {
     beside(path, ".new")
 }
 
@@ -64,13 +65,7 @@ pub(super) fn forget_drafts(path: &Path) {
 /// Makes a fresh store under the name of a draft: a file that only its owner can read, whole and on
 /// the disk.
 fn draft(path: &Path) -> Result<PathBuf, MakeError> {
-    let draft = draft_of(path);
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(PRIVATE)
-        .open(&draft)
-        .map_err(|error| MakeError::Io("make", error))?;
+    let draft = empty_draft(path)?;
     let mut connection = Connection::open(&draft)?;
     schema::configure(&connection, Durability::PowerCut)?;
     schema::migrate(&mut connection)?;
@@ -78,8 +73,17 @@ fn draft(path: &Path) -> Result<PathBuf, MakeError> {
     Ok(draft)
 }
 
+/// An empty file that only its owner can read, under the name of a draft.
+pub(super) fn empty_draft(path: &Path) -> Result<PathBuf, MakeError> {
+    let draft = draft_of(path);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(PRIVATE);
+    options.open(&draft).map_err(|error| MakeError::Io("make", error))?;
+    Ok(draft)
+}
+
 /// Gives a draft its name; both are on the disk then.
-fn publish(draft: &Path, path: &Path) -> Result<(), MakeError> {
+pub(super) fn publish(draft: &Path, path: &Path) -> Result<(), MakeError> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     File::open(draft)
         .and_then(|file| file.sync_all())

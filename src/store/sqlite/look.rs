@@ -14,6 +14,8 @@ use crate::store::{OpenError, OpenReport};
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
+pub(super) const ONLY_LOG: &str = "the file is gone, only its log is there";
+
 /// What lies in the folder, as far as can be told without SQLite.
 pub(super) enum Found {
     Nothing,
@@ -34,44 +36,48 @@ pub(super) fn look(path: &Path, report: &mut OpenReport) -> Result<Found, OpenEr
     clear_the_way(path, report)?;
     let Ok(facts) = fs::metadata(path) else {
         if fs::symlink_metadata(log_of(path)).is_ok() {
-            report.faults.push("the file is gone, only its log is there".to_owned());
+            report.faults.push(ONLY_LOG.to_owned());
             report.uncounted = true;
             return Ok(Found::Unusable);
         }
         return Ok(Found::Nothing);
     };
-    let unusable = |report: &mut OpenReport, what: &str| {
-        report.faults.push(what.to_owned());
-        report.uncounted = true;
-        Ok(Found::Unusable)
-    };
-    if !facts.is_file() {
-        return unusable(report, "it is not a file");
-    }
-    if facts.mode() & 0o077 != 0 {
+    if facts.is_file() && facts.mode() & 0o077 != 0 {
         report.notes.push(format!("was open to others, with mode {:03o}", facts.mode() & 0o777));
         fs::set_permissions(path, fs::Permissions::from_mode(PRIVATE))
             .map_err(io("close to others", path))?;
     }
-    if facts.len() == 0 {
-        return unusable(report, "the file is empty");
-    }
-    let mut magic = [0; MAGIC.len()];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
-    match read {
-        Ok(()) if magic == *MAGIC => {}
-        Ok(()) => return unusable(report, "its beginning is not that of a store"),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            return unusable(report, "the file is cut off");
-        }
-        Err(error) => return unusable(report, &format!("it cannot be read: {error}")),
+    if let Some(what) = unusable(path, &facts) {
+        report.faults.push(what);
+        report.uncounted = true;
+        return Ok(Found::Unusable);
     }
     let log = log_of(path);
     Ok(Found::File(log_file::read(&log).map_err(io("read", &log))?))
 }
 
+/// Why nothing can be read of a file by SQLite, if so.
+pub(super) fn unusable(path: &Path, facts: &fs::Metadata) -> Option<String> {
+    if !facts.is_file() {
+        return Some("it is not a file".to_owned());
+    }
+    if facts.len() == 0 {
+        return Some("the file is empty".to_owned());
+    }
+    let mut magic = [0; MAGIC.len()];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+    match read {
+        Ok(()) if magic == *MAGIC => None,
+        Ok(()) => Some("its beginning is not that of a store".to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Some("the file is cut off".to_owned())
+        }
+        Err(error) => Some(format!("it cannot be read: {error}")),
+    }
+}
+
 /// Refuses what the permissions of a file refuse: no damage, and nothing we could mend.
-fn may_use(path: &Path) -> Result<(), OpenError> {
+pub(super) fn may_use(path: &Path) -> Result<(), OpenError> {
     let Ok(facts) = fs::metadata(path) else { return Ok(()) };
     if !facts.is_file() {
         return Ok(());

@@ -11,6 +11,7 @@ mod message;
 mod opening;
 mod payloads;
 mod read;
+mod reader;
 mod room;
 mod row;
 mod salvage;
@@ -45,6 +46,8 @@ use super::{Durability, Failure, Figures, OpenError, OpenReport, Store};
 use crate::broker::record::{Batch, PageRequest, Queued, Restored};
 use crate::limits::{STORE_LOG_BYTES, STORE_LOG_BYTES_MAX};
 use crate::time::{Tick, Timestamp};
+
+pub use reader::{Reader, check, compact};
 
 /// Its name in the state folder.
 pub const FILE: &str = "broker.db";

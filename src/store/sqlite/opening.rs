@@ -89,7 +89,8 @@ pub(super) fn load(connection: &Connection, moment: Moment) -> SqlResult<Whole> 
     Ok((lives, payloads, loaded))
 }
 
-fn contents(restored: &Restored, others: u64) -> Contents {
+/// How much of each.
+pub(super) fn contents(restored: &Restored, others: u64) -> Contents {
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let mut contents = Contents { others, ..Contents::default() };
     contents.sessions = count(restored.sessions.len());

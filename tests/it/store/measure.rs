@@ -1,14 +1,15 @@
-//! What the store costs, beside an append-only file as the floor. Not a test: it measures, and asks
-//! for a quiet machine.
+//! What the store costs, beside what it could have been: `redb`, and an append-only file as the
+//! floor. Not a test: it measures, and asks for a quiet machine.
 //!
 //! ```text
-//! cargo test --release --test it store::measure -- --ignored --nocapture
-//! MAISON_STORE_DIR=/mnt/card …      on another disk
+//! tests/figures store
+//! MAISON_STORE_DIR=/mnt/card tests/figures store      on another disk
 //! ```
 #![allow(clippy::print_stdout, reason = "a measurement is read by people")]
 
-use std::fs::{self, File};
-use std::io::Write;
+mod rivals;
+
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -62,21 +63,8 @@ fn report(what: &str, messages: u64, commits: u64, took: Duration, before: (u64,
     );
 }
 
-/// As little as can be done for durability: the bytes, and a sync.
-fn append(folder: &Path, size: u64, commits: u64) {
-    let mut file = File::create(folder.join("log")).unwrap();
-    let record = [7; 24 + 64 + 16];
-    let (before, began) = (written(), Instant::now());
-    for _ in 0..commits {
-        let bytes: Vec<u8> = (0..size).flat_map(|_| record).collect();
-        file.write_all(&bytes).unwrap();
-        file.sync_data().unwrap();
-    }
-    report(&format!("file, {size} a commit"), size * commits, commits, began.elapsed(), before);
-}
-
 /// Messages for one or several absent sessions, and then their end.
-fn fill(path: &Path, size: u64, commits: u64, sessions: u64, payload: &Bytes) {
+fn fill(path: &Path, size: u64, commits: u64, sessions: u64, payload: &Bytes) -> SqliteStore {
     let mut store = open(path);
     store.commit(&batch((0..sessions).map(session)), NOW, WALL).unwrap();
     let (before, began) = (written(), Instant::now());
@@ -101,6 +89,7 @@ fn fill(path: &Path, size: u64, commits: u64, sessions: u64, payload: &Bytes) {
         figures.bytes_written / (size * commits),
         figures.file_bytes,
     );
+    store
 }
 
 #[test]
@@ -108,8 +97,9 @@ fn fill(path: &Path, size: u64, commits: u64, sessions: u64, payload: &Bytes) {
 fn throughput_and_bytes() {
     let payload = Bytes::from_static(&[b'x'; 64]);
     for (size, commits) in [(1, 2000), (10, 1000), (100, 1000), (1000, 500)] {
-        append(room().path(), size, commits);
+        rivals::append(room().path(), size, commits);
         for sessions in [1, 10] {
+            rivals::fill(room().path(), size, commits, sessions, &payload);
             fill(&room().path().join(FILE), size, commits, sessions, &payload);
         }
     }
@@ -118,23 +108,48 @@ fn throughput_and_bytes() {
     }
 }
 
+/// What a kill would leave of the files in a folder.
+fn killed(from: &Path) -> tempfile::TempDir {
+    let left = room();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, left.path().join(path.file_name().unwrap())).unwrap();
+    }
+    fs::remove_file(left.path().join("broker.db-shm")).ok();
+    left
+}
+
+const MILLION: u64 = 1_000_000;
+
 #[test]
 #[ignore = "a measurement"]
 fn a_million_messages() {
-    const MESSAGES: u64 = 1_000_000;
-    let room = room();
-    let path: PathBuf = room.path().join(FILE);
     let payload = Bytes::from_static(&[b'x'; 64]);
-    fill(&path, 1000, MESSAGES / 1000, 1, &payload);
+    let rival = rivals::a_million(&payload);
+    let (before, began) = (resident_kib(), Instant::now());
+    let (rows, database) = rivals::start(rival.path());
+    let (took, more) = (began.elapsed(), resident_kib().saturating_sub(before));
+    println!("redb: started after a kill in {took:?}, {rows} rows counted, {more} KiB more");
+    drop((database, rival));
+
+    let folder = room();
+    let store = fill(&folder.path().join(FILE), 1000, MILLION / 1000, 1, &payload);
+    let left = killed(folder.path());
+    drop(store);
+    let path: PathBuf = left.path().join(FILE);
     let (before, began) = (resident_kib(), Instant::now());
     let mut store = open(&path);
     let restored = store.restore(NOW, WALL).unwrap();
     println!(
-        "restored in {:?}, {} runs, {} KiB more",
+        "store: started after a kill in {:?}, {} runs, {} KiB more",
         began.elapsed(),
         restored.sessions[0].waiting.len(),
         resident_kib().saturating_sub(before)
     );
+    drain(&mut store);
+}
+
+fn drain(store: &mut SqliteStore) {
     let began = Instant::now();
     let mut request = PageRequest {
         session: SessionId(0),
@@ -153,7 +168,7 @@ fn a_million_messages() {
     println!("{messages} messages paged in {:?}", began.elapsed());
     let began = Instant::now();
     let end = |place| Change::QueuedEnd { session: SessionId(0), place: Place(place) };
-    for first in (0..MESSAGES).step_by(1000) {
+    for first in (0..MILLION).step_by(1000) {
         store.commit(&batch((first..first + 1000).map(end)), NOW, WALL).unwrap();
         store.settle().unwrap();
     }

@@ -1,6 +1,8 @@
 //! The store from outside: what it costs, and that it writes what it says.
 
 mod measure;
+mod million;
+mod visiting;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,8 +1,10 @@
 //! The engine, on real files.
 
 mod damage;
+mod pulled_plug;
 mod round_trip;
 mod trouble;
+mod visiting;
 
 use std::path::{Path, PathBuf};
 

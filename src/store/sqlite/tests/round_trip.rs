@@ -20,7 +20,8 @@ fn pages(store: &mut SqliteStore, request: &PageRequest) -> Vec<Queued> {
     }
 }
 
-fn compare(store: &mut SqliteStore, model: &Model) -> Result<(), TestCaseError> {
+/// What is in a store is what is in the model.
+pub(super) fn compare(store: &mut SqliteStore, model: &Model) -> Result<(), TestCaseError> {
     prop_assert_eq!(sorted(store.restore(NOW, WALL).unwrap()), sorted(model.restored()));
     for session in model.sessions() {
         let (from, to) = (Place(0), Place(u64::MAX));
