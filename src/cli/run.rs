@@ -82,10 +82,6 @@ fn code_of(error: &StartError) -> u8 {
         | StartError::Store(OpenError::Io { .. } | OpenError::Failed { .. })
         | StartError::Bind(_)
         | StartError::Thread(_) => exit::UNAVAILABLE,
-        StartError::State(_)
-        | StartError::Tls(_)
-        | StartError::Store(OpenError::Newer { .. } | OpenError::Permission { .. }) => {
-            exit::CONFIGURATION
-        }
+        StartError::State(_) | StartError::Tls(_) => exit::CONFIGURATION,
     }
 }

@@ -19,7 +19,7 @@ pub(super) struct Opened {
     store: SqliteStore,
     pub(super) restored: Restored,
     /// What was wrong with it, and what became of that.
-    pub(super) damage: Option<String>,
+    pub(super) damage: Option<Arc<str>>,
 }
 
 impl Opened {
@@ -59,7 +59,7 @@ impl Opened {
             retained = restored.retained.len(),
             "sessions, queues and retained messages of earlier lives are here"
         );
-        let damage = (!report.is_clean()).then(|| report.to_string());
+        let damage = (!report.is_clean()).then(|| report.to_string().into());
         Ok(Some(Self { store, restored, damage }))
     }
 

@@ -129,7 +129,7 @@ impl Gateway {
         let mut certificates = Certificates::new(settings, &clock);
         let listeners = bind(settings, &state, &mut certificates)?;
         let addresses = listeners.iter().filter_map(|bound| bound.local_addr().ok()).collect();
-        let (hub, logins) = Self::hub(settings, &state, &clock)?;
+        let (hub, logins, store_damage) = Self::hub(settings, &state, &clock)?;
         let house = House::new(&settings.gateway.root, &rooms(settings));
         let house = Arc::new(Mutex::new(house));
         hub.publish(lock(&house).start(clock.wall()));
@@ -167,6 +167,7 @@ impl Gateway {
             root: settings.gateway.root.clone(),
             machine: Machine::new(&settings.hardware.sysfs, &settings.gateway.state_dir),
             certificate,
+            store_damage,
             sensors: health.clone(),
             sensors_total: sensors,
         };
@@ -187,12 +188,13 @@ impl Gateway {
         })
     }
 
-    /// The broker with what earlier lives left, its store at work, and the logins it wants checked.
+    /// The broker with what earlier lives left, its store at work, the logins it wants checked, and
+    /// what was wrong with the store.
     fn hub(
         settings: &Settings,
         state: &StateDir,
         clock: &Arc<dyn Clock>,
-    ) -> Result<(Arc<Hub>, Logins), StartError> {
+    ) -> Result<(Arc<Hub>, Logins, Option<Arc<str>>), StartError> {
         let mut store = Opened::open(state, settings.broker.durability, clock)?;
         let restored = store.as_mut().map(|opened| std::mem::take(&mut opened.restored));
         let events = EventTopic::new(&settings.gateway.root);
@@ -202,10 +204,11 @@ impl Gateway {
             events,
             restored.unwrap_or_default(),
         );
+        let damage = store.as_ref().and_then(|opened| opened.damage.clone());
         if let Some(store) = store {
             store.start(&hub, clock).map_err(StartError::Thread)?;
         }
-        Ok((hub, logins))
+        Ok((hub, logins, damage))
     }
 
     /// Where it listens, in the order of the configuration.

@@ -12,6 +12,7 @@ mod opening;
 mod payloads;
 mod read;
 mod room;
+mod round;
 mod row;
 mod salvage;
 mod schema;
@@ -72,6 +73,8 @@ pub struct SqliteStore {
     state: State,
     figures: Figures,
     page_bytes: u64,
+    /// In which the log is, as the file says.
+    round: Option<u32>,
     /// Pages in the log, as the last commit told.
     logged: Arc<AtomicU64>,
     /// Stands after the connection: it is closed after that.
@@ -125,6 +128,7 @@ impl SqliteStore {
             state: State::Opened,
             figures: Figures::default(),
             page_bytes,
+            round: None,
             logged,
             room: Room::of(path),
         };
@@ -182,11 +186,25 @@ impl SqliteStore {
     /// start can tell if it is gone.
     fn mark(&mut self) -> SqlResult<()> {
         if self.state == State::Opened {
-            fact(&self.connection, Fact::Open, 1)?;
-            self.count_commit();
+            self.say_round()?;
             self.checkpoint()?;
             room::reserve_log(&log_of(&self.path));
             self.state = State::Marked;
+        }
+        Ok(())
+    }
+
+    /// Writes down in which round the log is, before it is moved.
+    fn say_round(&mut self) -> SqlResult<()> {
+        // To write it down may begin another round.
+        for _ in 0..3 {
+            let round = log_file::round(&log_of(&self.path));
+            if round.is_some() && round == self.round {
+                break;
+            }
+            fact(&self.connection, Fact::Open, round::open(round))?;
+            self.count_commit();
+            self.round = round;
         }
         Ok(())
     }
@@ -251,6 +269,17 @@ impl SqliteStore {
         Ok(())
     }
 
+    /// Says in the file that its log is in it, unless it says so already.
+    fn close(&mut self) -> SqlResult<()> {
+        if self.state == State::Opened && round::value(&self.connection)? == Some(0) {
+            return Ok(());
+        }
+        // The log is moved first: what says that there is none must be the last thing in it.
+        self.say_round()?;
+        self.checkpoint()?;
+        fact(&self.connection, Fact::Open, 0)
+    }
+
     fn purge(&mut self) -> Result<(), WriteError> {
         let behavior = TransactionBehavior::Immediate;
         let transaction = self.connection.transaction_with_behavior(behavior)?;
@@ -272,7 +301,11 @@ impl SqliteStore {
             self.purge()?;
         }
         // On a full disk, what is in the log keeps its room until it is moved.
-        if self.figures.log_bytes > STORE_LOG_BYTES || self.state == State::Stale {
+        if self.state == State::Stale {
+            // There may be no room to say anything before; then that is done with the next batch.
+            self.checkpoint()?;
+        } else if self.figures.log_bytes > STORE_LOG_BYTES {
+            self.say_round()?;
             self.checkpoint()?;
         }
         Ok(())
@@ -300,7 +333,7 @@ impl Store for SqliteStore {
         let changes = u64::try_from(batch.changes.len()).unwrap_or(u64::MAX);
         figures.changes = figures.changes.saturating_add(changes);
         if figures.log_bytes > STORE_LOG_BYTES_MAX
-            && let Err(error) = self.checkpoint()
+            && let Err(error) = self.say_round().and_then(|()| self.checkpoint())
         {
             // The batch is durable; the log grows on until this succeeds.
             tracing::warn!(%error, "log of the store not moved into its file");
@@ -350,12 +383,9 @@ impl Store for SqliteStore {
     }
 }
 
-/// Says in the file that its log is in it.
 impl Drop for SqliteStore {
     fn drop(&mut self) {
-        if self.state == State::Marked
-            && let Err(error) = fact(&self.connection, Fact::Open, 0)
-        {
+        if let Err(error) = self.close() {
             tracing::warn!(%error, "store not closed in peace");
         }
     }
