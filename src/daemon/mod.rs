@@ -129,7 +129,9 @@ impl Gateway {
         let mut certificates = Certificates::new(settings, &clock);
         let listeners = bind(settings, &state, &mut certificates)?;
         let addresses = listeners.iter().filter_map(|bound| bound.local_addr().ok()).collect();
-        let (hub, logins, store_damage) = Self::hub(settings, &state, &clock)?;
+        let store = Opened::open(&state, settings.broker.durability, &clock)?;
+        let store_damage = store.as_ref().and_then(|opened| opened.damage.clone());
+        let (hub, logins) = Self::hub(settings, store, &clock)?;
         let house = House::new(&settings.gateway.root, &rooms(settings));
         let house = Arc::new(Mutex::new(house));
         hub.publish(lock(&house).start(clock.wall()));
@@ -188,14 +190,12 @@ impl Gateway {
         })
     }
 
-    /// The broker with what earlier lives left, its store at work, the logins it wants checked, and
-    /// what was wrong with the store.
+    /// The broker with what earlier lives left, its store at work, and the logins it wants checked.
     fn hub(
         settings: &Settings,
-        state: &StateDir,
+        mut store: Option<Opened>,
         clock: &Arc<dyn Clock>,
-    ) -> Result<(Arc<Hub>, Logins, Option<Arc<str>>), StartError> {
-        let mut store = Opened::open(state, settings.broker.durability, clock)?;
+    ) -> Result<(Arc<Hub>, Logins), StartError> {
         let restored = store.as_mut().map(|opened| std::mem::take(&mut opened.restored));
         let events = EventTopic::new(&settings.gateway.root);
         let (hub, logins) = Hub::new(
@@ -204,11 +204,10 @@ impl Gateway {
             events,
             restored.unwrap_or_default(),
         );
-        let damage = store.as_ref().and_then(|opened| opened.damage.clone());
         if let Some(store) = store {
             store.start(&hub, clock).map_err(StartError::Thread)?;
         }
-        Ok((hub, logins, damage))
+        Ok((hub, logins))
     }
 
     /// Where it listens, in the order of the configuration.

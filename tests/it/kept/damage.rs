@@ -216,10 +216,10 @@ fn check_life(gateway: &Gateway, row: &Row, before: &[Vec<u8>; 2]) {
 fn check_aside(store: &Store, before: &[Vec<u8>; 2], told: &str) {
     let aside = store.aside();
     for path in &aside {
-        assert!(told.contains(path.to_str().unwrap()), "{path:?} is not told: {told}");
+        assert!(told.contains(path.to_str().unwrap()), "{} is not told: {told}", path.display());
         let is_log = path.to_str().unwrap().ends_with("-wal");
         let content = fs::read(path).unwrap_or_default();
-        assert!(content == before[usize::from(is_log)], "{path:?} is not what was there");
+        assert!(content == before[usize::from(is_log)], "{} is not what was there", path.display());
     }
     let named =
         told.split("put aside as ").nth(1).map_or(0, |names| names.matches('`').count() / 2);
@@ -379,7 +379,9 @@ fn flip(path: &Path, text: &[u8]) {
         let places = 0..content.len() - text.len();
         let places: Vec<_> = places.filter(|at| content[*at..].starts_with(text)).collect();
         assert!(!places.is_empty());
-        places.iter().for_each(|at| content[*at] ^= 1);
+        for at in places {
+            content[at] ^= 1;
+        }
     });
 }
 
