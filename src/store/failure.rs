@@ -21,6 +21,17 @@ impl Failure {
         Self { trouble, detail: detail.into() }
     }
 
+    /// What somebody can do about it; the store is tried again by itself.
+    pub const fn hint(&self) -> &'static str {
+        match self.trouble {
+            Trouble::Full => "make room on the disk of the state folder",
+            Trouble::ReadOnly => {
+                "`dmesg` says why; check the file system with `fsck`, then mount it writable"
+            }
+            Trouble::Failed => "`dmesg` says more; a card that fails once will fail again",
+        }
+    }
+
     /// Anything but a full or a read-only disk.
     pub fn failed(detail: impl Into<String>) -> Self {
         Self::new(Trouble::Failed, detail)

@@ -1,5 +1,5 @@
-//! What a normal day costs the card: twenty rooms, four subscribers that are there, one that is away
-//! until the evening, the real store in a real folder, in virtual time.
+//! What a normal day costs the card: twenty rooms, four subscribers that are there, one that is
+//! away until the evening, the real store in a real folder, in virtual time.
 //!
 //! ```text
 //! tests/run normal_day --nocapture

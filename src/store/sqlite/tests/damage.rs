@@ -277,7 +277,7 @@ fn a_file_that_is_cut_keeps_what_is_before_the_cut() {
             let content = house.read();
             house.write(&content[..content.len() * percent / 100]);
         };
-        let report = check(End::InPeace, cut, "store was damaged", 0..=ALL - 1);
+        let report = check(End::InPeace, cut, "there is: ", 0..=ALL - 1);
         assert!(report.uncounted, "{report}");
         assert_eq!(report.put_aside.len(), 1);
         assert!(!report.saved.is_empty(), "{percent} {report}");
@@ -292,7 +292,7 @@ fn a_first_page_that_is_gone_costs_nothing_else() {
             content[from..to].fill(0);
             house.write(content);
         };
-        let report = check(End::InPeace, zero, "store was damaged", ALL..=ALL);
+        let report = check(End::InPeace, zero, "there is: ", ALL..=ALL);
         assert_eq!(report.saved.sessions, 3, "{from}..{to}: {report}");
         assert_eq!(report.saved.retained, 200);
         assert_eq!(report.saved.subscriptions, 57);
@@ -312,7 +312,7 @@ fn a_description_of_the_tables_that_is_damaged_costs_nothing() {
             }
             house.write(content);
         };
-        let report = check(End::InPeace, flip, "store was damaged", ALL..=ALL);
+        let report = check(End::InPeace, flip, "there is: ", ALL..=ALL);
         assert_eq!(report.saved.sessions, 3, "{report}");
     }
 }
