@@ -166,7 +166,11 @@ pub const COMMIT_DELAY_SOON: Duration = Duration::from_secs(1);
 
 /// Longest that what nobody waits for is not kept: what is read is read again, what was
 /// acknowledged is acknowledged again. Few enough writes for a card that lives for years.
-pub const COMMIT_DELAY_LATE: Duration = Duration::from_secs(30);
+pub const COMMIT_DELAY_LATE: Duration = Duration::from_secs(60);
+
+/// A batch that nobody waits for comes this long after the last change that is part of it: what
+/// phones that sleep between two beacons of their Wi-Fi take to acknowledge.
+pub const COMMIT_QUIET: Duration = Duration::from_millis(200);
 
 /// Changes that wait to be kept before they go without waiting for more: half a megabyte, and a
 /// store writes so many as cheaply as twice as many.

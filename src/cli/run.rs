@@ -79,13 +79,10 @@ fn code_of(error: &StartError) -> u8 {
         // A folder in use is tried again: the other gateway may be on its way out.
         StartError::State(StateError::Locked { .. })
         // A disk that cannot be written now may be there in a moment.
+        | StartError::State(StateError::Io { .. })
         | StartError::Store(OpenError::Io { .. } | OpenError::Failed { .. })
         | StartError::Bind(_)
         | StartError::Thread(_) => exit::UNAVAILABLE,
-        StartError::State(_)
-        | StartError::Tls(_)
-        | StartError::Store(OpenError::Newer { .. } | OpenError::Permission { .. }) => {
-            exit::CONFIGURATION
-        }
+        StartError::State(_) | StartError::Tls(_) => exit::CONFIGURATION,
     }
 }

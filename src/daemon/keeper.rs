@@ -19,7 +19,7 @@ pub(super) struct Opened {
     store: SqliteStore,
     pub(super) restored: Restored,
     /// What was wrong with it, and what became of that.
-    pub(super) damage: Option<String>,
+    pub(super) damage: Option<Arc<str>>,
 }
 
 impl Opened {
@@ -54,12 +54,14 @@ impl Opened {
         }
         let restored =
             store.restore(now, wall).map_err(|failure| OpenError::Failed { path, failure })?;
+        let runs = restored.sessions.iter().flat_map(|session| &session.waiting);
         info!(
             sessions = restored.sessions.len(),
+            messages = runs.map(|run| run.messages).sum::<u64>(),
             retained = restored.retained.len(),
-            "sessions, queues and retained messages of earlier lives are here"
+            "store holds what earlier lives left"
         );
-        let damage = (!report.is_clean()).then(|| report.to_string());
+        let damage = (!report.is_clean()).then(|| report.to_string().into());
         Ok(Some(Self { store, restored, damage }))
     }
 

@@ -131,8 +131,11 @@ impl Gateway {
         let mut certificates = Certificates::new(settings, &clock);
         let listeners = bind(settings, &state, &mut certificates)?;
         let addresses = listeners.iter().filter_map(|bound| bound.local_addr().ok()).collect();
+        let store = Opened::open(&state, settings.broker.durability, &clock)?;
+        let store_damage = store.as_ref().and_then(|opened| opened.damage.clone());
         let rights = rights(settings);
-        let (hub, logins) = Self::hub(settings, rights.clone(), &users, &state, &clock)?;
+        let of_users = rights.clone().for_users(users.current());
+        let (hub, logins) = Self::hub(settings, of_users, store, &clock)?;
         let house = House::new(&settings.gateway.root, &rooms(settings));
         let house = Arc::new(Mutex::new(house));
         hub.publish(lock(&house).start(clock.wall()));
@@ -171,6 +174,7 @@ impl Gateway {
             root: settings.gateway.root.clone(),
             machine: Machine::new(&settings.hardware.sysfs, &settings.gateway.state_dir),
             certificate,
+            store_damage,
             sensors: health.clone(),
             sensors_total: sensors,
         };
@@ -195,15 +199,13 @@ impl Gateway {
     fn hub(
         settings: &Settings,
         rights: Rights,
-        users: &UsersFile,
-        state: &StateDir,
+        mut store: Option<Opened>,
         clock: &Arc<dyn Clock>,
     ) -> Result<(Arc<Hub>, Logins), StartError> {
-        let mut store = Opened::open(state, settings.broker.durability, clock)?;
         let restored = store.as_mut().map(|opened| std::mem::take(&mut opened.restored));
         let events = EventTopic::new(&settings.gateway.root);
         let (hub, logins) = Hub::new(
-            broker_settings(settings, rights.for_users(users.current())),
+            broker_settings(settings, rights),
             Arc::clone(clock),
             events,
             restored.unwrap_or_default(),

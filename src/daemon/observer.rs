@@ -142,6 +142,8 @@ pub(super) struct Physician {
     pub root: String,
     pub machine: Machine,
     pub certificate: Expiry,
+    /// What was wrong with the store at the start.
+    pub store_damage: Option<Arc<str>>,
     pub sensors: watch::Receiver<Sensors>,
     /// How many there are.
     pub sensors_total: usize,
@@ -182,6 +184,7 @@ impl Physician {
             under_voltage,
             disk_free,
             store: self.hub.store_pace().map(|pace| store(&statistics, &pace)),
+            store_damage: self.store_damage.clone(),
             queue_drops: statistics.traffic.messages_dropped,
             sensors_ok: sensors.ok,
             sensors_failed: sensors.complaints.len(),

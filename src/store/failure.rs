@@ -21,6 +21,17 @@ impl Failure {
         Self { trouble, detail: detail.into() }
     }
 
+    /// What somebody can do about it; the store is tried again by itself.
+    pub const fn hint(&self) -> &'static str {
+        match self.trouble {
+            Trouble::Full => "make room on the disk of the state folder",
+            Trouble::ReadOnly => {
+                "`dmesg` says why; check the file system with `fsck`, then mount it writable"
+            }
+            Trouble::Failed => "`dmesg` says more; a card that fails once will fail again",
+        }
+    }
+
     /// Anything but a full or a read-only disk.
     pub fn failed(detail: impl Into<String>) -> Self {
         Self::new(Trouble::Failed, detail)
@@ -40,30 +51,10 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Why a store could not be opened. Damage is no reason. Its text ends with a hint where there is
-/// one thing to do.
+/// Why a store could not be opened. Neither damage, nor a foreign owner, nor a later version is a
+/// reason.
 #[derive(Debug)]
 pub enum OpenError {
-    /// Its owner or mode does not let this process use it.
-    Permission {
-        /// Which file.
-        path: PathBuf,
-        /// Number of the user it belongs to.
-        owner: u32,
-        /// Its permissions.
-        mode: u32,
-        /// Number of the user of this process.
-        own: u32,
-    },
-    /// A later version of the program wrote it.
-    Newer {
-        /// Which file.
-        path: PathBuf,
-        /// Version of its schema.
-        found: i64,
-        /// The highest that this program knows.
-        known: i64,
-    },
     /// The operating system says no.
     Io {
         /// What was tried: a verb.
@@ -86,9 +77,8 @@ impl OpenError {
     /// Whether permissions are what is wrong.
     pub fn is_permission(&self) -> bool {
         match self {
-            Self::Permission { .. } => true,
             Self::Io { error, .. } => error.kind() == io::ErrorKind::PermissionDenied,
-            Self::Newer { .. } | Self::Failed { .. } => false,
+            Self::Failed { .. } => false,
         }
     }
 }
@@ -96,19 +86,6 @@ impl OpenError {
 impl fmt::Display for OpenError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Permission { path, owner, mode, own } => write!(
-                formatter,
-                "store cannot be read and written: `{path}` is of user {owner} with mode \
-                 {mode:03o}, this is user {own}\n  hint: `chown {own} '{path}' && chmod 600 \
-                 '{path}'`",
-                path = path.display()
-            ),
-            Self::Newer { path, found, known } => write!(
-                formatter,
-                "store was written by a later version: `{}` has schema {found}, this program \
-                 knows {known}\n  hint: use that version, or move the file away",
-                path.display()
-            ),
             Self::Io { doing, path, error } => {
                 write!(formatter, "cannot {doing} `{}`: {error}", path.display())
             }

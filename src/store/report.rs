@@ -80,12 +80,7 @@ impl fmt::Display for OpenReport {
             (true, true) => "more than can be counted".to_owned(),
             (false, true) => format!("{}, and more than can be counted", self.lost),
         };
-        write!(
-            formatter,
-            "store was damaged: {}; there is: {}; lost: {lost}",
-            self.faults.join("; "),
-            self.saved
-        )?;
+        write!(formatter, "{}; there is: {}; lost: {lost}", self.faults.join("; "), self.saved)?;
         if !self.put_aside.is_empty() {
             let paths: Vec<_> =
                 self.put_aside.iter().map(|path| format!("`{}`", path.display())).collect();
@@ -107,8 +102,7 @@ mod tests {
         report.saved = Contents { sessions: 1, messages: 12, ..Contents::default() };
         assert_eq!(
             report.to_string(),
-            "store was damaged: its log is gone; a page is damaged; there is: 1 session, 12 \
-             messages; lost: nothing"
+            "its log is gone; a page is damaged; there is: 1 session, 12 messages; lost: nothing"
         );
         report.uncounted = true;
         report.put_aside = vec!["/x/broker.db.damaged".into()];

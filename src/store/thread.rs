@@ -306,7 +306,7 @@ impl Worker {
     fn told(&mut self, failure: Failure) -> Trouble {
         let trouble = failure.trouble;
         if self.failing.as_ref() != Some(&failure) {
-            tracing::error!(%failure, "store does not work");
+            tracing::error!(%failure, hint = failure.hint(), "store does not work");
             self.failing = Some(failure);
         }
         trouble

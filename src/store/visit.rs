@@ -120,6 +120,26 @@ pub enum VisitError {
         /// Which file.
         path: PathBuf,
     },
+    /// Its owner or mode does not let this process use it.
+    Permission {
+        /// Which file.
+        path: PathBuf,
+        /// Number of the user it belongs to.
+        owner: u32,
+        /// Its permissions.
+        mode: u32,
+        /// Number of the user of this process.
+        own: u32,
+    },
+    /// It is of a later version of the program.
+    Newer {
+        /// Which file.
+        path: PathBuf,
+        /// Version of its schema.
+        found: i64,
+        /// That of this program.
+        known: i64,
+    },
     /// It is of an earlier version of the program.
     Older {
         /// Which file.
@@ -148,11 +168,13 @@ impl VisitError {
     /// Whether permissions are what is wrong.
     pub fn is_permission(&self) -> bool {
         match self {
+            Self::Permission { .. } => true,
             Self::Open(error) => error.is_permission(),
             Self::Output(error) => error.kind() == io::ErrorKind::PermissionDenied,
             Self::Absent { .. }
             | Self::Damaged { .. }
             | Self::Busy { .. }
+            | Self::Newer { .. }
             | Self::Older { .. }
             | Self::Exists { .. }
             | Self::Stopped => false,
@@ -186,6 +208,19 @@ impl fmt::Display for VisitError {
                 formatter,
                 "store is in use by somebody alone: `{}`\n  hint: try again, or when the gateway \
                  is stopped",
+                path.display()
+            ),
+            Self::Permission { path, owner, mode, own } => write!(
+                formatter,
+                "store cannot be read and written: `{path}` is of user {owner} with mode \
+                 {mode:03o}, this is user {own}\n  hint: `chown {own} '{path}' && chmod 600 \
+                 '{path}'`",
+                path = path.display()
+            ),
+            Self::Newer { path, found, known } => write!(
+                formatter,
+                "store was written by a later version: `{}` has schema {found}, this program \
+                 knows {known}\n  hint: use that version",
                 path.display()
             ),
             Self::Older { path, found, known } => write!(

@@ -36,7 +36,7 @@ impl EventTopic {
         self.event("store-failed", [("reason", payload::text(why))], at)
     }
 
-    /// `{"event":"store-damaged","report":"the store was damaged: …","t":"2026-11-22T13:00:05Z"}`.
+    /// `{"event":"store-damaged","report":"its log is gone; …","t":"2026-11-22T13:00:05Z"}`.
     pub fn store_damaged(&self, report: &str, at: Timestamp) -> Message {
         self.event("store-damaged", [("report", payload::text(report))], at)
     }

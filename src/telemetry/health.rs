@@ -1,5 +1,6 @@
 //! How the gateway itself is, in one JSON text: for a dashboard, and for an alarm.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::mqtt::QoS;
@@ -27,6 +28,8 @@ pub struct Health {
     pub disk_free: Option<u64>,
     /// The store, where there is one.
     pub store: Option<Store>,
+    /// What was wrong with the store at the start, and what became of it.
+    pub store_damage: Option<Arc<str>>,
     /// Messages that full queues lost since the start.
     pub queue_drops: u64,
     /// Sensors whose last reading was good.
@@ -54,6 +57,7 @@ impl Health {
             ("under_voltage", self.under_voltage.map(|alarm| alarm.to_string())),
             ("disk_free_bytes", self.disk_free.map(|bytes| bytes.to_string())),
             ("store", self.store.map(|store| store.json())),
+            ("store_damage", self.store_damage.as_deref().map(payload::text)),
             ("queue_drops", Some(self.queue_drops.to_string())),
             ("sensors", Some(sensors)),
             (
@@ -79,6 +83,7 @@ mod tests {
         under_voltage: None,
         disk_free: None,
         store: None,
+        store_damage: None,
         queue_drops: 0,
         sensors_ok: 0,
         sensors_failed: 0,
@@ -110,6 +115,7 @@ mod tests {
             under_voltage: Some(true),
             disk_free: Some(25_000_000_000),
             store: Some(Store { state: "full", commits: 3, ..Store::default() }),
+            store_damage: Some("its log is \"gone\"".into()),
             queue_drops: 7,
             sensors_ok: 4,
             sensors_failed: 1,
@@ -122,7 +128,8 @@ mod tests {
                 r#"{"uptime_s":61,"rss_bytes":9437184,"cpu_temperature":48.3"#,
                 r#","under_voltage":true,"disk_free_bytes":25000000000"#,
                 r#","store":{"state":"full","bytes_written":0,"syncs":0,"commits":3,"failures":0"#,
-                r#","changes_noted":0,"changes_spared":0,"refused":0,"queued":0},"queue_drops":7"#,
+                r#","changes_noted":0,"changes_spared":0,"refused":0,"queued":0}"#,
+                r#","store_damage":"its log is \"gone\"","queue_drops":7"#,
                 r#","sensors":{"ok":4,"failed":1},"certificate_expires":"2027-11-22T13:00:05Z""#,
                 r#","t":"2026-11-22T13:00:05Z"}"#,
             ),

@@ -2,6 +2,7 @@
 //! subscriber whose link is cut, one who is away for hours; and checkers beside them. A failure
 //! names its seed; `MAISON_SEED=7 tests/run simulated_day` runs that one alone.
 
+mod card;
 mod clients;
 mod house;
 

@@ -1,6 +1,7 @@
 //! What large numbers cost, beside mosquitto, in one run on one machine. `tests/figures` builds the
 //! release and shows the table.
 
+mod queued;
 mod rival;
 mod workload;
 

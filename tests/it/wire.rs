@@ -132,7 +132,12 @@ impl<S: Read + Write> Wire<S> {
     }
 
     fn fill(&mut self) -> io::Result<usize> {
-        let count = self.stream.read(&mut self.chunk)?;
+        let count = loop {
+            match self.stream.read(&mut self.chunk) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
         self.arrived.extend_from_slice(&self.chunk[..count]);
         Ok(count)
     }

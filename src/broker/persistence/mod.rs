@@ -19,7 +19,8 @@ use super::outputs::counted;
 use super::record::{Batch, Change, Place, SessionId, Trouble};
 use crate::access::ConnectionId;
 use crate::limits::{
-    COMMIT_BYTES_MAX, COMMIT_DELAY_LATE, COMMIT_DELAY_SHORT, COMMIT_DELAY_SOON, COMMIT_RETRY,
+    COMMIT_BYTES_MAX, COMMIT_DELAY_LATE, COMMIT_DELAY_SHORT, COMMIT_DELAY_SOON, COMMIT_QUIET,
+    COMMIT_RETRY,
 };
 use crate::time::Tick;
 
@@ -180,6 +181,9 @@ impl Persistence {
         let thing = is_awaited.then(|| change.thing());
         let before = self.pending.len();
         let moot = self.pending.note(change, novelty, pace, due);
+        if pace == Pace::Later {
+            self.pending.expect_quiet(now.after(delays.late.min(COMMIT_QUIET)));
+        }
         self.counts.noted += 1;
         self.counts.spared += counted((before + 1).saturating_sub(self.pending.len()));
         self.settle(moot);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::HoldId;
 use crate::broker::record::{Change, Place, SessionId};
-use crate::limits::COMMIT_CHANGES_MAX;
+use crate::limits::{COMMIT_CHANGES_MAX, COMMIT_DELAY_SOON};
 use crate::mqtt::{PacketId, TopicName};
 use crate::time::Tick;
 
@@ -122,6 +122,8 @@ pub(super) struct Pending {
     short: VecDeque<(Tick, Thing)>,
     soon_at: Option<Tick>,
     later_at: Option<Tick>,
+    /// When clients that are there have acknowledged the last of [`Pace::Later`].
+    quiet_at: Tick,
 }
 
 impl Pending {
@@ -220,12 +222,25 @@ impl Pending {
         }
         while let Some((at, thing)) = self.short.front() {
             if self.slots.get(thing).is_some_and(|slot| slot.pace == Pace::Shortly) {
-                let later = self.soon_at.into_iter().chain(self.later_at).min();
-                return Some(later.map_or(*at, |later| later.min(*at)));
+                let idle = self.idle_due();
+                return Some(idle.map_or(*at, |idle| idle.min(*at)));
             }
             self.short.pop_front();
         }
-        self.soon_at.into_iter().chain(self.later_at).min()
+        self.idle_due()
+    }
+
+    /// When what nobody waits for is due. What is about to be acknowledged is waited for: readings
+    /// come as regularly as batches, and a batch that comes right after them would write each copy,
+    /// and another its end.
+    fn idle_due(&self) -> Option<Tick> {
+        let later = self.later_at.map(|at| at.max(self.quiet_at.min(at.after(COMMIT_DELAY_SOON))));
+        self.soon_at.into_iter().chain(later).min()
+    }
+
+    /// Nobody waits for what was just noted, but somebody may acknowledge it before then.
+    pub(super) fn expect_quiet(&mut self, at: Tick) {
+        self.quiet_at = self.quiet_at.max(at);
     }
 
     fn insert(&mut self, thing: Thing, slot: Slot, due: Tick) {

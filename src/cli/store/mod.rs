@@ -14,7 +14,7 @@ use serde_json::json;
 use self::output::Output;
 use super::exit;
 use crate::daemon::state::{StateDir, StateError};
-use crate::store::{self, Exported, OpenError, Progress, Reader, VisitError};
+use crate::store::{self, Exported, Progress, Reader, VisitError};
 use crate::time::Timestamp;
 
 /// Look after what is kept: sessions, queues and retained messages
@@ -216,15 +216,14 @@ impl Failure {
         match self {
             Self::State(error) if error.is_permission() => exit::PERMISSION,
             Self::Visit(error) if error.is_permission() => exit::PERMISSION,
-            Self::State(_) | Self::Visit(VisitError::Open(OpenError::Newer { .. })) => {
-                exit::CONFIGURATION
-            }
+            Self::State(_) | Self::Visit(VisitError::Newer { .. }) => exit::CONFIGURATION,
             Self::Running(_)
             | Self::Visit(
                 VisitError::Absent { .. } | VisitError::Busy { .. } | VisitError::Open(_),
             ) => exit::UNAVAILABLE,
             Self::Visit(
                 VisitError::Damaged { .. }
+                | VisitError::Permission { .. }
                 | VisitError::Older { .. }
                 | VisitError::Exists { .. }
                 | VisitError::Output(_)

@@ -16,8 +16,12 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     name.into()
 }
 
-const LOG: &str = "-wal";
-const INDEX: &str = "-shm";
+/// Ending of a log.
+pub(super) const LOG: &str = "-wal";
+/// Ending of the index of a log.
+pub(super) const INDEX: &str = "-shm";
+/// Ending of what SQLite would roll back.
+pub(super) const JOURNAL: &str = "-journal";
 const DAMAGED: &str = ".damaged-";
 
 /// The log of a file.
@@ -67,6 +71,15 @@ pub(super) fn put(path: &Path, wall: Timestamp) -> Result<(PathBuf, Vec<PathBuf>
     Ok((aside, moved))
 }
 
+/// Puts aside what lies beside a file; where it is now.
+pub(super) fn put_beside(path: &Path, ending: &str, wall: Timestamp) -> Result<PathBuf, OpenError> {
+    let (from, to) = (beside(path, ending), beside(&name(path, wall), ending));
+    match fs::rename(&from, &to) {
+        Ok(()) => Ok(to),
+        Err(error) => Err(OpenError::Io { doing: "put aside", path: from, error }),
+    }
+}
+
 /// Leaves a copy of the log, which SQLite is about to write over.
 pub(super) fn copy_log(path: &Path, wall: Timestamp) -> Result<PathBuf, OpenError> {
     let copy = log_of(&name(path, wall));
@@ -85,12 +98,15 @@ fn forget_oldest(path: &Path) {
     let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
     let damaged: BTreeSet<String> = names
         .filter(|name| name.starts_with(&prefix))
-        .map(|name| name.trim_end_matches(LOG).trim_end_matches(INDEX).to_owned())
+        .map(|name| {
+            let endings = [LOG, INDEX, JOURNAL].iter().find_map(|end| name.strip_suffix(end));
+            endings.unwrap_or(&name).to_owned()
+        })
         .collect();
     let excess = damaged.len().saturating_sub(STORE_DAMAGED_KEPT_MAX);
     for name in damaged.into_iter().take(excess) {
         let path = folder.join(name);
-        for path in [log_of(&path), index_of(&path), path] {
+        for path in [log_of(&path), index_of(&path), beside(&path, JOURNAL), path] {
             // A folder was never ours; it stays.
             let is_file = fs::symlink_metadata(&path).is_ok_and(|facts| !facts.is_dir());
             if is_file && let Err(error) = fs::remove_file(&path) {

@@ -87,21 +87,6 @@ pub(super) fn open_alone(path: &Path) -> SqlResult<Connection> {
     Ok(connection)
 }
 
-/// Refuses what a later version of the program wrote.
-pub(super) fn refuse_newer(path: &Path) -> Result<(), OpenError> {
-    // Whatever is wrong with it is found right after.
-    let version = open_to_read(path).and_then(|connection| {
-        let ours = schema::is_ours(&connection)?;
-        Ok(if ours { schema::version(&connection)? } else { 0 })
-    });
-    match version {
-        Ok(found) if found > schema::known() => {
-            Err(OpenError::Newer { path: path.to_owned(), found, known: schema::known() })
-        }
-        _ => Ok(()),
-    }
-}
-
 fn is_unreadable(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure)
 }
@@ -113,6 +98,12 @@ fn examine(
 ) -> SqlResult<Checked> {
     if !schema::is_ours(connection)? {
         report.faults.push("it is a database of another program".to_owned());
+        return Ok(Checked::Damaged);
+    }
+    if schema::is_later(connection)? {
+        let (found, known) = (schema::version(connection)?, schema::known());
+        let fault = format!("a later version wrote it: schema {found}, this program knows {known}");
+        report.faults.push(fault);
         return Ok(Checked::Damaged);
     }
     let began = Instant::now();
@@ -187,7 +178,7 @@ pub(super) fn judge_log(
     report: &mut OpenReport,
 ) -> SqlResult<bool> {
     let sql = format!("SELECT value FROM store WHERE name = '{}'", Fact::Open.name());
-    let must_be_there = ask(connection, &sql)?.as_deref() == Some("1");
+    let must_be_there = ask(connection, &sql)?.is_some_and(|value| value != "0");
     let fault = match log {
         Log::None if must_be_there => "its log is gone, with what was written last",
         Log::Headless if must_be_there => "its log is damaged at the beginning",

@@ -114,15 +114,18 @@ pub(super) fn replace(
         }
         Err(error) => return Err(error.of(path)),
     }
-    forget_index(&aside);
+    forget_traces(&aside);
     publish(&draft, path).map_err(|error| error.of(path))?;
     forget_drafts(path);
     Ok(())
 }
 
-fn forget_index(path: &Path) {
-    // SQLite makes one for each reader; it is worth nothing.
+/// What SQLite makes for each reader, and is worth nothing.
+fn forget_traces(path: &Path) {
     let _ = fs::remove_file(index_of(path));
+    if fs::metadata(log_of(path)).is_ok_and(|log| log.is_file() && log.len() == 0) {
+        let _ = fs::remove_file(log_of(path));
+    }
 }
 
 /// Copies what can be read of `aside` into `draft`; if that is nothing at all, with the first page
@@ -139,8 +142,10 @@ fn save(aside: &Path, path: &Path, draft: &Path) -> Result<Salvaged, MakeError> 
     // A log as large as the file would need room twice.
     target.pragma_update(None, "wal_autocheckpoint", 1000)?;
     let as_it_is = open_to_read(aside).and_then(|source| {
-        // A schema that is not ours makes every row look wrong.
-        Ok(schema::is_intact(&source)?.then_some(source))
+        // A schema that is not ours makes every row look wrong. A later one is taken at its word:
+        // a row that it writes as we do has our checksum.
+        let is_readable = schema::is_intact(&source)? || schema::is_later(&source)?;
+        Ok(is_readable.then_some(source))
     });
     let salvaged = match as_it_is {
         Ok(Some(source)) => salvage::copy(&source, &target, &mut room)?,

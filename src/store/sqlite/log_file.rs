@@ -5,8 +5,9 @@
 //! be half-written after a pulled plug, since each is synced before the next begins. If more than
 //! one follows the first frame that is wrong, what was acknowledged is lost.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 pub(super) const HEADER_BYTES: usize = 32;
@@ -24,6 +25,8 @@ pub(super) enum Log {
     Headless,
     /// There are frames, …
     Frames {
+        /// … in this round of it, …
+        round: u32,
         /// … in this many whole batches at the front, …
         batches: u64,
         /// … something that is no whole batch after them, …
@@ -45,7 +48,7 @@ pub(super) fn read(path: &Path) -> io::Result<Log> {
     }
     let mut reader = BufReader::new(file);
     let mut header = [0; HEADER_BYTES];
-    if !fill(&mut reader, &mut header)? {
+    if let Filled::Part(_) = fill(&mut reader, &mut header)? {
         return Ok(Log::Headless);
     }
     match Header::parse(&header) {
@@ -54,13 +57,58 @@ pub(super) fn read(path: &Path) -> io::Result<Log> {
     }
 }
 
-/// Fills a buffer; whether there was enough.
-fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<bool> {
-    match reader.read_exact(buffer) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
-        Err(error) => Err(error),
+/// The round that a log is in; none where there is no log.
+pub(super) fn round(path: &Path) -> Option<u32> {
+    let mut header = [0; HEADER_BYTES];
+    File::open(path).and_then(|mut file| file.read_exact(&mut header)).ok()?;
+    Header::parse(&header).map(|header| header.round())
+}
+
+/// Numbers of the pages whose last state in whole batches of the log is another than in the file.
+pub(super) fn changed_pages(path: &Path, file: &mut File) -> io::Result<Vec<u32>> {
+    let mut reader = BufReader::new(File::open(path)?);
+    let mut header = [0; HEADER_BYTES];
+    reader.read_exact(&mut header)?;
+    let Some(header) = Header::parse(&header) else { return Ok(Vec::new()) };
+    let (mut last, mut batch) = (BTreeMap::new(), Vec::new());
+    let page_bytes = u64::try_from(header.page_bytes).unwrap_or(u64::MAX);
+    walk(&mut reader, header, |frame, page| {
+        if frame.is_good {
+            batch.push((frame.page, page.to_vec()));
+        }
+        if frame.is_good && frame.ends_batch {
+            last.extend(batch.drain(..));
+        }
+    })?;
+    let mut changed = Vec::new();
+    for (number, page) in last {
+        let mut before = vec![0; page.len()];
+        let at = u64::from(number).saturating_sub(1).saturating_mul(page_bytes);
+        file.seek(SeekFrom::Start(at))?;
+        if !matches!(fill(file, &mut before)?, Filled::Whole) || before != page {
+            changed.push(number);
+        }
     }
+    Ok(changed)
+}
+
+/// How much there was for a buffer.
+enum Filled {
+    Whole,
+    Part(usize),
+}
+
+fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<Filled> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match reader.read(rest) {
+            Ok(0) => return Ok(Filled::Part(filled)),
+            Ok(count) => filled = filled.saturating_add(count),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Filled::Whole)
 }
 
 struct Header {
@@ -90,32 +138,61 @@ impl Header {
             sum,
         })
     }
+
+    fn round(&self) -> u32 {
+        word(&self.salts, 0).unwrap_or(0)
+    }
+}
+
+/// One page in a log.
+struct Frame {
+    page: u32,
+    /// Not what an earlier round of the log has left behind.
+    is_of_this_round: bool,
+    /// Neither it nor one before it is damaged.
+    is_good: bool,
+    ends_batch: bool,
 }
 
 fn frames(reader: &mut impl Read, header: Header) -> io::Result<Log> {
+    let round = header.round();
+    let (mut batches, mut is_unfinished, mut cut_off) = (0_u64, false, 0_u64);
+    let is_cut = walk(reader, header, |frame, _| match (frame.is_good, frame.ends_batch) {
+        (true, true) => (batches, is_unfinished) = (batches.saturating_add(1), false),
+        (true, false) => is_unfinished = true,
+        (false, _) if !frame.is_of_this_round => {}
+        (false, ends_batch) => {
+            is_unfinished = true;
+            cut_off = cut_off.saturating_add(ends_batch.into());
+        }
+    })?;
+    Ok(Log::Frames { round, batches, is_unfinished: is_unfinished || is_cut, cut_off })
+}
+
+/// Hands in each frame with its page; whether a part of one follows.
+fn walk(
+    reader: &mut impl Read,
+    header: Header,
+    mut take: impl FnMut(Frame, &[u8]),
+) -> io::Result<bool> {
     let Header { page_bytes, salts, mut sum } = header;
-    let mut frame = vec![0; FRAME_HEADER_BYTES.saturating_add(page_bytes)];
-    let (mut batches, mut is_unfinished, mut cut_off, mut is_good) = (0_u64, false, 0_u64, true);
-    while fill(reader, &mut frame)? {
-        let (head, page) = frame.split_at(FRAME_HEADER_BYTES);
-        // What an earlier round of the log has left behind.
+    let mut bytes = vec![0; FRAME_HEADER_BYTES.saturating_add(page_bytes)];
+    let mut is_good = true;
+    loop {
+        let filled = fill(reader, &mut bytes)?;
+        let (head, page) = bytes.split_at(FRAME_HEADER_BYTES);
         let is_of_this_round = head.get(8..16) == Some(&salts);
+        if let Filled::Part(length) = filled {
+            return Ok(is_of_this_round && length >= 16);
+        }
         sum.add(head.get(..8).unwrap_or_default());
         sum.add(page);
         is_good &= is_of_this_round && word(head, 16) == Some(sum.words[0]);
         is_good &= word(head, 20) == Some(sum.words[1]);
         let ends_batch = word(head, 4) != Some(0);
-        match (is_good, ends_batch) {
-            (true, true) => (batches, is_unfinished) = (batches.saturating_add(1), false),
-            (true, false) => is_unfinished = true,
-            (false, _) if !is_of_this_round => {}
-            (false, ends_batch) => {
-                is_unfinished = true;
-                cut_off = cut_off.saturating_add(ends_batch.into());
-            }
-        }
+        let page_number = word(head, 0).unwrap_or(0);
+        take(Frame { page: page_number, is_of_this_round, is_good, ends_batch }, page);
     }
-    Ok(Log::Frames { batches, is_unfinished, cut_off })
 }
 
 /// The sum that each frame has of itself and all before it.

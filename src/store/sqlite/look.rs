@@ -7,9 +7,10 @@ use std::path::Path;
 
 use rustix::process::geteuid;
 
-use super::aside::{beside, index_of, log_of};
+use super::aside::{self, index_of, log_of};
 use super::fresh::PRIVATE;
 use super::log_file::{self, Log};
+use super::opening::Moment;
 use crate::store::{OpenError, OpenReport};
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -25,15 +26,16 @@ pub(super) enum Found {
 }
 
 /// Looks at what is there.
-pub(super) fn look(path: &Path, report: &mut OpenReport) -> Result<Found, OpenError> {
+pub(super) fn look(
+    path: &Path,
+    moment: Moment,
+    report: &mut OpenReport,
+) -> Result<Found, OpenError> {
     let io = |doing, path: &Path| {
         let path = path.to_owned();
         move |error| OpenError::Io { doing, path, error }
     };
-    for file in [path, &log_of(path), &index_of(path)] {
-        may_use(file)?;
-    }
-    clear_the_way(path, report)?;
+    clear_the_way(path, moment, report)?;
     let Ok(facts) = fs::metadata(path) else {
         if fs::symlink_metadata(log_of(path)).is_ok() {
             report.faults.push(ONLY_LOG.to_owned());
@@ -42,6 +44,13 @@ pub(super) fn look(path: &Path, report: &mut OpenReport) -> Result<Found, OpenEr
         }
         return Ok(Found::Nothing);
     };
+    for file in [path, &log_of(path)] {
+        if let Some(what) = take_rights(file, report)? {
+            report.faults.push(what);
+            report.uncounted = true;
+            return Ok(Found::Unusable);
+        }
+    }
     if facts.is_file() && facts.mode() & 0o077 != 0 {
         report.notes.push(format!("was open to others, with mode {:03o}", facts.mode() & 0o777));
         fs::set_permissions(path, fs::Permissions::from_mode(PRIVATE))
@@ -76,42 +85,41 @@ pub(super) fn unusable(path: &Path, facts: &fs::Metadata) -> Option<String> {
     }
 }
 
-/// Refuses what the permissions of a file refuse: no damage, and nothing we could mend.
-pub(super) fn may_use(path: &Path) -> Result<(), OpenError> {
-    let Ok(facts) = fs::metadata(path) else { return Ok(()) };
-    if !facts.is_file() {
-        return Ok(());
-    }
+/// Takes the rights to a file of ours; what is wrong with one of another user that may not be used.
+fn take_rights(path: &Path, report: &mut OpenReport) -> Result<Option<String>, OpenError> {
+    let Ok(facts) = fs::metadata(path) else { return Ok(None) };
     match OpenOptions::new().read(true).write(true).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            Err(OpenError::Permission {
-                path: path.to_owned(),
-                owner: facts.uid(),
-                mode: facts.mode() & 0o777,
-                own: geteuid().as_raw(),
-            })
-        }
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
         // What else is wrong shows when it is read.
-        _ => Ok(()),
+        _ => return Ok(None),
     }
+    let (own, owner, mode) = (geteuid().as_raw(), facts.uid(), facts.mode() & 0o777);
+    if owner != own {
+        return Ok(Some(format!(
+            "`{}` is of user {owner} with mode {mode:03o}, and this is user {own}",
+            path.display()
+        )));
+    }
+    report.notes.push(format!("`{}` had mode {mode:03o}", path.display()));
+    fs::set_permissions(path, fs::Permissions::from_mode(PRIVATE)).map_err(|error| {
+        OpenError::Io { doing: "take the rights to", path: path.to_owned(), error }
+    })?;
+    Ok(None)
 }
 
 /// Moves away what stands where SQLite wants files of its own.
-fn clear_the_way(path: &Path, report: &mut OpenReport) -> Result<(), OpenError> {
-    let journal = beside(path, "-journal");
-    for (file, is_welcome) in [(log_of(path), true), (index_of(path), true), (journal, false)] {
+fn clear_the_way(path: &Path, moment: Moment, report: &mut OpenReport) -> Result<(), OpenError> {
+    for (ending, is_welcome) in [(aside::LOG, true), (aside::INDEX, true), (aside::JOURNAL, false)]
+    {
+        let file = aside::beside(path, ending);
         let Ok(facts) = fs::symlink_metadata(&file) else { continue };
         if facts.is_file() && is_welcome {
             continue;
         }
-        let aside = beside(&file, ".damaged");
-        fs::rename(&file, &aside).map_err(|error| OpenError::Io {
-            doing: "put aside",
-            path: file.clone(),
-            error,
-        })?;
+        report.put_aside.push(aside::put_beside(path, ending, moment.wall)?);
         report.faults.push(format!("something stood in the way: `{}`", file.display()));
-        report.put_aside.push(aside);
     }
+    // It is made anew; one of another user would only be a hindrance.
+    let _ = fs::remove_file(index_of(path));
     Ok(())
 }

@@ -13,6 +13,7 @@ mod payloads;
 mod read;
 mod reader;
 mod room;
+mod round;
 mod row;
 mod salvage;
 mod schema;
@@ -75,6 +76,8 @@ pub struct SqliteStore {
     state: State,
     figures: Figures,
     page_bytes: u64,
+    /// In which the log is, as the file says.
+    round: Option<u32>,
     /// Pages in the log, as the last commit told.
     logged: Arc<AtomicU64>,
     /// Stands after the connection: it is closed after that.
@@ -128,6 +131,7 @@ impl SqliteStore {
             state: State::Opened,
             figures: Figures::default(),
             page_bytes,
+            round: None,
             logged,
             room: Room::of(path),
         };
@@ -185,11 +189,25 @@ impl SqliteStore {
     /// start can tell if it is gone.
     fn mark(&mut self) -> SqlResult<()> {
         if self.state == State::Opened {
-            fact(&self.connection, Fact::Open, 1)?;
-            self.count_commit();
+            self.say_round()?;
             self.checkpoint()?;
             room::reserve_log(&log_of(&self.path));
             self.state = State::Marked;
+        }
+        Ok(())
+    }
+
+    /// Writes down in which round the log is, before it is moved.
+    fn say_round(&mut self) -> SqlResult<()> {
+        // To write it down may begin another round.
+        for _ in 0..3 {
+            let round = log_file::round(&log_of(&self.path));
+            if round.is_some() && round == self.round {
+                break;
+            }
+            fact(&self.connection, Fact::Open, round::open(round))?;
+            self.count_commit();
+            self.round = round;
         }
         Ok(())
     }
@@ -254,6 +272,17 @@ impl SqliteStore {
         Ok(())
     }
 
+    /// Says in the file that its log is in it, unless it says so already.
+    fn close(&mut self) -> SqlResult<()> {
+        if self.state == State::Opened && round::value(&self.connection)? == Some(0) {
+            return Ok(());
+        }
+        // The log is moved first: what says that there is none must be the last thing in it.
+        self.say_round()?;
+        self.checkpoint()?;
+        fact(&self.connection, Fact::Open, 0)
+    }
+
     fn purge(&mut self) -> Result<(), WriteError> {
         let behavior = TransactionBehavior::Immediate;
         let transaction = self.connection.transaction_with_behavior(behavior)?;
@@ -275,7 +304,11 @@ impl SqliteStore {
             self.purge()?;
         }
         // On a full disk, what is in the log keeps its room until it is moved.
-        if self.figures.log_bytes > STORE_LOG_BYTES || self.state == State::Stale {
+        if self.state == State::Stale {
+            // There may be no room to say anything before; then that is done with the next batch.
+            self.checkpoint()?;
+        } else if self.figures.log_bytes > STORE_LOG_BYTES {
+            self.say_round()?;
             self.checkpoint()?;
         }
         Ok(())
@@ -303,7 +336,7 @@ impl Store for SqliteStore {
         let changes = u64::try_from(batch.changes.len()).unwrap_or(u64::MAX);
         figures.changes = figures.changes.saturating_add(changes);
         if figures.log_bytes > STORE_LOG_BYTES_MAX
-            && let Err(error) = self.checkpoint()
+            && let Err(error) = self.say_round().and_then(|()| self.checkpoint())
         {
             // The batch is durable; the log grows on until this succeeds.
             tracing::warn!(%error, "log of the store not moved into its file");
@@ -353,12 +386,9 @@ impl Store for SqliteStore {
     }
 }
 
-/// Says in the file that its log is in it.
 impl Drop for SqliteStore {
     fn drop(&mut self) {
-        if self.state == State::Marked
-            && let Err(error) = fact(&self.connection, Fact::Open, 0)
-        {
+        if let Err(error) = self.close() {
             tracing::warn!(%error, "store not closed in peace");
         }
     }

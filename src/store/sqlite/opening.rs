@@ -11,11 +11,14 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use super::check::{Checked, check, has_room, open_alone, refuse_newer};
+use super::aside::{self, log_of};
+use super::check::{Checked, check, has_room, open_alone};
 use super::fresh::{forget_drafts, make, replace};
+use super::log_file::Log;
 use super::look::{Found, look};
 use super::payloads::Payloads;
 use super::read::{self, Loaded};
+use super::round;
 use super::schema;
 use super::trouble::{SqlResult, failure};
 use crate::broker::record::Restored;
@@ -52,11 +55,12 @@ pub(super) fn open(
     };
     forget_drafts(path);
     let mut checked = None;
-    match look(path, &mut report)? {
+    match look(path, moment, &mut report)? {
         Found::Nothing => make(path).map_err(|error| error.of(path))?,
         Found::Unusable => replace(path, moment, &mut report)?,
         Found::File(log) => {
-            match refuse_newer(path).and_then(|()| check(path, log, moment, &mut report))? {
+            let log = refuse_foreign_log(path, log, moment, &mut report)?;
+            match check(path, log, moment, &mut report)? {
                 Checked::Whole(whole) => checked = Some(whole),
                 Checked::Older => {}
                 Checked::Damaged => replace(path, moment, &mut report)?,
@@ -74,6 +78,28 @@ pub(super) fn open(
         report.saved = contents(&loaded.restored, report.saved.others);
     }
     Ok(Opened { connection, lives, payloads, loaded, report })
+}
+
+/// Puts a log aside that SQLite must not take for the file's own; what log there is then.
+fn refuse_foreign_log(
+    path: &Path,
+    log: Log,
+    moment: Moment,
+    report: &mut OpenReport,
+) -> Result<Log, OpenError> {
+    let beside = log_of(path);
+    let is_own = round::is_own(path, &beside, log).map_err(|error| OpenError::Io {
+        doing: "read",
+        path: beside,
+        error,
+    })?;
+    if is_own {
+        return Ok(log);
+    }
+    report.put_aside.push(aside::put_beside(path, aside::LOG, moment.wall)?);
+    report.faults.push("the log beside it is not its own".to_owned());
+    report.uncounted = true;
+    Ok(Log::None)
 }
 
 /// What is in a file.

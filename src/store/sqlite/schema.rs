@@ -73,6 +73,11 @@ pub(super) fn is_ours(connection: &Connection) -> SqlResult<bool> {
     Ok(id == APPLICATION_ID)
 }
 
+/// Whether a later version of the program wrote the file.
+pub(super) fn is_later(connection: &Connection) -> SqlResult<bool> {
+    Ok(is_ours(connection)? && version(connection)? > known())
+}
+
 /// Whether the file says of its tables what a fresh one says, down to where they begin.
 pub(super) fn is_intact(connection: &Connection) -> SqlResult<bool> {
     let mut fresh = Connection::open_in_memory()?;

@@ -3,7 +3,7 @@
 -- `expires` and `will_at` are microseconds on the monotonic clock of the process in the life named by `life`.
 -- `checksum` is the CRC-32 of all other columns: SQLite itself does not notice a flipped bit in a payload.
 
--- Facts about the whole: `next_session`; `open`, 1 while a gateway works on it.
+-- Facts about the whole: `next_session`; `open`, 0 unless a gateway works on it.
 CREATE TABLE store (
     name TEXT PRIMARY KEY,
     value INTEGER NOT NULL,

@@ -280,7 +280,7 @@ fn large(payload: Payload<'_>) -> Option<PayloadId> {
 pub(super) enum Fact {
     /// Higher than the number of any session there ever was.
     NextSession,
-    /// 1 while a gateway works on the file: then there must be a log beside it.
+    /// While a gateway works on the file there is a log beside it: [`super::round::open`]. Else 0.
     Open,
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use maison::access::{ConnectionId, Principal, Rights};
-use maison::broker::{Bounds, Broker, Input, Keeping, Output, Retention, Settings};
+use maison::broker::record::{Batch, Page, PageRequest};
+use maison::broker::{Bounds, Broker, Delays, Input, Keeping, Output, Retention, Settings};
 use maison::mqtt::Packet;
 use maison::sampling::{self, Calibration, Rules, Sampler, Sensor, SensorId, SensorSettings};
 use maison::sensors::catalog::Promise;
@@ -13,6 +14,7 @@ use maison::sensors::{Fault, Measurement, ds18b20};
 use maison::sim::chance::Chance;
 use maison::sim::scratchpad::{self, Resolution};
 use maison::sim::weather::{Place, Weather};
+use maison::store::{SqliteStore, Store};
 use maison::telemetry::{self, Publication, Room};
 use maison::time::{Tick, Timestamp};
 use maison::units::{MilliCelsius, Quantity};
@@ -44,6 +46,8 @@ pub(super) struct House {
     telemetry: telemetry::House,
     inboxes: BTreeMap<ConnectionId, VecDeque<Packet>>,
     next_connection: u64,
+    /// Works in no time: so nothing is written together only because a card is slow.
+    pub(super) store: Option<SqliteStore>,
 }
 
 /// One DS18B20, and the times at which it is in trouble.
@@ -132,6 +136,11 @@ fn slug(room: usize) -> String {
 
 impl House {
     pub(super) fn new(seed: u64, rooms: usize) -> Self {
+        Self::keeping(seed, rooms, None)
+    }
+
+    /// The same, with a store that is empty.
+    pub(super) fn keeping(seed: u64, rooms: usize, store: Option<SqliteStore>) -> Self {
         let mut chance = Chance::new(seed);
         let chips = (0..rooms).map(|_| Chip::new(&mut chance)).collect();
         let sampler = |bus: usize| {
@@ -159,7 +168,10 @@ impl House {
                 bounds: Bounds::default(),
                 assigned_prefix: "assigned".into(),
                 rights: Rights::new("maison"),
-                keeping: Keeping::Nothing,
+                keeping: match store {
+                    Some(_) => Keeping::All(Delays::default()),
+                    None => Keeping::Nothing,
+                },
             }),
             chance,
             twins: Vec::new(),
@@ -172,6 +184,7 @@ impl House {
             telemetry: telemetry::House::new("maison", &(0..rooms).map(room).collect::<Vec<_>>()),
             inboxes: BTreeMap::new(),
             next_connection: 0,
+            store,
         };
         let first = house.telemetry.start(house.wall());
         house.publish(first);
@@ -287,7 +300,7 @@ impl House {
 
     pub(super) fn tell(&mut self, input: Input) {
         self.broker.handle(self.now, input);
-        let mut logins = Vec::new();
+        let (mut logins, mut answers) = (Vec::new(), Vec::new());
         while let Some(output) = self.broker.poll() {
             match output {
                 Output::Send { connection, packet } => {
@@ -297,15 +310,37 @@ impl House {
                 }
                 Output::Authenticate { connection, .. } => logins.push(connection),
                 Output::Close { .. } | Output::Event(_) => {}
-                other @ (Output::Commit(_)
-                | Output::Page(_)
-                | Output::Pause { .. }
-                | Output::Resume { .. }) => panic!("there is no store: {other:?}"),
+                Output::Commit(batch) => answers.push(self.commit(&batch)),
+                Output::Page(wish) => answers.push(self.page(&wish)),
+                other @ (Output::Pause { .. } | Output::Resume { .. }) => {
+                    panic!("the store is fast: {other:?}")
+                }
             }
+        }
+        for answer in answers {
+            self.tell(answer);
         }
         for connection in logins {
             self.tell(Input::Verdict { connection, verdict: Ok(Principal::Anonymous) });
         }
+        if self.broker.deadline().is_some_and(|deadline| deadline <= self.now) {
+            self.tell(Input::Wake);
+        }
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Input {
+        let (now, wall) = (self.now, self.wall());
+        let store = self.store.as_mut().expect("there is a store");
+        store.commit(batch, now, wall).unwrap();
+        store.settle().unwrap();
+        Input::Committed { number: batch.number, outcome: Ok(()) }
+    }
+
+    fn page(&mut self, wish: &PageRequest) -> Input {
+        let (now, wall) = (self.now, self.wall());
+        let store = self.store.as_mut().expect("there is a store");
+        let messages = Ok(store.page(wish, now, wall).unwrap());
+        Input::Paged(Page { session: wish.session, from: wish.from, messages })
     }
 
     pub(super) fn open(&mut self) -> ConnectionId {

@@ -28,7 +28,11 @@ enum Process {
 
 impl Rival {
     pub(super) fn gateway() -> Self {
-        let folder = Gateway::prepare_with(BROKER, LIMITS);
+        Self::gateway_with("memory")
+    }
+
+    pub(super) fn gateway_with(durability: &str) -> Self {
+        let folder = Gateway::prepare_keeping(durability, BROKER, LIMITS);
         let gateway = Gateway::spawn_with(folder, |command| {
             command.env("MAISON_LOG", "info");
         });
@@ -37,10 +41,18 @@ impl Rival {
     }
 
     pub(super) fn mosquitto() -> Self {
+        Self::mosquitto_with("")
+    }
+
+    /// With these lines of its configuration too.
+    pub(super) fn mosquitto_with(lines: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let file = folder.path().join("mosquitto.conf");
-        fs::write(&file, format!("listener {port} 127.0.0.1\n{MOSQUITTO}")).unwrap();
+        let state = folder.path().display();
+        let text = format!("listener {port} 127.0.0.1\n{MOSQUITTO}{lines}\n");
+        let text = format!("{text}persistence_location {state}/\nuser root\n");
+        fs::write(&file, text).unwrap();
         let mut command = Command::new("mosquitto");
         let child = command.arg("-c").arg(&file).stderr(Stdio::null()).spawn();
         let child = child.expect("`tests/figures` installs mosquitto");

@@ -44,6 +44,7 @@ fn nothing_acknowledged_is_lost_however_often_it_is_killed() {
     for seed in seeds(1) {
         let outcome = catch_unwind(AssertUnwindSafe(|| play(seed, kills)));
         assert!(outcome.is_ok(), "seed {seed}");
+        eprintln!("seed {seed}: {kills} kills");
     }
 }
 

@@ -9,13 +9,13 @@ use std::thread::sleep;
 use rusqlite::Connection;
 
 use super::super::aside::log_of;
-use super::super::check::{describe, judge_log, one_line, refuse_newer};
+use super::super::check::{describe, judge_log, one_line};
 use super::super::log_file::{self, HEADER_BYTES, Log};
-use super::super::look::{ONLY_LOG, may_use, unusable};
+use super::super::look::{ONLY_LOG, unusable};
 use super::super::read::check_payloads;
 use super::super::schema;
 use super::super::trouble::{SqlResult, is_damage};
-use super::{Reader, contents, count, rules};
+use super::{Reader, contents, count, may_use, refuse_newer, rules};
 use crate::limits::{STORE_LOG_LOOK_PAUSE, STORE_LOG_LOOKS_MAX};
 use crate::store::{Findings, OpenError, OpenReport, Progress, VisitError};
 use crate::time::Timestamp;

@@ -11,13 +11,14 @@ mod export;
 mod rules;
 mod stats;
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode};
+use rustix::process::geteuid;
 
-use super::check::refuse_newer;
-use super::look::may_use;
 use super::opening::{Moment, Whole, load};
 use super::salvage::{ask, open_to_read};
 use super::schema;
@@ -126,7 +127,42 @@ fn must_be_there(path: &Path) -> Result<(), VisitError> {
     if fs::symlink_metadata(path).is_err() {
         return Err(VisitError::Absent { path: path.to_owned() });
     }
-    Ok(may_use(path)?)
+    may_use(path)
+}
+
+/// Refuses what the permissions of a file refuse.
+fn may_use(path: &Path) -> Result<(), VisitError> {
+    let Ok(facts) = fs::metadata(path) else { return Ok(()) };
+    if !facts.is_file() {
+        return Ok(());
+    }
+    match OpenOptions::new().read(true).write(true).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Err(VisitError::Permission {
+                path: path.to_owned(),
+                owner: facts.uid(),
+                mode: facts.mode() & 0o777,
+                own: geteuid().as_raw(),
+            })
+        }
+        // What else is wrong shows when it is read.
+        _ => Ok(()),
+    }
+}
+
+/// Refuses what a later version of the program wrote.
+fn refuse_newer(path: &Path) -> Result<(), VisitError> {
+    // Whatever is wrong with it is found right after.
+    let version = open_to_read(path).and_then(|connection| {
+        let ours = schema::is_ours(&connection)?;
+        Ok(if ours { schema::version(&connection)? } else { 0 })
+    });
+    match version {
+        Ok(found) if found > schema::known() => {
+            Err(VisitError::Newer { path: path.to_owned(), found, known: schema::known() })
+        }
+        _ => Ok(()),
+    }
 }
 
 fn of_sql(error: &rusqlite::Error, path: &Path) -> VisitError {

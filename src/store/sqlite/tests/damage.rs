@@ -277,7 +277,7 @@ fn a_file_that_is_cut_keeps_what_is_before_the_cut() {
             let content = house.read();
             house.write(&content[..content.len() * percent / 100]);
         };
-        let report = check(End::InPeace, cut, "store was damaged", 0..=ALL - 1);
+        let report = check(End::InPeace, cut, "there is: ", 0..=ALL - 1);
         assert!(report.uncounted, "{report}");
         assert_eq!(report.put_aside.len(), 1);
         assert!(!report.saved.is_empty(), "{percent} {report}");
@@ -292,7 +292,7 @@ fn a_first_page_that_is_gone_costs_nothing_else() {
             content[from..to].fill(0);
             house.write(content);
         };
-        let report = check(End::InPeace, zero, "store was damaged", ALL..=ALL);
+        let report = check(End::InPeace, zero, "there is: ", ALL..=ALL);
         assert_eq!(report.saved.sessions, 3, "{from}..{to}: {report}");
         assert_eq!(report.saved.retained, 200);
         assert_eq!(report.saved.subscriptions, 57);
@@ -312,7 +312,7 @@ fn a_description_of_the_tables_that_is_damaged_costs_nothing() {
             }
             house.write(content);
         };
-        let report = check(End::InPeace, flip, "store was damaged", ALL..=ALL);
+        let report = check(End::InPeace, flip, "there is: ", ALL..=ALL);
         assert_eq!(report.saved.sessions, 3, "{report}");
     }
 }
@@ -430,16 +430,29 @@ fn a_journal_or_an_index_that_is_none_of_ours_is_no_hindrance() {
 }
 
 #[test]
-fn a_later_schema_is_refused_and_left_alone() {
-    let house = House::new(End::InPeace);
-    let connection = Connection::open(house.path()).unwrap();
-    connection.pragma_update(None, "user_version", 99).unwrap();
-    drop(connection);
-    let before = house.read();
-    let error = SqliteStore::open(&house.path(), Durability::Crash, NOW, WALL).unwrap_err();
-    assert!(error.to_string().contains("schema 99, this program knows 1"), "{error}");
-    assert!(!error.is_permission());
-    assert_eq!(house.read(), before);
+fn a_later_schema_is_put_aside_and_what_it_writes_as_we_do_is_saved() {
+    let later = |house: &House| {
+        let connection = Connection::open(house.path()).unwrap();
+        let sql = "CREATE TABLE moods (mood); ALTER TABLE retained ADD COLUMN mood;
+            PRAGMA user_version = 99;";
+        connection.execute_batch(sql).unwrap();
+    };
+    let report = check(End::InPeace, later, "schema 99, this program knows 1", ALL..=ALL);
+    assert_eq!((report.saved.sessions, report.saved.retained, report.lost.retained), (3, 0, 200));
+}
+
+/// Nothing was written in between, and nothing is wrong.
+#[test]
+fn a_life_without_a_batch_leaves_the_file_as_whole_as_it_was() {
+    let house = House::new(End::Killed);
+    for _ in 0..2 {
+        let (store, report) =
+            SqliteStore::open(&house.path(), Durability::Crash, NOW, WALL).unwrap();
+        assert_eq!(report, OpenReport::default());
+        drop(store);
+    }
+    let (found, report) = house.open();
+    assert_eq!((found.messages(), report.is_clean()), (ALL, true));
 }
 
 #[test]
@@ -460,14 +473,4 @@ fn a_new_file_is_private_and_so_are_those_beside_it() {
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600, "{}", path.display());
     }
     assert_eq!(fs::read_dir(room.folder.path()).unwrap().count(), 3);
-}
-
-#[test]
-fn a_file_that_may_not_be_used_is_refused_with_a_hint() {
-    let house = House::new(End::InPeace);
-    let error = OpenError::Permission { path: house.path(), owner: 7, mode: 0o400, own: 8 };
-    assert!(error.is_permission());
-    assert!(
-        error.to_string().contains("is of user 7 with mode 400, this is user 8\n  hint: `chown")
-    );
 }
