@@ -9,6 +9,7 @@ use embedded_hal::i2c::I2c;
 
 use crate::bus::{Attached, Bus};
 use crate::sampling::SensorId;
+use crate::sensors::ads1115::Ads1115;
 use crate::sensors::aht10::Aht10;
 use crate::sensors::aht20::Aht20;
 use crate::sensors::bme280::Bme280;
@@ -53,6 +54,11 @@ impl<I: I2c, D: DelayNs> I2cBus<I, D> {
         Self { i2c, delay, chips, gates }
     }
 
+    /// The bus below, to look at.
+    pub const fn i2c(&self) -> &I {
+        &self.i2c
+    }
+
     /// The bus below.
     pub fn i2c_mut(&mut self) -> &mut I {
         &mut self.i2c
@@ -73,6 +79,7 @@ fn chip<I: I2c, D: DelayNs>(sensor: &Attached) -> Option<Chip<I, D>> {
     let Address::I2c(address) = sensor.address else { return None };
     let chip = address.chip;
     let driver: Box<dyn I2cChip<I, D>> = match sensor.driver {
+        Driver::Ads1115 => Box::new(Ads1115::new(chip, address.input?, sensor.element?)),
         Driver::Aht10 => Box::new(Aht10::new(chip)),
         Driver::Aht20 => Box::new(Aht20::new(chip)),
         Driver::Bme280 => Box::new(Bme280::new(chip)),
@@ -88,7 +95,11 @@ fn chip<I: I2c, D: DelayNs>(sensor: &Attached) -> Option<Chip<I, D>> {
         Driver::Shtc3 => Box::new(Shtc3::default()),
         Driver::Tmp102 => Box::new(Tmp102::new(chip)),
         Driver::Tmp117 => Box::new(Tmp117::new(chip)),
-        Driver::Ds18b20 => return None,
+        Driver::Ds18b20
+        | Driver::Max31855
+        | Driver::Max31865
+        | Driver::Max6675
+        | Driver::Mcp3008 => return None,
     };
     Some(Chip { sensor: sensor.id, address, driver })
 }

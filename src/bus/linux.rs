@@ -1,17 +1,22 @@
-//! I²C through the kernel: `/dev/i2c-N`. The only file that names `linux-embedded-hal`.
+//! I²C and SPI through the kernel: `/dev/i2c-N`, `/dev/spidevN.M`. The only file that names
+//! `linux-embedded-hal`.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use embedded_hal::i2c::{Error, ErrorKind, ErrorType, I2c, NoAcknowledgeSource, Operation};
+use embedded_hal::spi::{Mode, Phase, Polarity};
 use linux_embedded_hal::i2cdev::linux::LinuxI2CError;
-use linux_embedded_hal::{Delay, I2CError, I2cdev};
+use linux_embedded_hal::spidev::{SpiModeFlags, SpidevOptions};
+use linux_embedded_hal::{Delay, I2CError, I2cdev, SpidevDevice};
 use rustix::io::Errno;
 
 use crate::bus::i2c::I2cBus;
 use crate::bus::reopen::{Refused, Reopening};
-use crate::bus::{Attached, Bus};
+use crate::bus::spi::SpiBus;
+use crate::bus::{Attached, Bus, Missing};
 use crate::sensors::Fault;
+use crate::sensors::spi::Timing;
 
 /// The bus `/dev/i2c-<number>` with its chips. Opened at its first reading; a device that is not
 /// there or may not be opened is a fault of each sensor, and tried again at the next reading.
@@ -21,20 +26,72 @@ pub fn bus(number: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
 }
 
 fn open(path: &Path, attached: &[Attached]) -> Result<I2cBus<KernelI2c, Delay>, Refused> {
-    let device = I2cdev::new(path).map_err(|error| refused(path, io::Error::from(error)))?;
+    let device = I2cdev::new(path).map_err(|error| refused(path, &io::Error::from(error), &I2C))?;
     Ok(I2cBus::new(KernelI2c(device), Delay, attached))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it ends here")]
-fn refused(path: &Path, error: io::Error) -> Refused {
+/// The chip at the chip select `/dev/spidev<bus>.<select>`, or what hangs at its inputs. Opened as
+/// an I²C bus is.
+pub fn chip_select(bus: u8, select: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
+    let Some(timing) = attached.iter().find_map(|sensor| sensor.driver.facts().spi) else {
+        return Box::new(Missing);
+    };
+    let path = PathBuf::from(format!("/dev/spidev{bus}.{select}"));
+    let name = format!("spi-{bus}.{select}");
+    Box::new(Reopening::new(name, move || open_select(&path, timing, &attached)))
+}
+
+fn open_select(
+    path: &Path,
+    timing: Timing,
+    attached: &[Attached],
+) -> Result<SpiBus<SpidevDevice, Delay>, Refused> {
+    let device = SpidevDevice::open(path).and_then(|mut device| {
+        let options = SpidevOptions::new()
+            .bits_per_word(8)
+            .max_speed_hz(timing.hertz)
+            .mode(flags(timing.mode))
+            .build();
+        device.configure(&options)?;
+        Ok(device)
+    });
+    let device = device.map_err(|error| refused(path, error.inner(), &SPI))?;
+    Ok(SpiBus::new(device, Delay, attached))
+}
+
+fn flags(mode: Mode) -> SpiModeFlags {
+    let phase = match mode.phase {
+        Phase::CaptureOnFirstTransition => SpiModeFlags::empty(),
+        Phase::CaptureOnSecondTransition => SpiModeFlags::SPI_CPHA,
+    };
+    let polarity = match mode.polarity {
+        Polarity::IdleLow => SpiModeFlags::empty(),
+        Polarity::IdleHigh => SpiModeFlags::SPI_CPOL,
+    };
+    phase | polarity
+}
+
+/// What a kind of bus needs to be there.
+struct Needs {
+    boot: &'static str,
+    group: &'static str,
+}
+
+const I2C: Needs = Needs {
+    boot: "`dtparam=i2c_arm=on` in /boot/firmware/config.txt and module `i2c-dev`",
+    group: "i2c",
+};
+const SPI: Needs = Needs { boot: "`dtparam=spi=on` in /boot/firmware/config.txt", group: "spi" };
+
+fn refused(path: &Path, error: &io::Error, needs: &Needs) -> Refused {
+    let Needs { boot, group } = needs;
     let path = path.display();
     let (fault, hint) = match error.kind() {
         io::ErrorKind::NotFound => {
-            let line = "`dtparam=i2c_arm=on` in /boot/firmware/config.txt and module `i2c-dev`";
-            (Fault::NoBus, format!("`{path}` does not exist: it needs {line}"))
+            (Fault::NoBus, format!("`{path}` does not exist: it needs {boot}"))
         }
         io::ErrorKind::PermissionDenied => {
-            (Fault::Permission, format!("`{path}` may not be opened: join the group `i2c`"))
+            (Fault::Permission, format!("`{path}` may not be opened: join the group `{group}`"))
         }
         _ => (Fault::Bus, format!("`{path}` cannot be opened: {error}")),
     };
@@ -115,13 +172,37 @@ mod tests {
         assert_eq!(refused.fault, Fault::NoBus);
         assert!(refused.hint.contains("dtparam=i2c_arm=on"), "{}", refused.hint);
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
-        assert_eq!(super::refused(Path::new("/dev/i2c-1"), denied).fault, Fault::Permission);
+        let denied = super::refused(Path::new("/dev/i2c-1"), &denied, &I2C);
+        assert_eq!(denied.fault, Fault::Permission);
+        assert!(denied.hint.contains("group `i2c`"), "{}", denied.hint);
+    }
+
+    /// Linux's own numbers: `SPI_CPHA` is 1, `SPI_CPOL` 2.
+    #[test]
+    fn modes_are_the_kernels() {
+        use embedded_hal::spi::{MODE_0, MODE_1, MODE_2, MODE_3};
+        let bits = [MODE_0, MODE_1, MODE_2, MODE_3].map(|mode| flags(mode).bits());
+        assert_eq!(bits, [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_missing_chip_select_answers_with_a_hint() {
+        let timing = Driver::Max31865.facts().spi.unwrap();
+        let opened = open_select(Path::new("/dev/spidev-does-not-exist"), timing, &[]);
+        let refused = opened.map(|_| ()).unwrap_err();
+        assert_eq!(refused.fault, Fault::NoBus);
+        assert!(refused.hint.contains("dtparam=spi=on"), "{}", refused.hint);
     }
 
     /// No machine has 256 controllers.
     #[test]
     fn a_missing_bus_answers_each_sensor() {
-        let sensor = |id, driver, address| Attached { id, driver, address: Address::i2c(address) };
+        let sensor = |id, driver, address| Attached {
+            id,
+            driver,
+            address: Address::i2c(address),
+            element: None,
+        };
         let attached = vec![
             sensor(SensorId(3), Driver::Tmp117, 0x48),
             sensor(SensorId(4), Driver::Sht3x, 0x44),

@@ -12,11 +12,13 @@ pub mod onewire;
 pub mod pin;
 pub mod reopen;
 pub mod simulated;
+pub mod spi;
 pub mod sysfs;
 pub mod thread;
 
 use crate::sampling::SensorId;
 use crate::sensors::catalog::Driver;
+use crate::sensors::element::Element;
 use crate::sensors::{Address, Fault, Measurement};
 use crate::time::{Tick, Timestamp};
 
@@ -56,6 +58,8 @@ pub struct Attached {
     pub driver: Driver,
     /// Where on the bus.
     pub address: Address,
+    /// What hangs at its input, where it has some.
+    pub element: Option<Element>,
 }
 
 /// The clocks of this machine, or of a test.

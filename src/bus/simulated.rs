@@ -1,29 +1,40 @@
 //! `bus = "simulated"`: chips down to bits and registers, in simulated weather, read by the same
 //! drivers as real ones. What differs from a house is only what lies below the pin and the bus.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::bus::i2c::I2cBus;
 use crate::bus::pin::OneWirePin;
+use crate::bus::spi::SpiBus;
 use crate::bus::{Attached, Bus, Clock};
 use crate::sampling::SensorId;
 use crate::sensors::catalog::Driver;
-use crate::sensors::{Address, Fault, I2cAddress, Measurement, OneWireId};
+use crate::sensors::element::{Curve, Element, Rtd, Side, Thermistor, Wires};
+use crate::sensors::{Address, Fault, I2cAddress, Measurement, OneWireId, SpiAddress};
+use crate::sim::ads1115::Ads1115;
 use crate::sim::aht20::{self, Aht20};
 use crate::sim::air::Air;
 use crate::sim::bme280::{self, Bme280};
 use crate::sim::bme680::Bme680;
 use crate::sim::bmp180::Bmp180;
 use crate::sim::chance::{Odds, mix};
+use crate::sim::circuit::{self, Circuit};
 use crate::sim::clock::{VirtualClock, VirtualDelay};
 use crate::sim::htu21d::Htu21d;
 use crate::sim::i2c::{I2cDevice, SimI2c};
 use crate::sim::lm75::{self, Lm75};
+use crate::sim::max6675::Max6675;
+use crate::sim::max31855::Max31855;
+use crate::sim::max31865::{Max31865, Probe};
+use crate::sim::mcp3008::Mcp3008;
 use crate::sim::mcp9808::Mcp9808;
+use crate::sim::model::Model;
 use crate::sim::onewire::{Ds18b20, SimPin, Wire};
 use crate::sim::sht3x::Sht3x;
 use crate::sim::sht4x::Sht4x;
 use crate::sim::shtc3::Shtc3;
+use crate::sim::spi::{SimSpi, SpiSlave};
 use crate::sim::tmp102::Tmp102;
 use crate::sim::tmp117::Tmp117;
 use crate::sim::weather::{Place, Weather};
@@ -59,7 +70,34 @@ pub fn buses(attached: &[Attached], seed: u64, clock: &Arc<dyn Clock>) -> Vec<Wi
         let bus = Simulated { bus: i2c_bus(&i2c, seed), climate: climate(&i2c) };
         buses.push(("simulated-i2c".into(), Box::new(bus), i2c));
     }
+    for (name, sensors) in chip_selects(attached) {
+        if let Some(bus) = chip_select(&sensors) {
+            let bus = Simulated { bus, climate: climate(&sensors) };
+            buses.push((format!("simulated-{name}"), Box::new(bus), sensors));
+        }
+    }
     buses
+}
+
+/// The sensors at each chip select, by its name.
+fn chip_selects(attached: &[Attached]) -> BTreeMap<String, Vec<Attached>> {
+    let mut selects: BTreeMap<String, Vec<Attached>> = BTreeMap::new();
+    for sensor in attached {
+        if let Address::Spi(address) = sensor.address {
+            let chip = SpiAddress { input: None, ..address };
+            selects.entry(chip.to_string()).or_default().push(sensor.clone());
+        }
+    }
+    selects
+}
+
+fn chip_select(attached: &[Attached]) -> Option<SpiBus<SimSpi, VirtualDelay>> {
+    let clock = VirtualClock::new();
+    let fitted: Vec<_> = attached.iter().filter_map(fitted).collect();
+    let chip = spi_model(attached.first()?.driver, &fitted, clock.now())?;
+    let spi = SimSpi::new(clock.clone(), chip);
+    clock.advance(std::time::Duration::from_secs(1));
+    Some(SpiBus::new(spi, VirtualDelay::new(clock), attached))
 }
 
 fn one_wire(attached: &[Attached], seed: u64) -> OneWirePin<SimPin, VirtualDelay> {
@@ -93,9 +131,13 @@ fn i2c_bus(attached: &[Attached], seed: u64) -> I2cBus<SimI2c, VirtualDelay> {
     let mut i2c = SimI2c::new(clock.clone(), seed);
     i2c.unheard = BUS_NOISE;
     for sensor in attached {
-        if let (Address::I2c(address), Some(chip)) =
-            (&sensor.address, model(sensor.driver, clock.now()))
-        {
+        let Address::I2c(address) = sensor.address else { continue };
+        let here = |other: &&Attached| match other.address {
+            Address::I2c(other) => other.chip == address.chip,
+            _ => false,
+        };
+        let fitted: Vec<_> = attached.iter().filter(here).filter_map(fitted).collect();
+        if let Some(chip) = model(sensor.driver, &fitted, clock.now()) {
             i2c.attach(address.chip, chip);
         }
     }
@@ -104,9 +146,73 @@ fn i2c_bus(attached: &[Attached], seed: u64) -> I2cBus<SimI2c, VirtualDelay> {
     I2cBus::new(i2c, VirtualDelay::new(clock), attached)
 }
 
-/// A chip on I²C that powers up now. Where a model is registered.
-pub fn model(driver: Driver, now: Tick) -> Option<Box<dyn I2cDevice>> {
+/// What hangs at which input.
+fn fitted(sensor: &Attached) -> Option<(u8, Element)> {
+    let input = match sensor.address {
+        Address::I2c(address) => address.input,
+        Address::Spi(address) => address.input,
+        Address::OneWire(_) | Address::Pin(_) | Address::Kernel(_) => None,
+    };
+    sensor.element.map(|element| (input.unwrap_or(0), element))
+}
+
+/// The circuits at the inputs of a converter; an input of which nothing is known has the usual one.
+fn circuits<const N: usize>(fitted: &[(u8, Element)]) -> [Circuit; N] {
+    std::array::from_fn(|input| {
+        let here = fitted.iter().find(|(at, _)| usize::from(*at) == input);
+        here.and_then(|(_, element)| circuit(element)).unwrap_or(Circuit::THERMISTOR)
+    })
+}
+
+/// What the input of a converter sees; a platinum resistance hangs at no such.
+fn circuit(element: &Element) -> Option<Circuit> {
+    Some(match *element {
+        Element::Thermistor(Thermistor { curve, series, side }) => Circuit::Divider {
+            curve: match curve {
+                Curve::Beta { r25, beta } => circuit::Curve::Beta { r25, beta },
+                Curve::SteinhartHart(coefficients) => circuit::Curve::SteinhartHart(coefficients),
+            },
+            series,
+            side: match side {
+                Side::Ground => circuit::Side::Ground,
+                Side::Supply => circuit::Side::Supply,
+            },
+        },
+        Element::Tmp36(_) => Circuit::Tmp36,
+        Element::Rtd(_) => return None,
+    })
+}
+
+fn probe(fitted: &[(u8, Element)]) -> Probe {
+    match fitted.first() {
+        Some((_, Element::Rtd(Rtd { element, wires, reference }))) => Probe {
+            r0: element.ohms(),
+            wires: match wires {
+                Wires::Two => 2,
+                Wires::Three => 3,
+                Wires::Four => 4,
+            },
+            reference: *reference,
+        },
+        _ => Probe::USUAL,
+    }
+}
+
+/// A chip on SPI that powers up now, with these at its inputs. Where a model is registered.
+pub fn spi_model(driver: Driver, fitted: &[(u8, Element)], now: Tick) -> Option<Box<dyn SpiSlave>> {
     Some(match driver {
+        Driver::Max31855 => Box::new(Max31855::new(now)),
+        Driver::Max31865 => Box::new(Max31865::new(probe(fitted), now)),
+        Driver::Max6675 => Box::new(Max6675::new(now)),
+        Driver::Mcp3008 => Box::new(Mcp3008::new(circuits(fitted))),
+        _ => return None,
+    })
+}
+
+/// A chip on I²C that powers up now, with these at its inputs. Where a model is registered.
+pub fn model(driver: Driver, fitted: &[(u8, Element)], now: Tick) -> Option<Box<dyn I2cDevice>> {
+    Some(match driver {
+        Driver::Ads1115 => Box::new(Ads1115::new(circuits(fitted), now)),
         Driver::Aht10 => Box::new(Aht20::new(aht20::Kind::Aht10, now)),
         Driver::Aht20 => Box::new(Aht20::new(aht20::Kind::Aht20, now)),
         Driver::Bme280 => Box::new(Bme280::new(bme280::Kind::Bme280, now)),
@@ -122,7 +228,11 @@ pub fn model(driver: Driver, now: Tick) -> Option<Box<dyn I2cDevice>> {
         Driver::Shtc3 => Box::new(Shtc3::new(now)),
         Driver::Tmp102 => Box::new(Tmp102::new(now)),
         Driver::Tmp117 => Box::new(Tmp117::new(now)),
-        Driver::Ds18b20 => return None,
+        Driver::Ds18b20
+        | Driver::Max31855
+        | Driver::Max31865
+        | Driver::Max6675
+        | Driver::Mcp3008 => return None,
     })
 }
 
@@ -144,8 +254,24 @@ impl Expose for I2cBus<SimI2c, VirtualDelay> {
     fn expose(&mut self, address: &Address, air: Air) {
         let Address::I2c(address) = address else { return };
         if let Some(chip) = self.i2c_mut().device_mut(address.chip) {
-            chip.expose(air);
+            expose(chip, address.input, air);
         }
+    }
+}
+
+impl Expose for SpiBus<SimSpi, VirtualDelay> {
+    fn expose(&mut self, address: &Address, air: Air) {
+        let Address::Spi(address) = address else { return };
+        if let Some(chip) = self.spi_mut().chip_mut() {
+            expose(chip, address.input, air);
+        }
+    }
+}
+
+fn expose(chip: &mut dyn Model, input: Option<u8>, air: Air) {
+    match input {
+        Some(input) => chip.expose_input(input, air),
+        None => chip.expose(air),
     }
 }
 
@@ -226,7 +352,9 @@ mod tests {
             (Driver::Sht3x, Address::i2c(0x44)),
         ];
         let ids = sensors.into_iter().enumerate();
-        ids.map(|(id, (driver, address))| Attached { id: SensorId(id), driver, address }).collect()
+        let sensor =
+            |(id, (driver, address))| Attached { id: SensorId(id), driver, address, element: None };
+        ids.map(sensor).collect()
     }
 
     /// Reads the house every two minutes of a day; all answers by sensor.

@@ -171,6 +171,12 @@ impl Decimal {
     }
 }
 
+impl From<Decimal> for f64 {
+    fn from(decimal: Decimal) -> Self {
+        Self::from(decimal.0) / 1000.0
+    }
+}
+
 impl From<Measured> for Decimal {
     fn from(value: Measured) -> Self {
         Self(value.thousandths())

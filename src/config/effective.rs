@@ -5,10 +5,11 @@ use std::path::Path;
 
 use super::amount::{Bounded, Decimal, Size};
 use super::check::needs_open;
-use super::words::{DURABILITIES, POLICIES, word};
-use super::{Broker, Gateway, Limits, Listener, Room, Sensor, Settings, Tls, Transport};
+use super::words::{DURABILITIES, PLATINUM, POLICIES, SIDES, WIRES, word};
+use super::{Broker, Bus, Gateway, Limits, Listener, Room, Sensor, Settings, Tls, Transport};
 use crate::sampling::{Calibration, Rules, SensorSettings};
 use crate::sensors::Address;
+use crate::sensors::element::{Curve, Element, Rtd, Thermistor, Tmp36};
 use crate::units::{Quantity, Value};
 
 impl Settings {
@@ -99,14 +100,45 @@ fn sensor(out: &mut String, slug: &str, sensor: &Sensor) -> fmt::Result {
     writeln!(out, "bus = {}", quoted(&sensor.bus.to_string()))?;
     match &sensor.address {
         Address::Pin(_) => {}
-        Address::Spi(address) => {
+        Address::Spi(address) if sensor.bus != Bus::Simulated => {
             if let Some(input) = address.input {
                 writeln!(out, "address = {input}")?;
             }
         }
         named => writeln!(out, "address = {}", quoted(&named.to_string()))?,
     }
+    if let Some(fitted) = &sensor.element {
+        element(out, fitted)?;
+    }
     sampling(out, &sensor.sampling)
+}
+
+fn element(out: &mut String, element: &Element) -> fmt::Result {
+    let keys = match element {
+        Element::Thermistor(Thermistor { curve, series, side }) => {
+            let curve = match curve {
+                Curve::Beta { r25, beta } => {
+                    format!("r25 = {}, beta = {}", float(*r25), float(*beta))
+                }
+                Curve::SteinhartHart([a, b, c]) => {
+                    format!("steinhart_hart = [{a:e}, {b:e}, {c:e}]")
+                }
+            };
+            let side = quoted(word(&SIDES, side));
+            format!("{curve}, series = {}, side = {side}", float(*series))
+        }
+        Element::Rtd(Rtd { element, wires, reference }) => {
+            let (element, wires) = (quoted(word(&PLATINUM, element)), word(&WIRES, wires));
+            format!("element = {element}, wires = {wires}, reference = {}", float(*reference))
+        }
+        Element::Tmp36(Tmp36 { reference }) => format!("reference = {}", float(*reference)),
+    };
+    writeln!(out, "{} = {{ {keys} }}", element.kind().key())
+}
+
+/// A number that was written with three digits after the dot at most.
+fn float(number: f64) -> String {
+    format!("{number:?}")
 }
 
 fn sampling(out: &mut String, settings: &SensorSettings) -> fmt::Result {

@@ -29,6 +29,7 @@ use crate::mqtt::TopicFilter;
 use crate::sampling::SensorSettings;
 use crate::sensors::Address;
 use crate::sensors::catalog::Driver;
+use crate::sensors::element::Element;
 
 /// A file of the configuration, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,6 +221,8 @@ pub struct Sensor {
     pub bus: Bus,
     /// Where on that bus.
     pub address: Address,
+    /// What hangs at its input, where it has some.
+    pub element: Option<Element>,
     /// How it is sampled.
     pub sampling: SensorSettings,
 }
@@ -233,6 +236,13 @@ pub enum Bus {
     Gpio(u8),
     /// `i2c-N`: `/dev/i2c-N`.
     I2c(u8),
+    /// `spi-N.M`: `/dev/spidevN.M`.
+    Spi {
+        /// N, the bus.
+        bus: u8,
+        /// M, the chip select.
+        select: u8,
+    },
     /// `simulated`.
     Simulated,
 }

@@ -205,14 +205,23 @@ tables! {
 
     /// `[[rooms.<slug>.sensors]]`.
     table Sensor at "`[[rooms.<slug>.sensors]]`" {
-        /// Which chip: `"ds18b20"`, `"sht3x"`, `"tmp117"`. Required.
+        /// Which chip: `"ds18b20"`, `"sht3x"`, `"tmp117"`; `maison drivers` lists them. Required.
         driver: String,
         /// Which bus it hangs on: `"w1"` for the kernel's 1-Wire, `"gpio4"` for 1-Wire on that
-        /// pin (BCM number), `"i2c-1"` for `/dev/i2c-1`, `"simulated"` for none. Required.
+        /// pin (BCM number), `"i2c-1"` for `/dev/i2c-1`, `"spi-0.0"` for `/dev/spidev0.0`,
+        /// `"simulated"` for none. Required.
         bus: String,
         /// Where on the bus: `"28-01131e858aef"` on 1-Wire, as the kernel names it, `0x48` on
-        /// I²C. Required on 1-Wire; default on I²C: the lowest the chip can have.
+        /// I²C, the number of an input on SPI. Required on 1-Wire and where a chip has inputs;
+        /// default on I²C: the lowest the chip can have.
         address: Address,
+        /// The thermistor at an input of a converter: `"ads1115"`, `"mcp3008"`. Required there, or
+        /// what else it reads.
+        thermistor: Thermistor,
+        /// The platinum resistance at a `"max31865"`. Required there.
+        rtd: Rtd,
+        /// A TMP36 at an input of a `"mcp3008"`.
+        tmp36: Tmp36,
         /// From one reading to the next, 100 ms to 1 d. Default: `"10s"`.
         interval: Duration,
         /// Further tries within one interval when a reading fails, 0 to 10. Default: 2.
@@ -246,6 +255,39 @@ tables! {
         humidity: Other,
         /// The pressure, where the chip measures it.
         pressure: Other,
+    }
+
+    /// `thermistor` of a sensor: an NTC and a resistor in series between supply and ground, the
+    /// input between them.
+    table Thermistor at "`thermistor` of a sensor" {
+        /// Its resistance at 25 °C, 10 to 2000000 Ω. Beside `beta`. Default: 10000.
+        r25: Decimal,
+        /// Its β, 500 to 10000 K. Required, or `steinhart_hart`.
+        beta: Decimal,
+        /// Its three coefficients for ohms and kelvins, `[A, B, C]`: what is more exact than β.
+        steinhart_hart: Coefficients,
+        /// The resistor beside it, 10 to 2000000 Ω. Default: 10000.
+        series: Decimal,
+        /// Where the thermistor is, seen from the input: at `"ground"` or at `"supply"`. Default:
+        /// `"ground"`.
+        side: String,
+    }
+
+    /// `rtd` of a sensor: a platinum resistance.
+    table Rtd at "`rtd` of a sensor" {
+        /// `"pt100"` or `"pt1000"`. Required.
+        element: String,
+        /// Wires that lead to it, 2, 3 or 4. Required.
+        wires: i64,
+        /// The reference resistor on the board, 10 to 20000 Ω. Default: 430 for a PT100, 4300 for a
+        /// PT1000.
+        reference: Decimal,
+    }
+
+    /// `tmp36` of a sensor.
+    table Tmp36 at "`tmp36` of a sensor" {
+        /// The voltage at the converter's reference, 1.8 to 5.5 V. Default: 3.3.
+        reference: Decimal,
     }
 
     /// `humidity` or `pressure` of a sensor: as for its temperature, in % or hPa.
@@ -316,6 +358,33 @@ impl Written for Address {
             Value::Integer(number) => Some(Self::Number(number)),
             other => mismatch(node.place, &other, "an address", None, complaints),
         }
+    }
+}
+
+/// `[A, B, C]` of Steinhart and Hart.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Coefficients(pub(super) [f64; 3]);
+
+impl Written for Coefficients {
+    fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
+        let numbers = match &node.value {
+            Value::Array(elements) => elements.iter().map(finite).collect::<Option<Vec<_>>>(),
+            _ => None,
+        };
+        let Some(Ok(coefficients)) = numbers.map(<[f64; 3]>::try_from) else {
+            let hint = Some("three numbers: `[1.129148e-3, 2.34125e-4, 8.76741e-8]`".to_owned());
+            return mismatch(node.place, &node.value, "three coefficients", hint, complaints);
+        };
+        Some(Self(coefficients))
+    }
+}
+
+/// A number of any size, but none of infinity and its kind.
+fn finite(node: &Node) -> Option<f64> {
+    match &node.value {
+        Value::Float(float) => Some(*float).filter(|float| float.is_finite()),
+        Value::Integer(integer) => i32::try_from(*integer).ok().map(f64::from),
+        _ => None,
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{Bus, Durability};
 use crate::access::Policy;
+use crate::sensors::element::{Platinum, Side, Wires};
 
 /// `durability`.
 pub(super) const DURABILITIES: [(&str, Durability); 3] = [
@@ -21,18 +22,31 @@ pub(super) const POLICIES: [(&str, Policy); 5] = [
     ("certificate-and-password", Policy::CertificateAndPassword),
 ];
 
+/// `side` of a thermistor.
+pub(super) const SIDES: [(&str, Side); 2] = [("ground", Side::Ground), ("supply", Side::Supply)];
+
+/// `element` of a platinum resistance.
+pub(super) const PLATINUM: [(&str, Platinum); 2] =
+    [("pt100", Platinum::Pt100), ("pt1000", Platinum::Pt1000)];
+
+/// `wires` of a platinum resistance, a number.
+pub(super) const WIRES: [(&str, Wires); 3] =
+    [("2", Wires::Two), ("3", Wires::Three), ("4", Wires::Four)];
+
 /// The word for `meaning`; empty only if the list lacks it.
 pub(super) fn word<T: PartialEq>(words: &[(&'static str, T)], meaning: &T) -> &'static str {
     words.iter().find(|(_, known)| known == meaning).map_or("", |(word, _)| word)
 }
 
-/// As written in the configuration: `w1`, `gpio4`, `i2c-1`, `simulated`.
+/// As written in the configuration: `w1`, `gpio4`, `i2c-1`, `spi-0.0`,
+/// `simulated`.
 impl fmt::Display for Bus {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Kernel1Wire => formatter.write_str("w1"),
             Self::Gpio(pin) => write!(formatter, "gpio{pin}"),
             Self::I2c(bus) => write!(formatter, "i2c-{bus}"),
+            Self::Spi { bus, select } => write!(formatter, "spi-{bus}.{select}"),
             Self::Simulated => formatter.write_str("simulated"),
         }
     }

@@ -27,7 +27,12 @@ pub(super) fn start(
     for (id, room, sensor) in super::sensors(settings) {
         let label = Arc::from(format!("{room} {}", sensor.address));
         sensors.insert(id, Sensor { id, label, settings: sensor.sampling.clone() });
-        let attached = Attached { id, driver: sensor.driver, address: sensor.address.clone() };
+        let attached = Attached {
+            id,
+            driver: sensor.driver,
+            address: sensor.address.clone(),
+            element: sensor.element,
+        };
         by_bus.entry(&sensor.bus).or_default().push(attached);
     }
     let sysfs = &settings.hardware.sysfs;
@@ -66,6 +71,10 @@ fn wire(
         config::Bus::I2c(number) => {
             vec![(format!("i2c-{number}"), i2c_bus(number, attached.clone()), attached)]
         }
+        config::Bus::Spi { bus, select } => {
+            let hands = chip_select(bus, select, attached.clone());
+            vec![(format!("spi-{bus}.{select}"), hands, attached)]
+        }
         config::Bus::Simulated => simulated::buses(&attached, WEATHER_SEED, clock),
     }
 }
@@ -83,6 +92,16 @@ fn pin_bus(_: u8, _: Vec<Attached>) -> Box<dyn Bus> {
 #[cfg(all(feature = "linux", target_os = "linux"))]
 fn i2c_bus(number: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
     crate::bus::linux::bus(number, attached)
+}
+
+#[cfg(all(feature = "linux", target_os = "linux"))]
+fn chip_select(bus: u8, select: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
+    crate::bus::linux::chip_select(bus, select, attached)
+}
+
+#[cfg(not(all(feature = "linux", target_os = "linux")))]
+fn chip_select(_: u8, _: u8, _: Vec<Attached>) -> Box<dyn Bus> {
+    Box::new(crate::bus::Missing)
 }
 
 #[cfg(not(all(feature = "linux", target_os = "linux")))]

@@ -5,7 +5,8 @@
 use embedded_hal::delay::DelayNs;
 use embedded_hal::i2c::I2c;
 
-use super::i2c::{Identity, fault, write};
+use super::i2c::{fault, write};
+use super::identity::Identity;
 use super::sensirion::crc8;
 use super::{Fault, Measurement, humidity};
 use crate::units::MilliCelsius;

@@ -3,9 +3,11 @@
 
 use crate::units::{DeciPascal, MilliCelsius, MilliPercent, Quantity, Value};
 
+use super::element::ElementKind;
+use super::spi::Timing;
 use super::{
-    aht10, aht20, bme280, bme680, bmp180, bmp280, ds18b20, htu21d, lm75, mcp9808, pct2075, sht3x,
-    sht4x, shtc3, tmp102, tmp117,
+    ads1115, aht10, aht20, bme280, bme680, bmp180, bmp280, ds18b20, htu21d, lm75, max6675,
+    max31855, max31865, mcp3008, mcp9808, pct2075, sht3x, sht4x, shtc3, tmp102, tmp117,
 };
 
 /// The drivers, each with the facts of its chip.
@@ -32,6 +34,8 @@ macro_rules! drivers {
 }
 
 drivers! {
+    /// ADS1115 on I²C, with thermistors.
+    Ads1115: ads1115::FACTS,
     /// AHT10, AHT15 on I²C.
     Aht10: aht10::FACTS,
     /// AHT20, AHT21, AHT25, DHT20 on I²C.
@@ -50,6 +54,14 @@ drivers! {
     Htu21d: htu21d::FACTS,
     /// LM75 on I²C.
     Lm75: lm75::FACTS,
+    /// MAX31855 on SPI, with a thermocouple.
+    Max31855: max31855::FACTS,
+    /// MAX31865 on SPI, with a platinum resistance.
+    Max31865: max31865::FACTS,
+    /// MAX6675 on SPI, with a thermocouple.
+    Max6675: max6675::FACTS,
+    /// MCP3008, MCP3004 on SPI, with thermistors or TMP36.
+    Mcp3008: mcp3008::FACTS,
     /// MCP9808 on I²C.
     Mcp9808: mcp9808::FACTS,
     /// PCT2075, LM75A, LM75B on I²C.
@@ -85,6 +97,10 @@ pub struct Facts {
     pub addresses: &'static [u8],
     /// How many thermometers can hang on it; 0: it is one itself.
     pub inputs: u8,
+    /// What can hang at its inputs; empty: it is a thermometer itself.
+    pub elements: &'static [ElementKind],
+    /// How it is talked to on SPI; `None` elsewhere.
+    pub spi: Option<Timing>,
     /// What its driver is made of: a crate with its version, or `ours`.
     pub origin: &'static str,
 }
@@ -96,6 +112,8 @@ pub enum Wiring {
     OneWire,
     /// Two wires: `i2c-N`.
     I2c,
+    /// Three wires and one to select the chip: `spi-N.M`.
+    Spi,
 }
 
 impl Wiring {
@@ -104,6 +122,7 @@ impl Wiring {
         match self {
             Self::OneWire => "1-Wire",
             Self::I2c => "I²C",
+            Self::Spi => "SPI",
         }
     }
 
@@ -112,6 +131,7 @@ impl Wiring {
         match self {
             Self::OneWire => "`w1`, `gpioN`",
             Self::I2c => "`i2c-N`",
+            Self::Spi => "`spi-N.M`",
         }
     }
 }
@@ -170,6 +190,8 @@ impl Facts {
         pressure: None,
         addresses: &[],
         inputs: 0,
+        elements: &[],
+        spi: None,
         origin: "ours",
     };
 

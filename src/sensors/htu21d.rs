@@ -7,7 +7,8 @@ use embedded_hal::delay::DelayNs;
 use embedded_hal::i2c::I2c;
 
 use crate::sensors::catalog::{Facts, Span, Wiring};
-use crate::sensors::i2c::{I2cChip, Identity, fault, read, write};
+use crate::sensors::i2c::{I2cChip, fault, read, write};
+use crate::sensors::identity::Identity;
 use crate::sensors::sensirion::crc8;
 use crate::sensors::{Fault, Measurement, humidity};
 use crate::units::MilliCelsius;

@@ -11,26 +11,6 @@ pub trait I2cChip<I, D>: Send {
     fn read(&mut self, i2c: &mut I, delay: &mut D) -> Result<Measurement, Fault>;
 }
 
-/// Whether the chip has shown that it is what the configuration says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Identity {
-    /// Not since the last fault.
-    #[default]
-    Unproven,
-    /// Yes.
-    Proven,
-}
-
-impl Identity {
-    /// What is known of the chip after this reading.
-    pub(super) const fn after<T>(reading: &Result<T, Fault>) -> Self {
-        match reading {
-            Ok(_) => Self::Proven,
-            Err(_) => Self::Unproven,
-        }
-    }
-}
-
 /// A bus error as a fault. `ArbitrationLoss` is what buses report when somebody holds the clock or
 /// the data line: another master, or a chip that stretches too long.
 pub fn fault(error: &impl Error) -> Fault {

@@ -7,7 +7,8 @@ use embedded_hal::delay::DelayNs;
 use embedded_hal::i2c::I2c;
 
 use crate::sensors::catalog::{Facts, Span, Wiring};
-use crate::sensors::i2c::{I2cChip, Identity, read, read_twice, write};
+use crate::sensors::i2c::{I2cChip, read, read_twice, write};
+use crate::sensors::identity::Identity;
 use crate::sensors::{Fault, Measurement};
 use crate::units::MilliCelsius;
 

@@ -2,6 +2,7 @@
 //! `embedded-hal` where there is a bus to talk on; nothing here knows MQTT, threads or settings.
 
 mod address;
+pub mod ads1115;
 pub mod aht10;
 pub mod aht20;
 mod aosong;
@@ -12,9 +13,15 @@ pub mod bmp280;
 mod bosch;
 pub mod catalog;
 pub mod ds18b20;
+pub mod element;
 pub mod htu21d;
 pub mod i2c;
+mod identity;
 pub mod lm75;
+pub mod max31855;
+pub mod max31865;
+pub mod max6675;
+pub mod mcp3008;
 pub mod mcp9808;
 pub mod onewire;
 pub mod pct2075;
@@ -22,6 +29,7 @@ mod sensirion;
 pub mod sht3x;
 pub mod sht4x;
 pub mod shtc3;
+pub mod spi;
 pub mod tmp102;
 pub mod tmp117;
 
@@ -98,9 +106,49 @@ pub enum Fault {
     NoBus,
     /// The operating system reports another error.
     Bus,
+    /// What hangs at the chip's inputs is cut, or nothing hangs there.
+    Open,
+    /// Its two ends touch, or it touches what it should not.
+    Short,
+    /// It touches ground.
+    ShortGround,
+    /// It touches the supply.
+    ShortSupply,
+    /// The negative end of the reference resistor is too high: a wire to the element is cut.
+    ReferenceHigh,
+    /// It is too low: a wire touches ground, or the return wire is cut.
+    ReferenceLow,
+    /// The negative input is too low, for the same reasons.
+    InputLow,
+    /// An input is above the supply or below ground.
+    Overvoltage,
 }
 
 impl Fault {
+    /// Every one.
+    pub const ALL: [Self; 20] = [
+        Self::Absent,
+        Self::Crc,
+        Self::PowerOn,
+        Self::Unpowered,
+        Self::StuckLow,
+        Self::StuckHigh,
+        Self::Garbled,
+        Self::WrongChip,
+        Self::Timeout,
+        Self::Permission,
+        Self::NoBus,
+        Self::Bus,
+        Self::Open,
+        Self::Short,
+        Self::ShortGround,
+        Self::ShortSupply,
+        Self::ReferenceHigh,
+        Self::ReferenceLow,
+        Self::InputLow,
+        Self::Overvoltage,
+    ];
+
     /// Its name in topics and logs.
     pub const fn name(self) -> &'static str {
         match self {
@@ -116,6 +164,14 @@ impl Fault {
             Self::Permission => "permission",
             Self::NoBus => "no-bus",
             Self::Bus => "bus",
+            Self::Open => "open",
+            Self::Short => "short",
+            Self::ShortGround => "short-ground",
+            Self::ShortSupply => "short-supply",
+            Self::ReferenceHigh => "refin-high",
+            Self::ReferenceLow => "refin-low",
+            Self::InputLow => "rtdin-low",
+            Self::Overvoltage => "overvoltage",
         }
     }
 }

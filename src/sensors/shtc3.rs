@@ -5,7 +5,8 @@ use embedded_hal::i2c::I2c;
 use shtcx::{Error, LowPower, PowerMode};
 
 use crate::sensors::catalog::{Facts, Span, Wiring};
-use crate::sensors::i2c::{I2cChip, Identity, fault};
+use crate::sensors::i2c::{I2cChip, fault};
+use crate::sensors::identity::Identity;
 use crate::sensors::{Fault, Measurement, humidity};
 use crate::units::MilliCelsius;
 

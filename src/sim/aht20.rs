@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::sim::air::Air;
 use crate::sim::i2c::{Answer, I2cDevice};
+use crate::sim::model::Model;
 use crate::sim::sensirion::crc8;
 use crate::time::Tick;
 
@@ -113,7 +114,9 @@ impl I2cDevice for Aht20 {
         buffer.iter_mut().zip(bytes).for_each(|(target, byte)| *target = byte);
         Answer::Acknowledged
     }
+}
 
+impl Model for Aht20 {
     fn expose(&mut self, air: Air) {
         self.air = air;
     }

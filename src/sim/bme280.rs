@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::sim::air::Air;
 use crate::sim::i2c::{Answer, I2cDevice};
+use crate::sim::model::Model;
 use crate::time::Tick;
 
 /// Which of the two.
@@ -249,7 +250,9 @@ impl I2cDevice for Bme280 {
         }
         Answer::Acknowledged
     }
+}
 
+impl Model for Bme280 {
     fn expose(&mut self, air: Air) {
         self.air = air;
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::sim::air::Air;
 use crate::sim::i2c::{Answer, I2cDevice};
+use crate::sim::model::Model;
 use crate::time::Tick;
 
 const STATUS: u8 = 0x1d;
@@ -228,7 +229,9 @@ impl I2cDevice for Bme680 {
         }
         Answer::Acknowledged
     }
+}
 
+impl Model for Bme680 {
     fn expose(&mut self, air: Air) {
         self.air = air;
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::sim::air::Air;
 use crate::sim::i2c::{Answer, I2cDevice};
+use crate::sim::model::Model;
 use crate::time::Tick;
 
 const CONTROL: u8 = 0xf4;
@@ -165,7 +166,9 @@ impl I2cDevice for Bmp180 {
         }
         Answer::Acknowledged
     }
+}
 
+impl Model for Bmp180 {
     fn expose(&mut self, air: Air) {
         self.air = air;
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::sim::air::Air;
 use crate::sim::i2c::{Answer, I2cDevice};
+use crate::sim::model::Model;
 use crate::sim::sensirion::fill_from;
 use crate::time::Tick;
 
@@ -94,7 +95,9 @@ impl I2cDevice for Htu21d {
         self.output = Output::Nothing;
         Answer::Acknowledged
     }
+}
 
+impl Model for Htu21d {
     fn expose(&mut self, air: Air) {
         self.air = air;
     }

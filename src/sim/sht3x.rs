@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::sim::air::Air;
 use crate::sim::i2c::{Answer, I2cDevice};
+use crate::sim::model::Model;
 use crate::sim::sensirion::{fill, nearest};
 use crate::time::Tick;
 use crate::units::{MilliCelsius, MilliPercent};
@@ -116,7 +117,9 @@ impl I2cDevice for Sht3x {
             }
         }
     }
+}
 
+impl Model for Sht3x {
     fn expose(&mut self, air: Air) {
         self.temperature = raw(air.temperature);
         self.humidity = raw_humidity(air.humidity);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::sim::air::Air;
 use crate::sim::i2c::{Answer, I2cDevice};
+use crate::sim::model::Model;
 use crate::sim::sensirion::{fill, nearest};
 use crate::time::Tick;
 
@@ -81,7 +82,9 @@ impl I2cDevice for Sht4x {
             }
         }
     }
+}
 
+impl Model for Sht4x {
     fn expose(&mut self, air: Air) {
         self.air = air;
     }

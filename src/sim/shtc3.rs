@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::sim::air::Air;
 use crate::sim::i2c::{Answer, I2cDevice};
+use crate::sim::model::Model;
 use crate::sim::sensirion::fill;
 use crate::time::Tick;
 
@@ -114,7 +115,9 @@ impl I2cDevice for Shtc3 {
             Output::Nothing | Output::Id | Output::Words(..) => Answer::Acknowledged,
         }
     }
+}
 
+impl Model for Shtc3 {
     fn expose(&mut self, air: Air) {
         self.air = air;
     }

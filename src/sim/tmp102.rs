@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::sim::air::Air;
 use crate::sim::i2c::{Answer, I2cDevice};
+use crate::sim::model::Model;
 use crate::time::Tick;
 use crate::units::MilliCelsius;
 
@@ -114,7 +115,9 @@ impl I2cDevice for Tmp102 {
         buffer.iter_mut().zip(value.into_iter().cycle()).for_each(|(byte, value)| *byte = value);
         Answer::Acknowledged
     }
+}
 
+impl Model for Tmp102 {
     fn expose(&mut self, air: Air) {
         self.temperature = air.temperature;
     }

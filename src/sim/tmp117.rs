@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::sim::air::Air;
 use crate::sim::i2c::{Answer, I2cDevice};
+use crate::sim::model::Model;
 use crate::time::Tick;
 use crate::units::MilliCelsius;
 
@@ -176,7 +177,9 @@ impl I2cDevice for Tmp117 {
         }
         Answer::Acknowledged
     }
+}
 
+impl Model for Tmp117 {
     fn expose(&mut self, air: Air) {
         self.temperature = air.temperature;
     }

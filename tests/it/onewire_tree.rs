@@ -61,6 +61,7 @@ fn attached(ids: &[&str]) -> Vec<Attached> {
         id: SensorId(index),
         driver: Driver::Ds18b20,
         address: Address::OneWire(id.parse::<OneWireId>().expect("a number in this file")),
+        element: None,
     };
     ids.iter().enumerate().map(sensor).collect()
 }

@@ -107,7 +107,8 @@ mod tests {
     use crate::sensors::catalog::Driver;
     use crate::sim::air::Air;
     use crate::sim::clock::{VirtualClock, VirtualDelay};
-    use crate::sim::i2c::{Line, Mishap, SimI2c, Spot};
+    use crate::sim::i2c::{Line, SimI2c, Spot};
+    use crate::sim::mishap::Mishap;
     use crate::sim::tmp117::Tmp117;
     use crate::units::MilliCelsius;
 
@@ -142,7 +143,7 @@ mod tests {
                     spot.behind.map(|(multiplexer, channel)| Gate { multiplexer, channel });
                 let address = I2cAddress { behind, ..I2cAddress::of(spot.address) };
                 let (id, address) = (SensorId(sensor), Address::I2c(address));
-                attached.push(Attached { id, driver: Driver::Tmp117, address });
+                attached.push(Attached { id, driver: Driver::Tmp117, address, element: None });
             }
             clock.advance(Duration::from_secs(1));
             Self { bus: I2cBus::new(i2c, VirtualDelay::new(clock.clone()), &attached), clock }

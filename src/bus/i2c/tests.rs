@@ -20,7 +20,12 @@ struct Bench {
 }
 
 fn attached() -> [Attached; 2] {
-    let sensor = |id, driver, address| Attached { id, driver, address: Address::i2c(address) };
+    let sensor = |id, driver, address| Attached {
+        id,
+        driver,
+        address: Address::i2c(address),
+        element: None,
+    };
     [sensor(SHT3X, Driver::Sht3x, 0x44), sensor(TMP117, Driver::Tmp117, 0x48)]
 }
 

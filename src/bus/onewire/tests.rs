@@ -25,6 +25,7 @@ impl House {
             id: SensorId(index),
             driver: Driver::Ds18b20,
             address: Address::OneWire(OneWireId { family: slave.family, serial: slave.serial }),
+            element: None,
         };
         let sensors: Vec<Attached> = slaves.iter().enumerate().map(attached).collect();
         let tree = Arc::new(Mutex::new(Tree::new(masters)));
@@ -243,8 +244,8 @@ fn a_tree_without_masters_is_read() {
     std::fs::write(folder.join("w1_slave"), "72 01 4b 46 7f ff 0e 10 57 : crc=57 YES\n").unwrap();
     let id = SensorId(5);
     let address = Address::OneWire("28-01131e858aef".parse().unwrap());
-    let mut bus =
-        KernelOneWire::new(root.path(), vec![Attached { id, driver: Driver::Ds18b20, address }]);
+    let sensor = Attached { id, driver: Driver::Ds18b20, address, element: None };
+    let mut bus = KernelOneWire::new(root.path(), vec![sensor]);
     let mut answers = Vec::new();
     bus.read(&[id], &mut |sensor, result| answers.push((sensor, result)));
     let temperature = MilliCelsius::new(23_125);

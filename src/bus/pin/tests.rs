@@ -40,6 +40,7 @@ fn attached() -> Vec<Attached> {
         id: SensorId(index),
         driver: Driver::Ds18b20,
         address: address(serial),
+        element: None,
     });
     sensors.collect()
 }

@@ -2,12 +2,13 @@
 
 use std::ops::RangeInclusive;
 
+use crate::config::Bus;
 use crate::config::complaint::{Complaint, Complaints};
 use crate::config::schema;
 use crate::config::suggestion::listed;
-use crate::config::written::At;
+use crate::config::written::{At, Field};
 use crate::sensors::catalog::Driver;
-use crate::sensors::{Address, Gate, I2cAddress, OneWireId};
+use crate::sensors::{Address, Gate, I2cAddress, OneWireId, SpiAddress};
 
 /// Family codes of the thermometers that the kernel's driver names: DS18S20, DS1822, DS18B20,
 /// DS1825, DS28EA00.
@@ -147,6 +148,64 @@ pub(super) fn i2c(
     }
 }
 
+/// A chip on SPI. Its bus says where it is, so that `address` is the number of an input, where it
+/// has some; a simulated bus has no number, and the address is all of it: `spi-0.1:3`.
+pub(super) fn spi(
+    at: &At<schema::Sensor>,
+    bus: Option<Bus>,
+    driver: Driver,
+    complaints: &mut Complaints,
+) -> Option<Address> {
+    let (field, facts) = (&at.value.address, driver.facts());
+    let mut address = match bus? {
+        Bus::Spi { bus, select } => SpiAddress { bus, select, input: None },
+        _ => SpiAddress { bus: 0, select: 0, input: None },
+    };
+    let range = format!("`{}` has inputs 0 to {}", facts.name, facts.inputs.saturating_sub(1));
+    let written = match (field, facts.inputs) {
+        (Field::Absent, 0) => return Some(Address::Spi(address)),
+        _ => field.required("address", at.place, &range, complaints)?,
+    };
+    let found = match &written.value {
+        schema::Address::Number(number) => {
+            address.input = u8::try_from(*number).ok();
+            address.input.map(|_| address)
+        }
+        schema::Address::Text(text) if bus == Some(Bus::Simulated) => spi_path(text),
+        schema::Address::Text(_) => None,
+    };
+    let fits = |address: &SpiAddress| match address.input {
+        Some(input) => input < facts.inputs,
+        None => facts.inputs == 0,
+    };
+    let shown = match &written.value {
+        schema::Address::Number(number) => number.to_string(),
+        schema::Address::Text(text) => text.clone(),
+    };
+    let Some(address) = found.filter(fits) else {
+        let hint = match facts.inputs {
+            0 => format!("`{}` has no inputs: leave it out", facts.name),
+            _ => range,
+        };
+        let what = format!("not an input of `{}`", facts.name);
+        let complaint = Complaint::value(written.place, what);
+        complaints.push(complaint.found(shown).hint(hint));
+        return None;
+    };
+    Some(Address::Spi(address))
+}
+
+/// `spi-0.1`, `spi-0.1:3`.
+fn spi_path(text: &str) -> Option<SpiAddress> {
+    let (chip, input) = match text.split_once(':') {
+        Some((chip, input)) => (chip, Some(one_digit(input)?)),
+        None => (text, None),
+    };
+    let (bus, select) = chip.strip_prefix("spi-")?.split_once('.')?;
+    let address = SpiAddress { bus: bus.parse().ok()?, select: select.parse().ok()?, input };
+    (address.to_string() == text).then_some(address)
+}
+
 /// `0x48`, `0x48:1`, `0x70:3/0x48`, `0x70:3/0x48:1`.
 fn i2c_path(text: &str) -> Option<I2cAddress> {
     let (gate, chip) = match text.split_once('/') {
@@ -213,6 +272,16 @@ mod tests {
         check("salon", None);
         check("é8-01131e858ae", None);
         check("", None);
+    }
+
+    #[test]
+    fn ways_on_spi_are_read_as_they_are_printed() {
+        for text in ["spi-0.0", "spi-1.2", "spi-0.1:7"] {
+            assert_eq!(spi_path(text).map(|address| address.to_string()).as_deref(), Some(text));
+        }
+        for bad in ["spi-0", "spi-0.0:", "spi-0.0:10", "spi-00.0", "0.0", "spi-0.256", ""] {
+            assert_eq!(spi_path(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! its place, so that everything else is checked as well.
 
 mod address;
+mod element;
 mod gateway;
 mod limits;
 mod listeners;

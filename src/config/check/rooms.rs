@@ -8,7 +8,8 @@ use crate::config::suggestion::slug;
 use crate::config::written::{At, Field, Named};
 use crate::config::{Bus, Room, Sensor, schema};
 use crate::limits::{ROOM_NAME_CHARS_MAX, ROOM_SLUG_BYTES_MAX, ROOMS_MAX, SENSORS_MAX};
-use crate::sensors::Address;
+use crate::sensors::catalog::Driver;
+use crate::sensors::{Address, I2cAddress, SpiAddress};
 
 /// The rooms, in order of their slugs.
 pub(super) fn rooms(field: &Field<Named<schema::Room>>, complaints: &mut Complaints) -> Vec<Room> {
@@ -38,6 +39,8 @@ pub(super) fn rooms(field: &Field<Named<schema::Room>>, complaints: &mut Complai
 struct Seen {
     names: BTreeMap<String, Place>,
     chips: BTreeMap<(Bus, Address), Place>,
+    /// Which driver reads a chip that has inputs, so that it may be named several times.
+    drivers: BTreeMap<(Bus, Address), (Driver, Place)>,
     /// Where an address on I²C is in use.
     ways: BTreeMap<(Bus, (u8, Way)), Place>,
     sensors: usize,
@@ -102,6 +105,21 @@ fn name(
     value.clone()
 }
 
+/// Whatever its inputs are, a chip is one of its kind.
+fn check_chip(sensor: &Sensor, place: Place, seen: &mut Seen, complaints: &mut Complaints) {
+    let chip = match &sensor.address {
+        Address::I2c(address) => Address::I2c(I2cAddress { input: None, ..*address }),
+        Address::Spi(address) => Address::Spi(SpiAddress { input: None, ..*address }),
+        Address::OneWire(_) | Address::Pin(_) | Address::Kernel(_) => return,
+    };
+    let found = format!("{chip} on {}", sensor.bus);
+    let (driver, first) = *seen.drivers.entry((sensor.bus, chip)).or_insert((sensor.driver, place));
+    if driver != sensor.driver {
+        let complaint = Complaint::shape(place, "two kinds of chip at one address").found(found);
+        complaints.push(complaint.first(first));
+    }
+}
+
 /// A chip on the bus itself also answers when another of its address is called behind a
 /// multiplexer, and so does a multiplexer in its place.
 fn check_way(sensor: &Sensor, place: Place, seen: &mut Seen, complaints: &mut Complaints) {
@@ -148,6 +166,7 @@ fn room_sensors(
             let complaint = Complaint::shape(place, "two sensors at one address").found(found);
             complaints.push(complaint.first(first));
         }
+        check_chip(&sensor, place, seen, complaints);
         check_way(&sensor, place, seen, complaints);
         sensors.push(sensor);
     }

@@ -1,6 +1,6 @@
 //! `[[rooms.*.sensors]]`: which chip, on which bus, at which address.
 
-use super::{address, one_of, sampling};
+use super::{address, element, one_of, sampling};
 use crate::config::complaint::{Complaint, Complaints};
 use crate::config::schema;
 use crate::config::suggestion::nearest;
@@ -12,7 +12,8 @@ use crate::sensors::catalog::{Driver, Wiring};
 /// Highest GPIO of the 40-pin header, by its BCM number.
 const GPIO_MAX: u8 = 27;
 
-const BUSES: &str = "there are `w1`, `gpio4` (any pin), `i2c-1` (any number), `simulated`";
+const BUSES: &str = "there are `w1`, `gpio4` (any pin), `i2c-1` (any number), `spi-0.0` (bus and \
+                     chip select), `simulated`";
 
 /// A sensor; `None` if its chip, bus or address is not known, which has been complained about.
 pub(super) fn sensor(at: &At<schema::Sensor>, complaints: &mut Complaints) -> Option<Sensor> {
@@ -20,10 +21,18 @@ pub(super) fn sensor(at: &At<schema::Sensor>, complaints: &mut Complaints) -> Op
     let driver = driver(at, complaints);
     let bus = bus(at, complaints);
     let sampling = sampling::sampling(written, driver, complaints);
+    let element = driver.map(|driver| element::element(at, driver, complaints));
     let wiring = driver.and_then(|driver| wiring(at, bus, driver, complaints));
     let address = driver.zip(wiring);
-    let address = address.and_then(|(driver, wiring)| place_on_bus(at, driver, wiring, complaints));
-    Some(Sensor { driver: driver?, bus: bus?, address: address?, sampling })
+    let address =
+        address.and_then(|(driver, wiring)| place_on_bus(at, bus, driver, wiring, complaints));
+    Some(Sensor {
+        driver: driver?,
+        bus: bus?,
+        address: address?,
+        element: element.flatten(),
+        sampling,
+    })
 }
 
 fn driver(at: &At<schema::Sensor>, complaints: &mut Complaints) -> Option<Driver> {
@@ -54,20 +63,30 @@ fn parse_bus(name: &str) -> Option<Bus> {
     let bus = match name {
         "w1" => Bus::Kernel1Wire,
         "simulated" => Bus::Simulated,
-        _ => match (name.strip_prefix("gpio"), name.strip_prefix("i2c-")) {
-            (Some(pin), _) => Bus::Gpio(pin.parse().ok().filter(|pin| *pin <= GPIO_MAX)?),
-            (None, Some(number)) => Bus::I2c(number.parse().ok()?),
-            (None, None) => return None,
-        },
+        _ => numbered_bus(name)?,
     };
     // One spelling for one bus: `gpio04` and `i2c-+1` parse as well.
     (bus.to_string() == name).then_some(bus)
+}
+
+fn numbered_bus(name: &str) -> Option<Bus> {
+    if let Some(pin) = name.strip_prefix("gpio") {
+        return pin.parse().ok().filter(|pin| *pin <= GPIO_MAX).map(Bus::Gpio);
+    }
+    if let Some(number) = name.strip_prefix("i2c-") {
+        return number.parse().ok().map(Bus::I2c);
+    }
+    let (bus, select) = name.strip_prefix("spi-")?.split_once('.')?;
+    Some(Bus::Spi { bus: bus.parse().ok()?, select: select.parse().ok()? })
 }
 
 fn likely_bus(name: &str) -> Option<Bus> {
     let name = name.trim().trim_start_matches("/dev/").to_lowercase();
     let number = name.trim_start_matches(|letter: char| !letter.is_ascii_digit());
     let number = if name.starts_with("i2c") { name.get(3..)? } else { number };
+    if let Some(numbers) = name.strip_prefix("spidev").or(name.strip_prefix("spi")) {
+        return numbered_bus(&format!("spi-{}", numbers.trim_start_matches(['-', '_', ' '])));
+    }
     let digits: u8 =
         number.trim_start_matches(['-', '_', ' ', '+']).parse().ok().unwrap_or(u8::MAX);
     let canonical = match name.as_str() {
@@ -104,8 +123,11 @@ fn carries(bus: Bus, wiring: Wiring) -> bool {
     match (bus, wiring) {
         (Bus::Kernel1Wire | Bus::Gpio(_), Wiring::OneWire)
         | (Bus::I2c(_), Wiring::I2c)
-        | (Bus::Simulated, Wiring::OneWire | Wiring::I2c) => true,
-        (Bus::Kernel1Wire | Bus::Gpio(_), Wiring::I2c) | (Bus::I2c(_), Wiring::OneWire) => false,
+        | (Bus::Spi { .. }, Wiring::Spi)
+        | (Bus::Simulated, Wiring::OneWire | Wiring::I2c | Wiring::Spi) => true,
+        (Bus::Kernel1Wire | Bus::Gpio(_), Wiring::I2c | Wiring::Spi)
+        | (Bus::I2c(_), Wiring::OneWire | Wiring::Spi)
+        | (Bus::Spi { .. }, Wiring::OneWire | Wiring::I2c) => false,
     }
 }
 
@@ -113,12 +135,14 @@ fn hint(wiring: Wiring) -> String {
     let examples = match wiring {
         Wiring::OneWire => "`w1`, or `gpio4` for a pin",
         Wiring::I2c => "`i2c-1`",
+        Wiring::Spi => "`spi-0.0`",
     };
     format!("{}: {examples}", wiring.title())
 }
 
 fn place_on_bus(
     at: &At<schema::Sensor>,
+    bus: Option<Bus>,
     driver: Driver,
     wiring: Wiring,
     complaints: &mut Complaints,
@@ -133,6 +157,7 @@ fn place_on_bus(
             let written = field.required("address", at.place, hint, complaints)?;
             address::i2c(written, driver, complaints)
         }
+        (Wiring::Spi, _) => address::spi(at, bus, driver, complaints),
         (Wiring::OneWire, _) => {
             let hint = "as the kernel names it: `ls /sys/bus/w1/devices`";
             let written = field.required("address", at.place, hint, complaints)?;
@@ -170,7 +195,12 @@ mod tests {
         check("1-wire", Err(Some(Bus::Kernel1Wire)));
         check("W1", Err(Some(Bus::Kernel1Wire)));
         check("simulate", Err(Some(Bus::Simulated)));
-        check("spi-0.0", Err(None));
+        check("spi-0.0", Ok(Bus::Spi { bus: 0, select: 0 }));
+        check("spi-1.2", Ok(Bus::Spi { bus: 1, select: 2 }));
+        check("/dev/spidev0.1", Err(Some(Bus::Spi { bus: 0, select: 1 })));
+        check("SPI0.1", Err(Some(Bus::Spi { bus: 0, select: 1 })));
+        check("spi-0", Err(None));
+        check("spi-0.01", Err(Some(Bus::Spi { bus: 0, select: 1 })));
         check("", Err(None));
     }
 }

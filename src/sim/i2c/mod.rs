@@ -2,21 +2,20 @@
 //! between is the chips' own, one file each beside this folder.
 
 mod multiplexer;
-mod transcript;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::time::Duration;
 
 use embedded_hal::i2c::{Error, ErrorKind, ErrorType, I2c, NoAcknowledgeSource, Operation};
 
-use crate::sim::air::Air;
 use crate::sim::chance::{Chance, Odds};
 use crate::sim::clock::VirtualClock;
+use crate::sim::mishap::{Mishap, Mishaps, failure, invert};
+use crate::sim::model::Model;
+use crate::sim::transcript::{self, Transcript};
 use crate::time::Tick;
 
 use multiplexer::Multiplexer;
-use transcript::Transcript;
 
 /// What a chip does when its address is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,20 +30,11 @@ pub enum Answer {
 
 /// A chip at its address. Its registers outlive a stop; what it was told does not depend on how
 /// the host cuts its transactions, only on the order.
-pub trait I2cDevice: Send + fmt::Debug {
+pub trait I2cDevice: Model {
     /// Bytes of one write, from its start to the next repeated start or stop.
     fn write(&mut self, now: Tick, bytes: &[u8]) -> Answer;
     /// Bytes of one read.
     fn read(&mut self, now: Tick, buffer: &mut [u8]) -> Answer;
-    /// Sets the air around it.
-    fn expose(&mut self, air: Air);
-    /// Its supply fails for a moment.
-    fn power_up(&mut self, now: Tick);
-    /// From now on its conversions never end.
-    fn hang(&mut self);
-    /// What its converter made of the temperature when it was last asked, as the datasheet numbers
-    /// that.
-    fn raw(&self) -> u32;
 }
 
 /// Where a chip is: on the bus itself, or behind a channel of a multiplexer.
@@ -84,15 +74,6 @@ pub struct Intruder {
     pub bytes: Vec<u8>,
 }
 
-/// Something that happens once, at one transfer of many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mishap {
-    /// This bit arrives inverted, counted from the first of the transfer's bytes.
-    BitFlip(usize),
-    /// Every chip restarts so long before it.
-    PowerFailure(Duration),
-}
-
 /// The bus with its chips, as its host sees it.
 #[derive(Debug)]
 pub struct SimI2c {
@@ -100,9 +81,8 @@ pub struct SimI2c {
     devices: BTreeMap<Spot, Box<dyn I2cDevice>>,
     multiplexers: BTreeMap<u8, Multiplexer>,
     transcript: Option<Transcript>,
-    /// Bytes of each transfer, which is one write or one read, since [`SimI2c::disturb`].
-    transfers: Vec<usize>,
-    mishap: Option<(usize, Mishap)>,
+    /// A transfer is one write or one read.
+    mishaps: Mishaps,
     chance: Chance,
     /// Breaks or mends the wires.
     pub line: Line,
@@ -124,8 +104,7 @@ impl SimI2c {
             devices: BTreeMap::new(),
             multiplexers: BTreeMap::new(),
             transcript: None,
-            transfers: Vec::new(),
-            mishap: None,
+            mishaps: Mishaps::default(),
             chance: Chance::new(seed),
             line: Line::Working,
             unheard: Odds::NEVER,
@@ -177,24 +156,19 @@ impl SimI2c {
 
     /// Counts transfers from here on; what happens, if anything, and at which of them.
     pub fn disturb(&mut self, mishap: Option<(usize, Mishap)>) {
-        self.transfers.clear();
-        self.mishap = mishap;
+        self.mishaps.plan(mishap);
     }
 
     /// How many bytes each transfer since then had.
     pub fn transfers(&self) -> &[usize] {
-        &self.transfers
+        self.mishaps.transfers()
     }
 
     /// What happens at this transfer, of so many bytes.
     fn next_mishap(&mut self, bytes: usize) -> Option<Mishap> {
-        let number = self.transfers.len();
-        self.transfers.push(bytes);
-        let mishap = self.mishap.filter(|(at, _)| *at == number).map(|(_, mishap)| mishap);
+        let mishap = self.mishaps.next(bytes);
         if let Some(Mishap::PowerFailure(ago)) = mishap {
-            let now = self.clock.now().as_micros();
-            let ago = u64::try_from(ago.as_micros()).unwrap_or(u64::MAX);
-            let then = Tick::from_micros(now.saturating_sub(ago));
+            let then = failure(self.clock.now(), ago);
             self.devices.values_mut().for_each(|device| device.power_up(then));
         }
         mishap
@@ -333,10 +307,27 @@ impl I2c for SimI2c {
         let result = self.operations(address, operations);
         self.stop();
         if let Some(transcript) = &mut self.transcript {
-            transcript.note(begun, self.clock.now(), address, operations, result);
+            transcript.note(begun, self.clock.now(), line(address, operations, result));
         }
         result
     }
+}
+
+/// What was said, for people; two arrows have a repeated start between them.
+fn line(address: u8, operations: &[Operation<'_>], result: Result<(), SimError>) -> String {
+    let mut line = format!("{address:#04x}");
+    for operation in operations {
+        match operation {
+            Operation::Write(bytes) => transcript::append(&mut line, '←', bytes),
+            Operation::Read(buffer) => transcript::append(&mut line, '→', buffer),
+        }
+    }
+    match result {
+        Ok(()) => {}
+        Err(SimError::NotAcknowledged) => line.push_str(" not acknowledged"),
+        Err(SimError::ClockHeld) => line.push_str(" clock held"),
+    }
+    line
 }
 
 /// The worst of what the chips at one address do; none of them is no acknowledge.
@@ -350,12 +341,6 @@ fn combined(answers: &[Answer]) -> Answer {
         Answer::Acknowledged | Answer::NotAcknowledged => None,
     });
     held.max().map_or(Answer::Acknowledged, Answer::Stretched)
-}
-
-fn invert(bytes: &mut [u8], bit: usize) {
-    if let Some(byte) = bytes.get_mut(bit / 8) {
-        *byte ^= 1 << (bit % 8);
-    }
 }
 
 fn is_write(operation: &Operation<'_>) -> bool {

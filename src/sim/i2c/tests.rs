@@ -1,6 +1,7 @@
 //! The bus by itself, with a chip that echoes.
 
 use super::*;
+use crate::sim::air::Air;
 
 /// Remembers the order of what it was told; sends 1, 2, 3, ….
 #[derive(Debug, Default)]
@@ -18,7 +19,9 @@ impl I2cDevice for Echo {
         buffer.iter_mut().zip(self.pointer..).for_each(|(byte, value)| *byte = value);
         Answer::Stretched(Duration::from_millis(20))
     }
+}
 
+impl Model for Echo {
     fn expose(&mut self, _air: Air) {}
 
     fn power_up(&mut self, _now: Tick) {}

@@ -8,19 +8,28 @@ use std::time::Duration;
 use maison::sensors::Fault;
 use maison::sensors::catalog::Driver;
 use maison::sim::chance::Chance;
-use maison::sim::i2c::{Line, Mishap};
+use maison::sim::mishap::Mishap;
+use maison::sim::model::Damage;
 
-use super::bench::{Bench, any_air, drivers, is_right};
+use super::bench::{Bench, any_air, drivers, is_right, wiring};
 
 /// Chips that cannot be told apart: the first driver also takes the other's chip.
 const TWINS: &[(Driver, Driver)] = &[
     (Driver::Aht10, Driver::Aht20),
     (Driver::Lm75, Driver::Pct2075),
+    (Driver::Max6675, Driver::Max31855),
     (Driver::Pct2075, Driver::Lm75),
 ];
 
 /// Chips that do not say whether a conversion has ended.
-const SILENT: &[Driver] = &[Driver::Lm75, Driver::Mcp9808, Driver::Pct2075];
+const SILENT: &[Driver] = &[
+    Driver::Lm75,
+    Driver::Max31855,
+    Driver::Max31865,
+    Driver::Max6675,
+    Driver::Mcp9808,
+    Driver::Pct2075,
+];
 
 /// How a driver names what goes wrong.
 #[derive(Debug, Default)]
@@ -57,16 +66,17 @@ pub(super) fn findings() -> &'static [(Driver, Findings)] {
 }
 
 fn all(driver: Driver) -> Findings {
-    vec![
-        ("unplugged", unplugged(driver)),
-        ("data line held low", line(driver, Line::DataLow)),
-        ("data line cut", line(driver, Line::DataHigh)),
-        ("clock line held low", line(driver, Line::ClockLow)),
+    let mut findings = vec![("unplugged", unplugged(driver))];
+    let lines = Bench::of(driver).wires.lines();
+    findings.extend(lines.iter().enumerate().map(|(index, what)| (*what, line(driver, index))));
+    findings.extend(damages(driver));
+    findings.extend([
         ("one bit flips, in any byte of a reading", bit_flips(driver)),
         ("the supply fails within a reading", power_failures(driver)),
         ("a conversion never ends", hanging(driver)),
         ("another chip of this list is there", strangers(driver)),
-    ]
+    ]);
+    findings
 }
 
 /// Reads once from scratch and once after a good reading, with `break_it` before each; then mends
@@ -99,16 +109,31 @@ fn recovered(bench: &mut Bench, chance: &mut Chance) {
 }
 
 fn unplugged(driver: Driver) -> Names {
-    let shelf = std::cell::RefCell::new(None);
-    broken(
-        driver,
-        |bench| *shelf.borrow_mut() = Some(bench.unplug()),
-        |bench| bench.plug(shelf.take().unwrap()),
-    )
+    broken(driver, |bench| bench.wires.unplug(), Bench::plug)
 }
 
-fn line(driver: Driver, line: Line) -> Names {
-    broken(driver, |bench| bench.i2c().line = line, |bench| bench.i2c().line = Line::Working)
+fn line(driver: Driver, line: usize) -> Names {
+    let broken_line = |bench: &mut Bench| bench.wires.break_line(Some(line));
+    broken(driver, broken_line, |bench| bench.wires.break_line(None))
+}
+
+/// What hangs at the inputs, where something does.
+fn damages(driver: Driver) -> Findings {
+    let mut findings = Findings::new();
+    for damage in Damage::ALL {
+        if Bench::of(driver).chip().damage(Some(damage)) {
+            let what = match damage {
+                Damage::Cut => "what hangs at the input is cut",
+                Damage::Shorted => "its two ends touch",
+                Damage::Grounded => "the input touches ground",
+                Damage::Supplied => "the input touches the supply",
+            };
+            let hurt = |bench: &mut Bench| assert!(bench.chip().damage(Some(damage)));
+            let names = broken(driver, hurt, |bench| assert!(bench.chip().damage(None)));
+            findings.push((what, names));
+        }
+    }
+    findings
 }
 
 /// Every bit of every byte, of those to the chip and of those from it, in the first reading and in
@@ -142,7 +167,7 @@ fn disturbed(driver: Driver, mishaps: fn(&[usize]) -> Vec<(usize, Mishap)>) -> N
             }
             let air = any_air(bench.facts(), &mut chance);
             bench.expose(air);
-            bench.i2c().disturb(Some((at, mishap)));
+            bench.wires.disturb(Some((at, mishap)));
             match bench.read() {
                 Err(fault) => names.add(fault),
                 Ok(read) => assert!(
@@ -150,7 +175,7 @@ fn disturbed(driver: Driver, mishaps: fn(&[usize]) -> Vec<(usize, Mishap)>) -> N
                     "{driver:?}, {mishap:?} at {at} of {transfers:?}: {read:?} in {air:?}"
                 ),
             }
-            bench.i2c().disturb(None);
+            bench.wires.disturb(None);
             recovered(&mut bench, &mut chance);
         }
     }
@@ -163,9 +188,9 @@ fn transfers(driver: Driver, good_before: bool) -> Vec<usize> {
     if good_before {
         bench.read().unwrap();
     }
-    bench.i2c().disturb(None);
+    bench.wires.disturb(None);
     bench.read().unwrap();
-    bench.i2c().transfers().to_vec()
+    bench.wires.transfers()
 }
 
 /// What was converted before the chip hung may still be read; then its end is missed.
@@ -178,9 +203,12 @@ fn hanging(driver: Driver) -> Names {
             recovered(&mut bench, &mut chance);
         }
         bench.chip().hang();
-        bench.expose(any_air(bench.facts(), &mut chance));
+        let air = any_air(bench.facts(), &mut chance);
+        bench.expose(air);
         match bench.read() {
             Err(fault) => names.add(fault),
+            // It has no conversion that could.
+            Ok(read) if is_right(bench.facts(), &read, air) => {}
             Ok(read) => {
                 assert!(SILENT.contains(&driver), "{driver:?}: {read:?}");
                 names.is_silent = true;
@@ -192,7 +220,7 @@ fn hanging(driver: Driver) -> Names {
 
 fn strangers(driver: Driver) -> Names {
     let mut names = Names::default();
-    for other in drivers().filter(|other| *other != driver) {
+    for other in drivers().filter(|other| *other != driver && wiring(*other) == wiring(driver)) {
         let mut bench = Bench::with(driver, other);
         for _ in 0..3 {
             match bench.read() {
@@ -220,6 +248,7 @@ fn twins_cannot_be_told_apart() {
     }
     for driver in SILENT {
         let mut bench = Bench::of(*driver);
+        bench.read().unwrap();
         bench.chip().hang();
         assert!(bench.read().is_ok(), "{driver:?} knows when a conversion ends now");
     }

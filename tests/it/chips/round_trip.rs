@@ -8,7 +8,7 @@ use maison::sim::air::Air;
 use maison::sim::chance::Chance;
 use maison::units::{MilliCelsius, Quantity};
 
-use super::bench::{Bench, allowed, any_air, drivers, error};
+use super::bench::{Bench, allowed, any_air, drivers, error, further_elements};
 
 /// Temperatures tried of each chip, evenly over its range, with its ends.
 const POINTS: i32 = 12_000;
@@ -52,4 +52,22 @@ fn worst_of(driver: Driver) -> Errors {
 #[test]
 fn every_chip_comes_back_within_half_a_step() {
     assert_eq!(worst_errors().len(), drivers().count());
+}
+
+/// Other elements have other steps, up to half as coarse again as the usual one's.
+#[test]
+fn every_element_comes_back_within_a_step() {
+    for driver in drivers() {
+        for element in further_elements(driver) {
+            let mut bench = Bench::fitted(driver, element);
+            let span = bench.facts().temperature;
+            for celsius in (span.lowest.thousandths()..span.highest.thousandths()).step_by(173) {
+                let temperature = MilliCelsius::new(celsius);
+                bench.expose(Air { temperature, ..Air::default() });
+                let read = bench.read().unwrap_or_else(|it| panic!("{element:?}: {it}"));
+                let off = read.temperature.distance(temperature);
+                assert!(off <= allowed(span) * 3 / 2, "{element:?} at {temperature}: {read:?}");
+            }
+        }
+    }
 }

@@ -96,6 +96,8 @@ fn every_example_is_right() {
             "kernel-1wire.toml 3 4 2",
             "pin-1wire.toml 1 1 2",
             "simulated.toml 3 3 1",
+            "spi.toml 4 4 2",
+            "thermistors.toml 2 2 2",
             "two-listeners.toml 0 0 2",
         ]
     );

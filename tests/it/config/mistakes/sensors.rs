@@ -5,7 +5,8 @@ use maison::sensors::catalog::Driver;
 use super::{check, check_one_wire, check_sensor};
 
 /// All buses, as messages list them.
-const BUSES: &str = "`w1`, `gpio4` (any pin), `i2c-1` (any number), `simulated`";
+const BUSES: &str = "`w1`, `gpio4` (any pin), `i2c-1` (any number), `spi-0.0` (bus and chip \
+                     select), `simulated`";
 
 /// All names that a sensor may have as its driver, as messages list them.
 fn drivers() -> String {
@@ -98,6 +99,74 @@ fn addresses() {
             "{first}[[rooms.b.sensors]]\ndriver = \"tmp117\"\nbus = \"i2c-1\"\naddress = 0x48"
         ),
         ":7:11: two sensors at one address: `0x48 on i2c-1`\n  hint: the first is at `:1:1`",
+    );
+}
+
+#[test]
+fn what_hangs_at_an_input() {
+    let sensor =
+        "[[rooms.a.sensors]]\ndriver = \"ads1115\"\nbus = \"i2c-1\"\naddress = \"0x48:0\"\n";
+    let check_key = |line: &str, expected: &str| check(&format!("{sensor}{line}"), expected);
+    check_key(
+        "",
+        ":1:1: missing key: `thermistor`\n  \
+         hint: what hangs at the input of `ads1115`: `thermistor`",
+    );
+    check_key("rtd = { element = \"pt100\", wires = 2 }", ":5:7: not a key of `ads1115`: `rtd`");
+    check_key(
+        "thermistor = { r25 = 10000 }",
+        ":5:14: missing key: `beta`\n  hint: as its datasheet has it: `beta = 3950`",
+    );
+    check_key(
+        "thermistor = { beta = 39.5, side = \"top\" }",
+        ":5:23: `beta` out of range: `39.5`\n  hint: from `500.0` to `10000.0`\n\
+         :5:36: unknown side of a thermistor: `top`\n  hint: there are `ground`, `supply`",
+    );
+    check_key(
+        "thermistor = { steinhart_hart = [1.1e-3, 2.3e-4] }",
+        ":5:33: expected three coefficients, found an array\n  \
+         hint: three numbers: `[1.129148e-3, 2.34125e-4, 8.76741e-8]`",
+    );
+    check_key(
+        "thermistor = { steinhart_hart = [1.129148e-3, 2.34125e-5, 8.76741e-8] }",
+        ":5:14: no thermistor is like this: `10000 Ω at 434 °C`\n  \
+         hint: it should be as large as its `series` resistor between −55 and 200 °C",
+    );
+    check_sensor("thermistor = { beta = 3950 }", ":5:14: not a key of `tmp117`: `thermistor`");
+}
+
+#[test]
+fn chips_on_spi() {
+    let sensor = |driver: &str, line: &str| {
+        format!("[[rooms.a.sensors]]\ndriver = \"{driver}\"\nbus = \"spi-0.0\"\n{line}\n")
+    };
+    check(
+        &sensor("max31865", "rtd = { element = \"pt100\", wires = 5, reference = 90 }"),
+        ":4:36: `wires` out of range: `5`\n  \
+         hint: 2, 3 or 4: as many as lead from the board to the probe",
+    );
+    check(
+        &sensor("max31865", "rtd = { element = \"pt1000\", wires = 2, reference = 430 }"),
+        ":4:7: `reference` is not above the resistance\n  \
+         hint: boards for PT100 have 400 or 430 Ω, for PT1000 4000 or 4300",
+    );
+    check(
+        &sensor("mcp3008", "tmp36 = {}"),
+        ":1:1: missing key: `address`\n  hint: `mcp3008` has inputs 0 to 7",
+    );
+    check(
+        &sensor("mcp3008", "tmp36 = {}\naddress = 8"),
+        ":5:11: not an input of `mcp3008`: `8`\n  hint: `mcp3008` has inputs 0 to 7",
+    );
+    check(
+        &sensor("max31855", "address = 0"),
+        ":4:11: not an input of `max31855`: `0`\n  hint: `max31855` has no inputs: leave it out",
+    );
+    let both = sensor("mcp3008", "tmp36 = {}\naddress = 1") + &sensor("max31855", "");
+    check(
+        &both,
+        ":6:1: two kinds of chip at one address: `spi-0.0 on spi-0.0`\n  \
+         hint: the first is at `:5:11`",
     );
 }
 

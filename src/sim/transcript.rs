@@ -9,11 +9,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use embedded_hal::i2c::Operation;
-
 use crate::time::Tick;
-
-use super::SimError;
 
 /// All that was said from some time on.
 #[derive(Debug)]
@@ -33,35 +29,11 @@ impl Transcript {
         &self.lines
     }
 
-    /// Notes a transaction. `←` goes to the chip, `→` comes from it; two of them in one line have a
-    /// repeated start between them.
-    pub(super) fn note(
-        &mut self,
-        begun: Tick,
-        ended: Tick,
-        address: u8,
-        operations: &[Operation<'_>],
-        result: Result<(), SimError>,
-    ) {
+    /// Notes a transaction and the silence before it.
+    pub(super) fn note(&mut self, begun: Tick, ended: Tick, mut line: String) {
         let silence = begun.since(self.last);
         if !silence.is_zero() {
             self.lines.push(format!("     {}", shown(silence)));
-        }
-        let mut line = format!("{address:#04x}");
-        for operation in operations {
-            let (arrow, bytes) = match operation {
-                Operation::Write(bytes) => ('←', *bytes),
-                Operation::Read(buffer) => ('→', &**buffer),
-            };
-            write!(line, " {arrow}").expect("a `String` takes all");
-            for byte in bytes {
-                write!(line, " {byte:02x}").expect("a `String` takes all");
-            }
-        }
-        match result {
-            Ok(()) => {}
-            Err(SimError::NotAcknowledged) => line.push_str(" not acknowledged"),
-            Err(SimError::ClockHeld) => line.push_str(" clock held"),
         }
         let held = ended.since(begun);
         if !held.is_zero() {
@@ -69,6 +41,14 @@ impl Transcript {
         }
         self.lines.push(line);
         self.last = ended;
+    }
+}
+
+/// Appends ` ← 30 a2`: `←` goes to the chip, `→` comes from it.
+pub(super) fn append(line: &mut String, arrow: char, bytes: &[u8]) {
+    write!(line, " {arrow}").expect("a `String` takes all");
+    for byte in bytes {
+        write!(line, " {byte:02x}").expect("a `String` takes all");
     }
 }
 
