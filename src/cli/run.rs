@@ -77,9 +77,8 @@ fn code_of(error: &StartError) -> u8 {
         StartError::State(error) if error.is_permission() => exit::PERMISSION,
         StartError::Store(error) if error.is_permission() => exit::PERMISSION,
         // A folder in use is tried again: the other gateway may be on its way out.
-        StartError::State(StateError::Locked { .. })
         // A disk that cannot be written now may be there in a moment.
-        | StartError::State(StateError::Io { .. })
+        StartError::State(StateError::Locked { .. } | StateError::Io { .. })
         | StartError::Store(OpenError::Io { .. } | OpenError::Failed { .. })
         | StartError::Bind(_)
         | StartError::Thread(_) => exit::UNAVAILABLE,

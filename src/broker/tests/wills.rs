@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::Input;
 use super::*;
-use crate::access::Rights;
+use crate::access::{Revoked, Rights};
 use crate::mqtt::{Connect, DecodeError, Packet, QoS, ReasonCode};
 
 fn with_will(client_id: &str) -> Connect {
@@ -125,7 +125,8 @@ fn a_will_is_published_under_the_rules_of_its_moment() {
     let listener = house.connect("listener");
     house.subscribe(listener, "gone", QoS::AtMostOnce);
     let (client, _) = house.connect_as(with_will("a"));
-    house.broker.settings.rights = Rights::new("gone");
+    let (rights, revoked) = (Rights::new("gone"), Revoked::default());
+    house.tell(Input::Rights { rights, revoked });
     house.cut(client);
     house.reads_nothing(listener);
     assert_eq!(house.broker.statistics().traffic.denied, 1);
