@@ -1,8 +1,8 @@
 //! Every bound of the house, with the reason for its value, and assertions that relate them.
 
-use std::num::NonZeroU16;
 mod store;
 
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 pub use store::*;

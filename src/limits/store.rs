@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::CONNECTIONS_CONFIGURABLE_MAX;
+
 /// Longest an acknowledgement waits for its message to be kept, where a client that is there may
 /// take that message before and spare the card the write: a few round trips of a slow Wi-Fi.
 pub const COMMIT_DELAY_SHORT: Duration = Duration::from_millis(20);
