@@ -41,7 +41,7 @@ impl Broker {
         }
         match acceptable(&connect) {
             Ok(()) => self.authenticate(id, connect),
-            Err(objection) => self.refuse(now, id, objection),
+            Err(objection) => self.refuse(now, id, &connect.client_id, objection),
         }
     }
 
@@ -68,13 +68,35 @@ impl Broker {
                     reason: refusal,
                 };
                 self.outputs.event(event);
-                self.refuse(now, id, refused(refusal));
+                self.refuse_untold(now, id, refused(refusal));
             }
         }
     }
 
-    /// Answers a CONNECT with the reason why not ([MQTT-3.2.2-6], [MQTT-3.2.2-7]).
-    pub(super) fn refuse(&mut self, now: Tick, id: ConnectionId, objection: Objection) {
+    /// Answers a CONNECT with the reason why not, and tells people.
+    pub(super) fn refuse(
+        &mut self,
+        now: Tick,
+        id: ConnectionId,
+        client_id: &str,
+        objection: Objection,
+    ) {
+        if let Some(connection) = self.connections.get(&id)
+            && let Some(times) = self.rejections.count(now)
+        {
+            self.outputs.event(Event::Rejected {
+                peer: connection.peer.address,
+                listener: Arc::clone(&connection.peer.listener),
+                client_id: client_id.to_owned(),
+                reason: objection.why.clone(),
+                times,
+            });
+        }
+        self.refuse_untold(now, id, objection);
+    }
+
+    /// With the reason why not ([MQTT-3.2.2-6], [MQTT-3.2.2-7]).
+    fn refuse_untold(&mut self, now: Tick, id: ConnectionId, objection: Objection) {
         self.send(id, welcome::refusal(&objection));
         self.close(now, id, Departure::Refused(objection));
     }
@@ -100,14 +122,15 @@ impl Broker {
             if let Err(objection) = self.permit(&allowed, &will.message) {
                 let denied = Denied(objection.why.clone());
                 self.deny(now, id, connect.client_id.to_string(), topic.as_str(), denied);
-                return self.refuse(now, id, objection);
+                return self.refuse_untold(now, id, objection);
             }
         }
         let key = self.session_key(principal, &connect);
         let welcome = self.welcome(&connect, &key.client_id, Restored::No);
         if !Terms::of(&connect).take(&welcome) {
             let why = "the client takes no packet of the size of our CONNACK [MQTT-3.1.2-24]";
-            return self.refuse(now, id, Objection::new(ReasonCode::PacketTooLarge, why));
+            let objection = Objection::new(ReasonCode::PacketTooLarge, why);
+            return self.refuse(now, id, &connect.client_id, objection);
         }
         match self.sessions.find(&key) {
             // Logins are not answered in the order of their connections: the newer one stays.
@@ -116,7 +139,8 @@ impl Broker {
             }
             None if !self.make_room_for(now, &key) => {
                 let why = "too many sessions: our limit";
-                return self.refuse(now, id, Objection::new(ReasonCode::QuotaExceeded, why));
+                let objection = Objection::new(ReasonCode::QuotaExceeded, why);
+                return self.refuse(now, id, &connect.client_id, objection);
             }
             Some(_) | None => {}
         }

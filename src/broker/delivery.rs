@@ -134,14 +134,17 @@ impl Broker {
         }
     }
 
-    /// What may wait for one session.
-    pub(super) fn queue_bounds(&self) -> Bounds {
-        Bounds { messages: self.settings.queue_messages, bytes: self.settings.queue_bytes }
+    /// What may wait for one session. The number is for an absent client: one that is there takes
+    /// what a burst has left as fast as it can, and loses nothing of it for being short messages.
+    pub(super) fn queue_bounds(&self, session: &Session) -> Bounds {
+        let is_absent = session.connection.is_none();
+        let messages = self.settings.queue_messages.filter(|_| is_absent);
+        Bounds { messages, bytes: self.settings.queue_bytes }
     }
 
     /// Puts a message behind what waits for a session.
     pub(super) fn queue(&mut self, now: Tick, index: SessionIndex, mut message: Queued) {
-        let bounds = self.queue_bounds();
+        let bounds = self.queue_bounds(&self.sessions[index]);
         let session = &mut self.sessions[index];
         let pace = if session.connection.is_some() { Pace::Shortly } else { Pace::Now };
         if let Some((id, place)) = place(session, &mut message) {

@@ -115,7 +115,7 @@ impl Broker {
         let Some(connection) = self.connections.get(&id) else { return };
         let objection = Objection::new(error.reason, error.detail);
         match connection.phase {
-            Phase::Opened => self.refuse(now, id, objection),
+            Phase::Opened => self.refuse(now, id, "", objection),
             Phase::Authenticating(_) | Phase::Connected(_) | Phase::Closing => {
                 // It is a second CONNECT, and no DISCONNECT has that reason ([MQTT-3.14.2-1]).
                 let is_connect = error.reason == ReasonCode::UnsupportedProtocolVersion;
@@ -215,6 +215,10 @@ impl Broker {
         if session.expiry.is_zero() {
             return self.discard_session(now, index);
         }
+        let bounds = self.queue_bounds(&self.sessions[index]);
+        let dropped = self.sessions[index].queue.keep(bounds);
+        self.count_drops(now, index, dropped);
+        let session = &mut self.sessions[index];
         let at = now.after(session.expiry);
         self.timers.arm(&mut session.expires_at, Timer::SessionExpiry(index), at);
         match &session.will {

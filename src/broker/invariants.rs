@@ -135,7 +135,7 @@ impl Broker {
 
     fn check_queue(&self, session: &Session) {
         let (messages, bytes) = session.queue.size();
-        let is_bounded = self.queue_bounds().hold(messages, bytes);
+        let is_bounded = self.queue_bounds(session).hold(messages, bytes);
         assert!(is_bounded || messages == 1, "a queue keeps its bounds");
         let counted: usize = session.queue.iter().map(super::record::Queued::weight).sum();
         let stored = session.queue.stored().size().1;

@@ -57,7 +57,7 @@ use crate::mqtt::{DecodeError, Message, Packet, QoS};
 use crate::time::Tick;
 
 use announce::Losses;
-use connection::{Connection, Phase};
+use connection::{Connection, Denials, Phase};
 use disconnect::Departure;
 use objection::Objection;
 use outputs::Outputs;
@@ -243,6 +243,20 @@ pub enum Event {
         /// Why.
         reason: Refusal,
     },
+    /// A CONNECT was refused for what it asks, not for its login. Told at most once per
+    /// [`limits::EVENT_INTERVAL`](crate::limits::EVENT_INTERVAL).
+    Rejected {
+        /// Where it came from.
+        peer: SocketAddr,
+        /// By which listener.
+        listener: Arc<str>,
+        /// Client identifier it gave, if that much was understood.
+        client_id: String,
+        /// Why.
+        reason: Cow<'static, str>,
+        /// How many, of any client, since the last such event.
+        times: u64,
+    },
     /// A client may not publish or subscribe there. Told at most once per
     /// [`limits::EVENT_INTERVAL`](crate::limits::EVENT_INTERVAL) and connection.
     Denied {
@@ -301,6 +315,8 @@ pub struct Broker {
     persistence: Persistence,
     /// Absent sessions of an earlier life, and when they ended by what was known then.
     restored: Vec<(SessionId, Tick)>,
+    /// CONNECTs that were refused.
+    rejections: Denials,
 }
 
 /// Whether connections are let in.
@@ -328,6 +344,7 @@ impl Broker {
             life: Life::Serving,
             losses: Losses::Told,
             restored: Vec::new(),
+            rejections: Denials::default(),
         }
     }
 

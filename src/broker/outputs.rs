@@ -74,6 +74,7 @@ impl Outputs {
             Event::Disconnected { .. } => self.connected = self.connected.saturating_sub(1),
             Event::SessionDiscarded { .. } => self.traffic.sessions_discarded += 1,
             Event::Refused { .. }
+            | Event::Rejected { .. }
             | Event::Denied { .. }
             | Event::StoreFailed { .. }
             | Event::StoreRecovered

@@ -161,6 +161,11 @@ impl Queue {
         } else {
             self.back.push_back(message);
         }
+        self.keep(bounds)
+    }
+
+    /// Gives up the oldest messages until the rest is within bounds, or one is left.
+    pub(super) fn keep(&mut self, bounds: Bounds) -> Dropped {
         let mut dropped = Dropped::default();
         while self.messages() > 1 && !bounds.hold(self.messages(), self.bytes) {
             self.drop_oldest(&mut dropped);

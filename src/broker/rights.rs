@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
+use super::Broker;
 use super::connection::Phase;
 use super::disconnect::Departure;
 use super::objection::Objection;
 use super::session::{Session, SessionIndex};
-use super::{Broker, Event};
 use crate::access::{Allowed, ConnectionId, Denied, Principal, Revoked, Rights};
 use crate::mqtt::{ReasonCode, TopicFilter};
 use crate::time::Tick;
@@ -33,7 +33,7 @@ impl Broker {
         for index in sessions {
             let session = &self.sessions[index];
             if is_gone(session) {
-                self.give_up_session(now, index);
+                self.discard_session(now, index);
             } else {
                 let key = &session.key;
                 let allowed = self.settings.rights.of(&key.principal, &key.client_id);
@@ -63,15 +63,6 @@ impl Broker {
             .collect();
         found.sort_unstable();
         found
-    }
-
-    /// Its user is no more.
-    fn give_up_session(&mut self, now: Tick, index: SessionIndex) {
-        let session = &self.sessions[index];
-        let client_id = session.key.client_id.to_string();
-        let user = session.key.principal.name().to_owned();
-        self.outputs.event(Event::SessionDiscarded { client_id, user });
-        self.discard_session(now, index);
     }
 
     /// What a session has subscribed to and may not any more, it has no more.

@@ -177,6 +177,10 @@ impl Broker {
             return Err(Objection::new(ReasonCode::TopicFilterInvalid, why));
         }
         let Some((_, topics)) = filter.shared() else {
+            if filter.claims_shared() {
+                let why = "not a shared subscription: `$share/{group}/{filter}` [MQTT-4.8.2-1]";
+                return Err(Objection::new(ReasonCode::TopicFilterInvalid, why));
+            }
             return Ok(allowed.subscribe(filter)?);
         };
         let topics = TopicFilter::new(topics.to_owned()).map_err(|_| {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::connection::Terms;
 use super::objection::Objection;
 use super::{Bounds, Broker};
 use crate::mqtt::{
@@ -39,11 +40,16 @@ impl Broker {
                 ..ConnectAcknowledgementProperties::default()
             },
         };
-        Packet::ConnAck(Box::new(ConnectAcknowledgement {
+        let mut answer = Box::new(ConnectAcknowledgement {
             session_present: restored == Restored::Yes,
             reason: ReasonCode::Success,
             properties,
-        }))
+        });
+        // What is only asked for may be left out (3.1.2.11.6).
+        if !Terms::of(connect).take(&Packet::ConnAck(answer.clone())) {
+            answer.properties.response_information = None;
+        }
+        Packet::ConnAck(answer)
     }
 }
 

@@ -272,6 +272,7 @@ impl Hub {
             Event::Connected { .. }
             | Event::Disconnected { .. }
             | Event::Refused { .. }
+            | Event::Rejected { .. }
             | Event::Denied { .. } => None,
         }
     }
@@ -286,17 +287,25 @@ struct Turn<'a> {
     clock: &'a dyn Clock,
     end: Tick,
     packets: usize,
+    /// Whether the last packet may have taken all of it.
+    is_heavy: bool,
+}
+
+/// Whether a packet can ask for milliseconds.
+const fn is_heavy(packet: &Packet) -> bool {
+    matches!(packet, Packet::Subscribe(_) | Packet::Unsubscribe(_))
 }
 
 impl<'a> Turn<'a> {
     fn begins(clock: &'a dyn Clock) -> Self {
-        Self { clock, end: clock.now().after(TURN), packets: 0 }
+        Self { clock, end: clock.now().after(TURN), packets: 0, is_heavy: false }
     }
 
     /// Whether one more packet may follow; the first few always may.
     fn goes_on(&mut self) -> bool {
         self.packets += 1;
-        !self.packets.is_multiple_of(TURN_PACKETS) || self.clock.now() < self.end
+        let is_looked_at = self.is_heavy || self.packets.is_multiple_of(TURN_PACKETS);
+        !is_looked_at || self.clock.now() < self.end
     }
 }
 
@@ -313,6 +322,7 @@ impl Service for Hub {
         packets.reverse();
         self.enter(iter::from_fn(|| {
             let packet = if turn.goes_on() { packets.pop() } else { None };
+            turn.is_heavy = packet.as_ref().is_some_and(is_heavy);
             packet.map(|packet| Input::Packet { connection, packet })
         }));
         packets.reverse();

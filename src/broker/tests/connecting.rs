@@ -141,6 +141,32 @@ fn a_login_may_take_longer_than_a_connect() {
     house.is_at_rest();
 }
 
+/// A 3.1.1 client hears no reason, so its owner must find it in the log.
+#[test]
+fn a_connect_that_is_refused_is_told_in_intervals() {
+    let mut house = House::new();
+    let told = |house: &mut House| -> Vec<_> {
+        let events = std::mem::take(&mut house.events);
+        let rejected = events.into_iter().filter_map(|event| match event {
+            Event::Rejected { client_id, reason, times, .. } => {
+                Some((client_id, reason.into_owned(), times))
+            }
+            _ => None,
+        });
+        rejected.collect()
+    };
+    let long = "x".repeat(limits::CLIENT_ID_BYTES_MAX + 1);
+    house.try_connect(clean(&long));
+    let why = "client identifier too long: our limit".to_owned();
+    assert_eq!(told(&mut house), [(long.clone(), why.clone(), 1)]);
+    house.try_connect(clean(&long));
+    assert_eq!(told(&mut house), []);
+    house.pass(limits::EVENT_INTERVAL);
+    house.try_connect(clean(&long));
+    assert_eq!(told(&mut house), [(long, why, 2)]);
+    house.is_at_rest();
+}
+
 #[test]
 fn a_wrong_password_is_refused_and_told() {
     let mut house = House::new();

@@ -61,6 +61,37 @@ fn a_full_queue_gives_up_its_oldest_and_tells_it_in_intervals() {
     house.is_at_rest();
 }
 
+/// The number is for absent clients: whoever is there takes a burst as fast as it can.
+#[test]
+fn a_client_that_is_there_loses_nothing_of_a_burst_until_it_goes() {
+    let mut house = House::with(|settings| {
+        settings.queue_messages = Some(5);
+        settings.bounds.inflight_to_client = 1;
+    });
+    let publisher = house.connect("publisher");
+    let (client, _) = house.connect_as(lasting("a"));
+    house.subscribe(client, "t", QoS::ExactlyOnce);
+    for number in 0..30 {
+        house.publish(publisher, "t", &number.to_string(), QoS::ExactlyOnce);
+    }
+    for number in 0..10 {
+        house.hears(client, &format!("t={number} q2"));
+    }
+    assert_eq!(house.broker.statistics().traffic.messages_dropped, 0);
+    let id = house.gets(client, "t=10 q2");
+    house.cut(client);
+    assert_eq!(house.broker.statistics().traffic.messages_dropped, 14, "11 to 24");
+    let (client, _) = house.connect_as(lasting("a"));
+    assert_eq!(house.gets(client, "t=10 q2 dup"), id);
+    house.take_over(client, id);
+    for number in 25..30 {
+        house.hears(client, &format!("t={number} q2"));
+    }
+    house.pass(limits::EVENT_INTERVAL);
+    assert_eq!(losses(&house), [14]);
+    house.is_at_rest();
+}
+
 /// What is told of a loss is not told of again, however full the queue of its reader is.
 #[test]
 fn an_announcement_that_costs_a_message_is_counted_and_causes_no_other() {

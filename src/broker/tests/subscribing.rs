@@ -263,6 +263,19 @@ fn the_filters_of_all_clients_have_a_bounded_size() {
     house.is_at_rest();
 }
 
+/// [MQTT-4.8.2-1], [MQTT-4.8.2-2]: as a plain filter it would bring nothing, in silence.
+#[test]
+fn what_claims_to_be_shared_and_is_not_is_refused() {
+    let mut house = House::new();
+    let client = house.connect("a");
+    for filter in ["$share//t", "$share/+/t", "$share/g#/t", "$share/g", "$share/g/", "$share/"] {
+        let Ok(filter) = TopicFilter::new(filter) else { continue };
+        let answer = house.subscribe_all(client, &[(filter.as_str(), QoS::AtLeastOnce)]);
+        assert_eq!(answer, [ReasonCode::TopicFilterInvalid], "{filter}");
+    }
+    house.is_at_rest();
+}
+
 #[test]
 fn what_is_private_is_neither_granted_to_a_guest_nor_brought_by_a_wider_filter() {
     let mut house = House::with(|settings| {

@@ -176,7 +176,7 @@ impl TopicFilter {
 
     /// Whether this asks for a shared subscription, well formed or not: see
     /// [`TopicFilter::shared`].
-    pub(super) fn claims_shared(&self) -> bool {
+    pub fn claims_shared(&self) -> bool {
         self.0.starts_with(SHARED_PREFIX)
     }
 

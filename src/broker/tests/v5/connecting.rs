@@ -55,6 +55,20 @@ fn a_keep_alive_that_is_too_long_is_replaced_and_said() {
 }
 
 /// 3.1.2.11.7
+/// Section 3.1.2.11.6: the server may leave it out; [MQTT-3.1.2-24]: where it does not fit it must.
+#[test]
+fn response_information_is_left_out_where_it_does_not_fit() {
+    let mut house = House::new();
+    let properties = properties(|it| {
+        it.request_response_information = true;
+        it.maximum_packet_size = Some(40);
+    });
+    let (_, answer) = house.try_connect(Connect { properties, ..v5(&"x".repeat(70)) });
+    assert_eq!(answer.reason, ReasonCode::Success);
+    assert_eq!(answer.properties.response_information, None);
+    house.is_at_rest();
+}
+
 #[test]
 fn response_information_is_given_to_those_who_ask() {
     for (name, expected) in [("a", Some("response/a")), ("a+", None)] {

@@ -128,6 +128,10 @@ impl Model {
             self.detached(dropped);
             return self.end(life);
         }
+        if self.exact {
+            self.keep_bounds(life);
+        }
+        let session = self.session(life);
         session.ends_at = Some(now.after(expiry));
         session.will_at = delay.filter(|delay| !delay.is_zero()).map(|delay| now.after(delay));
         self.detached(dropped);
@@ -146,7 +150,7 @@ impl Model {
     /// A session is over.
     pub(super) fn end(&mut self, life: Life) {
         // Its own will may have been too much for its queue.
-        if self.exact {
+        if self.exact && self.sessions[&life].ends_at.is_some() {
             self.keep_bounds(life);
         }
         let session = self.sessions.remove(&life).expect("it is there");

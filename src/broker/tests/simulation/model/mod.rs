@@ -314,10 +314,12 @@ impl Model {
         self.detach(life, true);
     }
 
-    /// In plain houses the oldest of a full queue goes.
-    fn keep_bounds(&mut self, life: Life) {
+    /// In plain houses the oldest of an absent client's full queue goes.
+    pub(super) fn keep_bounds(&mut self, life: Life) {
         let Some(max) = self.settings.queue_messages else { return };
-        let waiting = &mut self.sessions.get_mut(&life).expect("it is there").waiting;
+        let session = self.sessions.get_mut(&life).expect("it is there");
+        let max = if session.connection.is_some() { usize::MAX } else { max };
+        let waiting = &mut session.waiting;
         while waiting.len() > max {
             waiting.pop_front();
             self.ledger.dropped += 1;
@@ -334,7 +336,7 @@ impl Model {
             Event::Disconnected { client_id, .. } => format!("- {client_id}"),
             Event::SessionDiscarded { client_id, user } => format!("x {user}/{client_id}"),
             Event::Refused { client_id, .. } => format!("? {client_id}"),
-            Event::Denied { .. } => return,
+            Event::Denied { .. } | Event::Rejected { .. } => return,
             Event::StoreFailed { .. } | Event::StoreRecovered => panic!("there is no store"),
             Event::QueueDropped { messages, .. } => {
                 self.ledger.told += messages;
