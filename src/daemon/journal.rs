@@ -21,8 +21,8 @@ pub(super) fn record(event: &Event) {
             );
         }
         Event::Rejected { peer, listener, client_id, reason, times } => {
-            let listener = &**listener;
-            warn!(%peer, listener, client = client_id, reason = &**reason, times, "CONNECT refused");
+            let (listener, reason) = (&**listener, &**reason);
+            warn!(%peer, listener, client = client_id, reason, times, "CONNECT refused");
         }
         Event::Denied { peer, client_id, topic, reason, times } => {
             warn!(%peer, client = client_id, topic, %reason, times, "not allowed, refused");
