@@ -43,7 +43,7 @@ fn fill(gateway: &Gateway, messages: u32) -> Duration {
             let id = u16::try_from(number - next + 1).unwrap();
             let delivery = Delivery::AtLeastOnce(PacketId::new(id).unwrap());
             let payload = format!("{number:064}");
-            let packet = publish("maison/salon/temperature", delivery, payload);
+            let packet = publish("house/salon/temperature", delivery, payload);
             publisher.send(&Packet::Publish(packet)).unwrap();
         }
         for _ in next..end {
@@ -76,7 +76,7 @@ fn a_million_messages_wait_on_the_card_and_not_in_memory() {
     let unbounded = "queue = { messages = 0, bytes = 0 }\n[broker.limits]\nqueued = 0";
     let (gateway, empty) = start(Gateway::prepare_keeping("power-cut", unbounded, ""));
     let mut away = Wire::connect(gateway.plain_port(), "away", Session::Stays);
-    away.subscribe("maison/#", QoS::AtLeastOnce);
+    away.subscribe("house/#", QoS::AtLeastOnce);
     away.leave();
     let before = gateway.memory("VmRSS:");
     let took = fill(&gateway, messages);
