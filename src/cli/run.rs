@@ -76,8 +76,8 @@ fn code_of(error: &StartError) -> u8 {
     match error {
         StartError::State(error) if error.is_permission() => exit::PERMISSION,
         StartError::Store(error) if error.is_permission() => exit::PERMISSION,
-        // A folder in use is tried again: the other gateway may be on its way out.
-        // A disk that cannot be written now may be there in a moment.
+        // Tried again: another gateway in the folder may be on its way out, and a disk that cannot
+        // be written now may be there in a moment.
         StartError::State(StateError::Locked { .. } | StateError::Io { .. })
         | StartError::Store(OpenError::Io { .. } | OpenError::Failed { .. })
         | StartError::Bind(_)

@@ -34,6 +34,9 @@ struct Kind {
     messages: u32,
 }
 
+/// With whose queue in memory the others are compared.
+const MOSQUITTO: usize = 3;
+
 const KINDS: [Kind; 5] = [
     Kind {
         name: "maison, power-cut",
@@ -52,42 +55,44 @@ const KINDS: [Kind; 5] = [
     },
 ];
 
-/// Messages per second.
+/// Of messages that are stored, or drained.
 #[derive(Clone, Copy, Debug, Default)]
-struct Rate {
-    stored: f64,
-    drained: f64,
+struct Pace {
+    per_second: f64,
+    /// Time that processors spend on each, in microseconds.
+    cost: f64,
 }
 
 #[test]
 #[ignore = "figures need a release build, mosquitto and a quiet machine: see tests/figures"]
 fn queued_messages_are_stored_and_drained() {
-    let head = ["publishers", "stored/s", "÷ mosquitto's", "drained/s", "÷ mosquitto's"];
-    eprintln!(
-        "{:34}{:>12}{:>12}{:>16}{:>12}{:>16}",
-        "", head[0], head[1], head[2], head[3], head[4]
-    );
+    let mut lines = Vec::new();
     for publishers in PUBLISHERS {
-        let mut rates = [const { Vec::new() }; KINDS.len()];
+        let mut paces = [const { Vec::new() }; KINDS.len()];
         for _ in 0..ROUNDS {
-            for (kind, rates) in KINDS.iter().zip(&mut rates) {
-                rates.push(measure(kind, publishers));
+            for (kind, paces) in KINDS.iter().zip(&mut paces) {
+                paces.push(measure(kind, publishers));
             }
         }
-        let medians = rates.map(|rates| Rate {
-            stored: median(rates.iter().map(|rate| rate.stored)),
-            drained: median(rates.iter().map(|rate| rate.drained)),
-        });
-        let theirs = medians[3];
-        for (kind, Rate { stored, drained }) in KINDS.iter().zip(medians) {
-            eprintln!(
-                "{:34}{publishers:12}{stored:12.0}{:16.2}{drained:12.0}{:16.2}",
-                kind.name,
-                stored / theirs.stored,
-                drained / theirs.drained,
-            );
+        for (index, phase) in ["stored", "drained"].into_iter().enumerate() {
+            let medians = paces.each_ref().map(|paces| Pace {
+                per_second: median(paces.iter().map(|pace| pace[index].per_second)),
+                cost: median(paces.iter().map(|pace| pace[index].cost)),
+            });
+            let theirs = medians[MOSQUITTO];
+            for (kind, Pace { per_second, cost }) in KINDS.iter().zip(medians) {
+                lines.push(format!(
+                    "{publishers:3} publishers, {phase:8}{:32}{per_second:10.0}{:8.2}{cost:10.1}\
+                     {:8.2}",
+                    kind.name,
+                    per_second / theirs.per_second,
+                    cost / theirs.cost,
+                ));
+            }
         }
     }
+    eprintln!("{:56}{:>10}{:>8}{:>10}{:>8}", "", "per second", "ratio", "CPU µs", "ratio");
+    eprintln!("{}", lines.join("\n"));
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
@@ -96,27 +101,33 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values[values.len() / 2]
 }
 
-fn measure(kind: &Kind, publishers: u32) -> Rate {
+/// Stored, and drained.
+fn measure(kind: &Kind, publishers: u32) -> [Pace; 2] {
     let rival = (kind.start)();
     let mut away = Wire::connect(rival.port, "away", Session::Stays);
     away.subscribe("house/#", QoS::AtLeastOnce);
     away.leave();
-    let rate = |since: Instant| f64::from(kind.messages) / since.elapsed().as_secs_f64();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let began = Instant::now();
-    runtime.block_on(async {
-        let mut tasks = JoinSet::new();
-        for number in 0..publishers {
-            tasks.spawn(store(rival.port, number, kind.messages / publishers));
-        }
-        while let Some(done) = tasks.join_next().await {
-            done.unwrap();
-        }
+    let stored = pace(&rival, kind.messages, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut tasks = JoinSet::new();
+            for number in 0..publishers {
+                tasks.spawn(store(rival.port, number, kind.messages / publishers));
+            }
+            while let Some(done) = tasks.join_next().await {
+                done.unwrap();
+            }
+        });
     });
-    let stored = rate(began);
-    let began = Instant::now();
-    drain(rival.port, kind.messages);
-    Rate { stored, drained: rate(began) }
+    [stored, pace(&rival, kind.messages, || drain(rival.port, kind.messages))]
+}
+
+fn pace(rival: &Rival, messages: u32, work: impl FnOnce()) -> Pace {
+    let (before, began) = (rival.processor_time(), Instant::now());
+    work();
+    let (messages, took) = (f64::from(messages), began.elapsed().as_secs_f64());
+    let cost = (rival.processor_time() - before) * 1e6 / messages;
+    Pace { per_second: messages / took, cost }
 }
 
 /// Publishes at QoS 1, and returns when all is acknowledged. As cheap as can be: as many at once as
@@ -157,6 +168,7 @@ fn drain(port: u16, messages: u32) {
     let words = connect(Version::V3_1_1, "away", Session::Stays);
     let mut encoder = Encoder::with_role(Role::Client, Version::V3_1_1);
     let mut decoder = Decoder::new(Role::Server, PACKET_BYTES_MAX);
+    decoder.set_version(Version::V3_1_1);
     let (mut arrived, mut said) = (BytesMut::new(), BytesMut::new());
     let mut stream = crate::wire::dial(port);
     encoder.encode(&Packet::Connect(Box::new(words)), &mut said);

@@ -62,12 +62,24 @@ impl Rival {
         Self { port, process: Process::Mosquitto(child, folder) }
     }
 
-    /// MiB of it that are in the machine's memory.
-    pub(super) fn memory(&self) -> f64 {
-        let id = match &self.process {
+    fn id(&self) -> u32 {
+        match &self.process {
             Process::Gateway(gateway) => gateway.id(),
             Process::Mosquitto(child, _) => child.id(),
-        };
+        }
+    }
+
+    /// Time that processors have spent on it, in seconds; the kernel counts hundredths.
+    pub(super) fn processor_time(&self) -> f64 {
+        let text = fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
+        let after_name = text.rsplit(')').next().unwrap();
+        let fields = after_name.split_whitespace().skip(11).take(2);
+        fields.map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
+    }
+
+    /// MiB of it that are in the machine's memory.
+    pub(super) fn memory(&self) -> f64 {
+        let id = self.id();
         let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
         let kib: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();

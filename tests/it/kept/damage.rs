@@ -334,6 +334,16 @@ fn say(gateway: &Gateway, topic: &str, payload: &'static [u8]) {
     assert!(matches!(wire.receive().unwrap(), Packet::PubAck(_)));
 }
 
+/// Behind all that waits: at QoS 1 it would overtake what waits at QoS 2.
+fn mark(gateway: &Gateway, payload: &'static [u8]) {
+    let mut wire = Wire::connect(gateway.plain_port(), "marker", Session::Clean);
+    let delivery = Delivery::ExactlyOnce(PacketId::MIN);
+    wire.send(&Packet::Publish(publish("notes/mark", delivery, payload))).unwrap();
+    assert!(matches!(wire.receive().unwrap(), Packet::PubRec(_)));
+    wire.send(&Packet::PubRel(success(PacketId::MIN))).unwrap();
+    assert!(matches!(wire.receive().unwrap(), Packet::PubComp(_)));
+}
+
 /// A session that is new is kept.
 fn serve(gateway: &Gateway) {
     let mut new = Wire::connect(gateway.plain_port(), "new", Session::Stays);

@@ -110,6 +110,7 @@ fn start(folder: TempDir, door: &Door) -> Gateway {
         command.env("MAISON_LOG", "info");
     });
     gateway.wait_for_log("ready");
+    assert!(!gateway.has_logged("store was damaged"), "a kill is no damage");
     door.open(gateway.plain_port());
     gateway
 }
