@@ -380,6 +380,9 @@ pub const CONVERT_TRIES_MAX: u32 = 2;
 /// Times one scratchpad on a pin is read until two agree: 12 ms each.
 pub const SCRATCHPAD_READS_MAX: u32 = 4;
 
+/// Answers that a DHT is asked for in one reading, until two are the same: 2 s each.
+pub const DHT_ANSWERS_MAX: usize = 5;
+
 /// Readings in a row that fail for every chip of a bus before its device is opened anew.
 pub const BUS_FAILURES_MAX: u32 = 5;
 
@@ -409,3 +412,4 @@ const _: () = assert!(BUS_STOP_TIMEOUT.as_millis() < STOP_TIMEOUT.as_millis());
 const _: () = assert!(BUS_SLEEP_MIN.as_millis() < BUS_SLEEP_MAX.as_millis());
 const _: () = assert!(SENSORS_MAX * 3 <= REPORTS_WAITING_MAX, "temperature, humidity, pressure");
 const _: () = assert!(SCRATCHPAD_READS_MAX >= 2);
+const _: () = assert!(DHT_ANSWERS_MAX >= 3);

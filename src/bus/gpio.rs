@@ -1,4 +1,4 @@
-//! A pin of the Pi's header as a 1-Wire bus. The only file that names `rppal`.
+//! A pin of the Pi's header as a 1-Wire bus, or with a DHT. The only file that names `rppal`.
 
 use std::convert::Infallible;
 use std::io;
@@ -9,17 +9,22 @@ use embedded_hal_02::blocking::delay::{DelayMs, DelayUs};
 use embedded_hal_02::digital::v2::{InputPin, OutputPin};
 use rppal::gpio::{Error, Gpio, IoPin, Mode};
 
+use crate::bus::dht::{DhtPin, Stopwatch};
 use crate::bus::pin::OneWirePin;
 use crate::bus::reopen::{Refused, Reopening};
 use crate::bus::{Attached, Bus};
 use crate::sensors::Fault;
+use crate::sensors::dht::Kind;
 
-/// The 1-Wire bus on this pin (BCM number) with its chips. Opened at its first reading; a pin that
-/// cannot be had is a fault of each sensor, and tried again at the next reading.
+/// The 1-Wire bus on this pin (BCM number) with its chips, or the DHT there. Opened at its first
+/// reading; a pin that cannot be had is a fault of each sensor, and tried again at the next one.
 pub fn bus(pin: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
-    Box::new(Reopening::new(format!("gpio{pin}"), move || {
-        Ok(OneWirePin::new(open(pin)?, Spin, &attached))
-    }))
+    let name = format!("gpio{pin}");
+    if attached.iter().any(|sensor| Kind::of(sensor.driver).is_some()) {
+        let open = move || Ok(DhtPin::new(open(pin)?, SystemWatch(Instant::now()), &attached));
+        return Box::new(Reopening::new(name, open));
+    }
+    Box::new(Reopening::new(name, move || Ok(OneWirePin::new(open(pin)?, Spin, &attached))))
 }
 
 fn open(number: u8) -> Result<OpenDrain, Refused> {
@@ -100,6 +105,20 @@ impl DelayUs<u16> for Spin {
 impl DelayMs<u16> for Spin {
     fn delay_ms(&mut self, ms: u16) {
         thread::sleep(Duration::from_millis(ms.into()));
+    }
+}
+
+/// The monotonic clock of the system: reading it takes no system call.
+#[derive(Debug)]
+struct SystemWatch(Instant);
+
+impl Stopwatch for SystemWatch {
+    fn now(&mut self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        thread::sleep(time);
     }
 }
 

@@ -95,11 +95,17 @@ fn chip<I: I2c, D: DelayNs>(sensor: &Attached) -> Option<Chip<I, D>> {
         Driver::Shtc3 => Box::new(Shtc3::default()),
         Driver::Tmp102 => Box::new(Tmp102::new(chip)),
         Driver::Tmp117 => Box::new(Tmp117::new(chip)),
-        Driver::Ds18b20
+        Driver::Cpu
+        | Driver::Dht11
+        | Driver::Dht22
+        | Driver::Ds18b20
+        | Driver::Hwmon
+        | Driver::Iio
         | Driver::Max31855
         | Driver::Max31865
         | Driver::Max6675
-        | Driver::Mcp3008 => return None,
+        | Driver::Mcp3008
+        | Driver::Thermal => return None,
     };
     Some(Chip { sensor: sensor.id, address, driver })
 }

@@ -2,9 +2,11 @@
 //! reports to the house. A slow bus never delays another; a missing chip never ends a thread.
 
 pub mod clock;
+pub mod dht;
 #[cfg(all(feature = "rppal", target_os = "linux"))]
 pub mod gpio;
 pub mod i2c;
+pub mod kernel;
 #[cfg(all(feature = "linux", target_os = "linux"))]
 pub mod linux;
 pub mod mailbox;

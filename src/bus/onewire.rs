@@ -17,14 +17,13 @@
 //! read and dropped.
 
 use std::collections::BTreeSet;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::sampling::SensorId;
 use crate::sensors::ds18b20::{SCRATCHPAD_BYTES, decode};
 use crate::sensors::{Address, Fault, Measurement, OneWireId};
 
-use super::sysfs::{Files, SysFs};
+use super::sysfs::{Files, SysFs, fault};
 use super::{Attached, Bus};
 
 const DEVICES: &str = "bus/w1/devices";
@@ -217,15 +216,6 @@ fn masters<S: SysFs>(files: &mut S) -> Result<Vec<Master>, Fault> {
         Master { folder, slaves }
     };
     Ok(names.map(master).collect())
-}
-
-fn fault(error: ErrorKind) -> Fault {
-    match error {
-        ErrorKind::NotFound => Fault::Absent,
-        ErrorKind::PermissionDenied => Fault::Permission,
-        ErrorKind::TimedOut => Fault::Timeout,
-        _ => Fault::Bus,
-    }
 }
 
 /// The temperature in the text of a `w1_slave`. Its first line has nine bytes, the checksum that

@@ -1,44 +1,32 @@
 //! `bus = "simulated"`: chips down to bits and registers, in simulated weather, read by the same
 //! drivers as real ones. What differs from a house is only what lies below the pin and the bus.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod models;
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::bus::dht::{DhtPin, Stopwatch};
 use crate::bus::i2c::I2cBus;
+use crate::bus::kernel::{Class, KernelFiles};
 use crate::bus::pin::OneWirePin;
 use crate::bus::spi::SpiBus;
 use crate::bus::{Attached, Bus, Clock};
 use crate::sampling::SensorId;
-use crate::sensors::catalog::Driver;
-use crate::sensors::element::{Curve, Element, Rtd, Side, Thermistor, Wires};
 use crate::sensors::{Address, Fault, I2cAddress, Measurement, OneWireId, SpiAddress};
-use crate::sim::ads1115::Ads1115;
-use crate::sim::aht20::{self, Aht20};
 use crate::sim::air::Air;
-use crate::sim::bme280::{self, Bme280};
-use crate::sim::bme680::Bme680;
-use crate::sim::bmp180::Bmp180;
 use crate::sim::chance::{Odds, mix};
-use crate::sim::circuit::{self, Circuit};
-use crate::sim::clock::{VirtualClock, VirtualDelay};
-use crate::sim::htu21d::Htu21d;
-use crate::sim::i2c::{I2cDevice, SimI2c};
-use crate::sim::lm75::{self, Lm75};
-use crate::sim::max6675::Max6675;
-use crate::sim::max31855::Max31855;
-use crate::sim::max31865::{Max31865, Probe};
-use crate::sim::mcp3008::Mcp3008;
-use crate::sim::mcp9808::Mcp9808;
+use crate::sim::clock::{Jitter, VirtualClock, VirtualDelay};
+use crate::sim::dht::{self, Looks};
+use crate::sim::i2c::SimI2c;
+use crate::sim::kernel::Kernel;
 use crate::sim::model::Model;
 use crate::sim::onewire::{Ds18b20, SimPin, Wire};
-use crate::sim::sht3x::Sht3x;
-use crate::sim::sht4x::Sht4x;
-use crate::sim::shtc3::Shtc3;
-use crate::sim::spi::{SimSpi, SpiSlave};
-use crate::sim::tmp102::Tmp102;
-use crate::sim::tmp117::Tmp117;
+use crate::sim::spi::SimSpi;
 use crate::sim::weather::{Place, Weather};
-use crate::time::Tick;
+
+use models::fitted;
+pub use models::{dht_model, kernel_model, model, spi_model};
 
 /// Inverted bits on the wire: one reading in some 300 fails its checksum.
 const WIRE_NOISE: Odds = Odds::one_in(800);
@@ -76,7 +64,81 @@ pub fn buses(attached: &[Attached], seed: u64, clock: &Arc<dyn Clock>) -> Vec<Wi
             buses.push((format!("simulated-{name}"), Box::new(bus), sensors));
         }
     }
+    for (class, name) in [(Class::Hwmon, "hwmon"), (Class::Iio, "iio"), (Class::Thermal, "thermal")]
+    {
+        if let Some((bus, sensors)) = kernel_files(class, attached) {
+            let bus = Simulated { bus, climate: climate(&sensors) };
+            buses.push((format!("simulated-{name}"), Box::new(bus), sensors));
+        }
+    }
+    for sensor in attached {
+        if let Some(bus) = dht_pin(sensor, seed) {
+            let sensors = vec![sensor.clone()];
+            let bus = Simulated { bus, climate: climate(&sensors) };
+            buses.push((format!("simulated-{}", sensor.address), Box::new(bus), sensors));
+        }
+    }
     buses
+}
+
+/// The files of one subsystem, and who hangs there; `None`: nobody does.
+fn kernel_files(class: Class, attached: &[Attached]) -> Option<(SimulatedFiles, Vec<Attached>)> {
+    let mut kernel = Kernel::default();
+    let mut here = Vec::new();
+    for sensor in attached {
+        if let Address::Kernel(name) = &sensor.address
+            && let Some((found, device)) = kernel_model(sensor.driver, name)
+            && found == class
+        {
+            kernel.devices.push(device);
+            here.push(sensor.clone());
+        }
+    }
+    let kernel = Arc::new(Mutex::new(kernel));
+    let bus = KernelFiles::with_files(Arc::clone(&kernel), class, &here);
+    (!here.is_empty()).then_some((SimulatedFiles { bus, kernel }, here))
+}
+
+/// The files, and the kernel that shows them.
+struct SimulatedFiles {
+    bus: KernelFiles<Arc<Mutex<Kernel>>>,
+    kernel: Arc<Mutex<Kernel>>,
+}
+
+impl Bus for SimulatedFiles {
+    fn read(
+        &mut self,
+        sensors: &[SensorId],
+        answer: &mut dyn FnMut(SensorId, Result<Measurement, Fault>),
+    ) {
+        self.bus.read(sensors, answer);
+    }
+}
+
+impl Expose for SimulatedFiles {
+    /// Devices that share a name and a parent share their air.
+    fn expose(&mut self, address: &Address, air: Air) {
+        let Address::Kernel(name) = address else { return };
+        let mut kernel = self.kernel.lock().unwrap_or_else(PoisonError::into_inner);
+        for device in &mut kernel.devices {
+            let parent = name.device.as_deref();
+            if device.name == *name.name && parent.is_none_or(|parent| parent == device.parent) {
+                device.air = air;
+            }
+        }
+    }
+}
+
+/// Another process has its turn now and then: one answer in some twenty is lost.
+const TURNS: Jitter = Jitter { odds: Odds::one_in(100_000), pause_us: 20..=200 };
+
+fn dht_pin(sensor: &Attached, seed: u64) -> Option<DhtPin<dht::DhtPin, Looks>> {
+    let Address::Pin(_) = sensor.address else { return None };
+    let clock = VirtualClock::new();
+    let chip = dht_model(sensor.driver, mix(seed ^ key(&sensor.address)), clock.now())?;
+    clock.advance(std::time::Duration::from_secs(2));
+    let looks = Looks::new(clock.clone(), TURNS, seed);
+    Some(DhtPin::new(dht::DhtPin::new(chip, clock), looks, std::slice::from_ref(sensor)))
 }
 
 /// The sensors at each chip select, by its name.
@@ -146,96 +208,6 @@ fn i2c_bus(attached: &[Attached], seed: u64) -> I2cBus<SimI2c, VirtualDelay> {
     I2cBus::new(i2c, VirtualDelay::new(clock), attached)
 }
 
-/// What hangs at which input.
-fn fitted(sensor: &Attached) -> Option<(u8, Element)> {
-    let input = match sensor.address {
-        Address::I2c(address) => address.input,
-        Address::Spi(address) => address.input,
-        Address::OneWire(_) | Address::Pin(_) | Address::Kernel(_) => None,
-    };
-    sensor.element.map(|element| (input.unwrap_or(0), element))
-}
-
-/// The circuits at the inputs of a converter; an input of which nothing is known has the usual one.
-fn circuits<const N: usize>(fitted: &[(u8, Element)]) -> [Circuit; N] {
-    std::array::from_fn(|input| {
-        let here = fitted.iter().find(|(at, _)| usize::from(*at) == input);
-        here.and_then(|(_, element)| circuit(element)).unwrap_or(Circuit::THERMISTOR)
-    })
-}
-
-/// What the input of a converter sees; a platinum resistance hangs at no such.
-fn circuit(element: &Element) -> Option<Circuit> {
-    Some(match *element {
-        Element::Thermistor(Thermistor { curve, series, side }) => Circuit::Divider {
-            curve: match curve {
-                Curve::Beta { r25, beta } => circuit::Curve::Beta { r25, beta },
-                Curve::SteinhartHart(coefficients) => circuit::Curve::SteinhartHart(coefficients),
-            },
-            series,
-            side: match side {
-                Side::Ground => circuit::Side::Ground,
-                Side::Supply => circuit::Side::Supply,
-            },
-        },
-        Element::Tmp36(_) => Circuit::Tmp36,
-        Element::Rtd(_) => return None,
-    })
-}
-
-fn probe(fitted: &[(u8, Element)]) -> Probe {
-    match fitted.first() {
-        Some((_, Element::Rtd(Rtd { element, wires, reference }))) => Probe {
-            r0: element.ohms(),
-            wires: match wires {
-                Wires::Two => 2,
-                Wires::Three => 3,
-                Wires::Four => 4,
-            },
-            reference: *reference,
-        },
-        _ => Probe::USUAL,
-    }
-}
-
-/// A chip on SPI that powers up now, with these at its inputs. Where a model is registered.
-pub fn spi_model(driver: Driver, fitted: &[(u8, Element)], now: Tick) -> Option<Box<dyn SpiSlave>> {
-    Some(match driver {
-        Driver::Max31855 => Box::new(Max31855::new(now)),
-        Driver::Max31865 => Box::new(Max31865::new(probe(fitted), now)),
-        Driver::Max6675 => Box::new(Max6675::new(now)),
-        Driver::Mcp3008 => Box::new(Mcp3008::new(circuits(fitted))),
-        _ => return None,
-    })
-}
-
-/// A chip on I²C that powers up now, with these at its inputs. Where a model is registered.
-pub fn model(driver: Driver, fitted: &[(u8, Element)], now: Tick) -> Option<Box<dyn I2cDevice>> {
-    Some(match driver {
-        Driver::Ads1115 => Box::new(Ads1115::new(circuits(fitted), now)),
-        Driver::Aht10 => Box::new(Aht20::new(aht20::Kind::Aht10, now)),
-        Driver::Aht20 => Box::new(Aht20::new(aht20::Kind::Aht20, now)),
-        Driver::Bme280 => Box::new(Bme280::new(bme280::Kind::Bme280, now)),
-        Driver::Bme680 => Box::new(Bme680::new(now)),
-        Driver::Bmp180 => Box::new(Bmp180::new(now)),
-        Driver::Bmp280 => Box::new(Bme280::new(bme280::Kind::Bmp280, now)),
-        Driver::Htu21d => Box::new(Htu21d::new(now)),
-        Driver::Lm75 => Box::new(Lm75::new(lm75::Kind::Lm75, now)),
-        Driver::Mcp9808 => Box::new(Mcp9808::new(now)),
-        Driver::Pct2075 => Box::new(Lm75::new(lm75::Kind::Pct2075, now)),
-        Driver::Sht3x => Box::new(Sht3x::new(now)),
-        Driver::Sht4x => Box::new(Sht4x::new(now)),
-        Driver::Shtc3 => Box::new(Shtc3::new(now)),
-        Driver::Tmp102 => Box::new(Tmp102::new(now)),
-        Driver::Tmp117 => Box::new(Tmp117::new(now)),
-        Driver::Ds18b20
-        | Driver::Max31855
-        | Driver::Max31865
-        | Driver::Max6675
-        | Driver::Mcp3008 => return None,
-    })
-}
-
 /// A bus whose chips can be put into other air.
 trait Expose {
     fn expose(&mut self, address: &Address, air: Air);
@@ -265,6 +237,24 @@ impl Expose for SpiBus<SimSpi, VirtualDelay> {
         if let Some(chip) = self.spi_mut().chip_mut() {
             expose(chip, address.input, air);
         }
+    }
+}
+
+impl Expose for DhtPin<dht::DhtPin, Looks> {
+    fn expose(&mut self, _: &Address, air: Air) {
+        if let Some(chip) = self.pin_mut().chip_mut() {
+            chip.expose(air);
+        }
+    }
+}
+
+impl Stopwatch for Looks {
+    fn now(&mut self) -> std::time::Duration {
+        self.look()
+    }
+
+    fn sleep(&mut self, time: std::time::Duration) {
+        self.wait(time);
     }
 }
 
@@ -325,7 +315,10 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
-    use crate::time::Timestamp;
+    use crate::sensors::KernelName;
+    use crate::sensors::catalog::{Driver, Wiring};
+    use crate::sensors::element::{Element, ElementKind, Rtd, Thermistor, Tmp36};
+    use crate::time::{Tick, Timestamp};
 
     /// 2026-01-01T00:00:00Z.
     const NEW_YEAR_MS: u64 = 1_767_225_600_000;
@@ -390,6 +383,58 @@ mod tests {
         assert!(faults(Fault::Crc) > 0, "a checksum fails now and then");
         assert_eq!(today, day(1));
         assert_ne!(today, day(2));
+    }
+
+    /// Whatever a configuration may name hangs somewhere in the simulated house and answers, each
+    /// input of a converter with a temperature of its own.
+    #[test]
+    fn every_driver_has_its_place_in_the_simulated_house() {
+        let clock: Arc<dyn Clock> = Arc::new(Wall(AtomicU64::new(NEW_YEAR_MS)));
+        for driver in Driver::ALL {
+            let facts = driver.facts();
+            let element = facts.elements.first().copied().map(usual);
+            let inputs = 0..usize::from(facts.inputs.clamp(1, 2));
+            let attached: Vec<_> = inputs
+                .map(|number| {
+                    let input = u8::try_from(number).ok().filter(|_| facts.inputs > 0);
+                    let address = address(*driver, input);
+                    Attached { id: SensorId(number), driver: *driver, address, element }
+                })
+                .collect();
+            let mut read = vec![None; attached.len()];
+            for (_, mut bus, sensors) in buses(&attached, 1, &clock) {
+                let ids: Vec<_> = sensors.iter().map(|sensor| sensor.id).collect();
+                for _ in 0..3 {
+                    bus.read(&ids, &mut |id, result| read[id.0] = result.ok().or(read[id.0]));
+                }
+            }
+            let read: Vec<i32> =
+                read.iter().flatten().map(|it| it.temperature.thousandths()).collect();
+            assert_eq!(read.len(), attached.len(), "{driver:?} is silent");
+            assert!(read.iter().all(|it| (-8_000..32_000).contains(it)), "{driver:?}: {read:?}");
+            assert!(read.first() != read.get(1), "{driver:?}: both inputs have {read:?}");
+        }
+    }
+
+    fn usual(kind: ElementKind) -> Element {
+        match kind {
+            ElementKind::Thermistor => Element::Thermistor(Thermistor::USUAL),
+            ElementKind::Rtd => Element::Rtd(Rtd::USUAL),
+            ElementKind::Tmp36 => Element::Tmp36(Tmp36::USUAL),
+        }
+    }
+
+    fn address(driver: Driver, input: Option<u8>) -> Address {
+        let facts = driver.facts();
+        match facts.wirings[0] {
+            Wiring::OneWire => Address::OneWire(OneWireId { family: 0x28, serial: 1 }),
+            Wiring::I2c => Address::I2c(I2cAddress { input, ..I2cAddress::of(facts.addresses[0]) }),
+            Wiring::Spi => Address::Spi(SpiAddress { bus: 0, select: 0, input }),
+            Wiring::Pin => Address::Pin(4),
+            Wiring::Hwmon | Wiring::Iio | Wiring::Thermal => {
+                Address::Kernel(KernelName { name: "a".into(), device: None, channel: None })
+            }
+        }
     }
 
     #[test]

@@ -10,6 +10,8 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use crate::limits;
+use crate::sensors::Fault;
+use crate::sim::kernel::Kernel;
 use crate::sim::sysfs::{Refusal, Tree};
 
 /// What the file system of the kernel's devices calls itself: `SYSFS_MAGIC` of `linux/magic.h`.
@@ -28,6 +30,19 @@ pub trait SysFs: Send {
 
     /// The names in a folder, in order.
     fn list(&mut self, path: &str) -> Result<Vec<String>, ErrorKind>;
+
+    /// What a symbolic link says.
+    fn link(&mut self, path: &str) -> Result<String, ErrorKind>;
+}
+
+/// What it means for a sensor that its file cannot be read.
+pub(super) const fn fault(error: ErrorKind) -> Fault {
+    match error {
+        ErrorKind::NotFound => Fault::Absent,
+        ErrorKind::PermissionDenied => Fault::Permission,
+        ErrorKind::TimedOut => Fault::Timeout,
+        _ => Fault::Bus,
+    }
 }
 
 /// Files below a root: `/sys`, or a recorded tree. Only a true sysfs is ever written to, since a
@@ -81,6 +96,11 @@ impl SysFs for Files {
         names.sort_unstable();
         Ok(names)
     }
+
+    fn link(&mut self, path: &str) -> Result<String, ErrorKind> {
+        let target = fs::read_link(self.root.join(path)).map_err(|error| kind(&error))?;
+        target.into_os_string().into_string().map_err(|_| ErrorKind::InvalidData)
+    }
 }
 
 fn kind(error: &io::Error) -> ErrorKind {
@@ -106,6 +126,30 @@ impl SysFs for Arc<Mutex<Tree>> {
         let mut names = tree.list(path).map_err(kind_of_refusal)?;
         names.sort_unstable();
         Ok(names)
+    }
+
+    /// Nobody needs those of 1-Wire.
+    fn link(&mut self, _path: &str) -> Result<String, ErrorKind> {
+        Err(ErrorKind::NotFound)
+    }
+}
+
+/// The same of the other thermometers of the kernel, which are only read.
+impl SysFs for Arc<Mutex<Kernel>> {
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, ErrorKind> {
+        self.lock().unwrap_or_else(PoisonError::into_inner).read(path).map_err(kind_of_refusal)
+    }
+
+    fn write(&mut self, _path: &str, _bytes: &[u8]) -> Result<(), ErrorKind> {
+        Err(ErrorKind::PermissionDenied)
+    }
+
+    fn list(&mut self, path: &str) -> Result<Vec<String>, ErrorKind> {
+        self.lock().unwrap_or_else(PoisonError::into_inner).list(path).map_err(kind_of_refusal)
+    }
+
+    fn link(&mut self, path: &str) -> Result<String, ErrorKind> {
+        self.lock().unwrap_or_else(PoisonError::into_inner).link(path).map_err(kind_of_refusal)
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod check;
 pub mod demo;
+pub mod drivers;
 mod exit;
 pub mod publish;
 mod remote;

@@ -99,7 +99,7 @@ fn sensor(out: &mut String, slug: &str, sensor: &Sensor) -> fmt::Result {
     writeln!(out, "driver = {}", quoted(sensor.driver.facts().name))?;
     writeln!(out, "bus = {}", quoted(&sensor.bus.to_string()))?;
     match &sensor.address {
-        Address::Pin(_) => {}
+        Address::Pin(_) if sensor.bus != Bus::Simulated => {}
         Address::Spi(address) if sensor.bus != Bus::Simulated => {
             if let Some(input) = address.input {
                 writeln!(out, "address = {input}")?;

@@ -243,6 +243,12 @@ pub enum Bus {
         /// M, the chip select.
         select: u8,
     },
+    /// `hwmon`: the kernel's hardware monitoring.
+    Hwmon,
+    /// `iio`: the kernel's industrial input and output.
+    Iio,
+    /// `thermal`: the kernel's thermal zones.
+    Thermal,
     /// `simulated`.
     Simulated,
 }

@@ -207,13 +207,15 @@ tables! {
     table Sensor at "`[[rooms.<slug>.sensors]]`" {
         /// Which chip: `"ds18b20"`, `"sht3x"`, `"tmp117"`; `maison drivers` lists them. Required.
         driver: String,
-        /// Which bus it hangs on: `"w1"` for the kernel's 1-Wire, `"gpio4"` for 1-Wire on that
-        /// pin (BCM number), `"i2c-1"` for `/dev/i2c-1`, `"spi-0.0"` for `/dev/spidev0.0`,
-        /// `"simulated"` for none. Required.
+        /// Which bus it hangs on: `"w1"` for the kernel's 1-Wire, `"gpio4"` for 1-Wire or a DHT on
+        /// that pin (BCM number), `"i2c-1"` for `/dev/i2c-1`, `"spi-0.0"` for `/dev/spidev0.0`,
+        /// `"hwmon"`, `"iio"`, `"thermal"` for what the kernel measures, `"simulated"` for none.
+        /// Required.
         bus: String,
         /// Where on the bus: `"28-01131e858aef"` on 1-Wire, as the kernel names it, `0x48` on
-        /// I²C, the number of an input on SPI. Required on 1-Wire and where a chip has inputs;
-        /// default on I²C: the lowest the chip can have.
+        /// I²C, the number of an input on SPI, what a device of the kernel calls itself. Required
+        /// on 1-Wire, of the kernel's devices, and where a chip has inputs; default on I²C: the
+        /// lowest the chip can have.
         address: Address,
         /// The thermistor at an input of a converter: `"ads1115"`, `"mcp3008"`. Required there, or
         /// what else it reads.

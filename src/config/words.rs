@@ -39,7 +39,7 @@ pub(super) fn word<T: PartialEq>(words: &[(&'static str, T)], meaning: &T) -> &'
 }
 
 /// As written in the configuration: `w1`, `gpio4`, `i2c-1`, `spi-0.0`,
-/// `simulated`.
+/// `hwmon`, `simulated`.
 impl fmt::Display for Bus {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -47,6 +47,9 @@ impl fmt::Display for Bus {
             Self::Gpio(pin) => write!(formatter, "gpio{pin}"),
             Self::I2c(bus) => write!(formatter, "i2c-{bus}"),
             Self::Spi { bus, select } => write!(formatter, "spi-{bus}.{select}"),
+            Self::Hwmon => formatter.write_str("hwmon"),
+            Self::Iio => formatter.write_str("iio"),
+            Self::Thermal => formatter.write_str("thermal"),
             Self::Simulated => formatter.write_str("simulated"),
         }
     }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::bus::kernel::{Class, KernelFiles};
 use crate::bus::mailbox::Reports;
 use crate::bus::onewire::{KernelOneWire, discover_masters};
 use crate::bus::simulated::{self, Wired};
@@ -75,8 +76,15 @@ fn wire(
             let hands = chip_select(bus, select, attached.clone());
             vec![(format!("spi-{bus}.{select}"), hands, attached)]
         }
+        config::Bus::Hwmon => kernel_files(Class::Hwmon, "hwmon", attached, sysfs),
+        config::Bus::Iio => kernel_files(Class::Iio, "iio", attached, sysfs),
+        config::Bus::Thermal => kernel_files(Class::Thermal, "thermal", attached, sysfs),
         config::Bus::Simulated => simulated::buses(&attached, WEATHER_SEED, clock),
     }
+}
+
+fn kernel_files(class: Class, name: &str, attached: Vec<Attached>, sysfs: &Path) -> Vec<Wired> {
+    vec![(name.to_owned(), Box::new(KernelFiles::new(sysfs, class, &attached)), attached)]
 }
 
 #[cfg(all(feature = "rppal", target_os = "linux"))]

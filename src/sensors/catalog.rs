@@ -6,8 +6,9 @@ use crate::units::{DeciPascal, MilliCelsius, MilliPercent, Quantity, Value};
 use super::element::ElementKind;
 use super::spi::Timing;
 use super::{
-    ads1115, aht10, aht20, bme280, bme680, bmp180, bmp280, ds18b20, htu21d, lm75, max6675,
-    max31855, max31865, mcp3008, mcp9808, pct2075, sht3x, sht4x, shtc3, tmp102, tmp117,
+    ads1115, aht10, aht20, bme280, bme680, bmp180, bmp280, cpu, dht11, dht22, ds18b20, htu21d,
+    hwmon, iio, lm75, max6675, max31855, max31865, mcp3008, mcp9808, pct2075, sht3x, sht4x, shtc3,
+    thermal, tmp102, tmp117,
 };
 
 /// The drivers, each with the facts of its chip.
@@ -48,10 +49,20 @@ drivers! {
     Bmp180: bmp180::FACTS,
     /// BMP280 on I²C.
     Bmp280: bmp280::FACTS,
+    /// The Pi's own processor.
+    Cpu: cpu::FACTS,
+    /// DHT11 on a pin.
+    Dht11: dht11::FACTS,
+    /// DHT22, AM2302, AM2301 on a pin.
+    Dht22: dht22::FACTS,
     /// DS18B20 and its family on 1-Wire.
     Ds18b20: ds18b20::FACTS,
     /// HTU21D, SHT20, SHT21, SHT25, Si7020, Si7021 on I²C.
     Htu21d: htu21d::FACTS,
+    /// Any device of hwmon.
+    Hwmon: hwmon::FACTS,
+    /// Any device of IIO.
+    Iio: iio::FACTS,
     /// LM75 on I²C.
     Lm75: lm75::FACTS,
     /// MAX31855 on SPI, with a thermocouple.
@@ -72,6 +83,8 @@ drivers! {
     Sht4x: sht4x::FACTS,
     /// SHTC3 on I²C.
     Shtc3: shtc3::FACTS,
+    /// Any thermal zone.
+    Thermal: thermal::FACTS,
     /// TMP102, TMP112 on I²C.
     Tmp102: tmp102::FACTS,
     /// TMP117 on I²C.
@@ -110,10 +123,18 @@ pub struct Facts {
 pub enum Wiring {
     /// One wire and ground: `w1` or `gpioN`.
     OneWire,
+    /// A pin for one chip alone, with a protocol of its own: `gpioN`.
+    Pin,
     /// Two wires: `i2c-N`.
     I2c,
     /// Three wires and one to select the chip: `spi-N.M`.
     Spi,
+    /// The kernel's hardware monitoring: `hwmon`.
+    Hwmon,
+    /// The kernel's industrial input and output: `iio`.
+    Iio,
+    /// The kernel's thermal zones: `thermal`.
+    Thermal,
 }
 
 impl Wiring {
@@ -121,8 +142,12 @@ impl Wiring {
     pub const fn title(self) -> &'static str {
         match self {
             Self::OneWire => "1-Wire",
+            Self::Pin => "a pin",
             Self::I2c => "I²C",
             Self::Spi => "SPI",
+            Self::Hwmon => "hwmon",
+            Self::Iio => "IIO",
+            Self::Thermal => "thermal zones",
         }
     }
 
@@ -130,8 +155,12 @@ impl Wiring {
     pub const fn buses(self) -> &'static str {
         match self {
             Self::OneWire => "`w1`, `gpioN`",
+            Self::Pin => "`gpioN`",
             Self::I2c => "`i2c-N`",
             Self::Spi => "`spi-N.M`",
+            Self::Hwmon => "`hwmon`",
+            Self::Iio => "`iio`",
+            Self::Thermal => "`thermal`",
         }
     }
 }
@@ -167,6 +196,11 @@ impl Span {
     /// From dry to wet in steps of so many millionths of a per cent.
     pub const fn percent(step: u32) -> Self {
         Self::new(MilliPercent::new(0).value(), MilliPercent::new(100_000).value(), step)
+    }
+
+    /// Humidities from `lowest` to `highest` in steps of so many millionths of a per cent.
+    pub const fn percent_between(lowest: MilliPercent, highest: MilliPercent, step: u32) -> Self {
+        Self::new(lowest.value(), highest.value(), step)
     }
 
     /// Pressures from `lowest` to `highest` in steps of so many millionths of a hectopascal.

@@ -47,6 +47,16 @@ pub struct Jitter {
 impl Jitter {
     /// Every wait is exact.
     pub const NONE: Self = Self { odds: Odds::NEVER, pause_us: 0..=0 };
+
+    /// The pause after one wait; mostly there is none.
+    pub(super) fn pause(&self, chance: &mut Chance) -> Duration {
+        if !chance.happens(self.odds) {
+            return Duration::ZERO;
+        }
+        let (shortest, longest) = (*self.pause_us.start(), *self.pause_us.end());
+        let choices = longest.saturating_sub(shortest).saturating_add(1);
+        Duration::from_micros(shortest.saturating_add(chance.below(choices)))
+    }
 }
 
 /// A wait in virtual time, for drivers of embedded-hal 0.2 and 1.0.
@@ -69,17 +79,8 @@ impl VirtualDelay {
     }
 
     fn wait(&mut self, duration: Duration) {
-        let pause = self.pause();
+        let pause = self.jitter.pause(&mut self.chance);
         self.clock.advance(duration + pause);
-    }
-
-    fn pause(&mut self) -> Duration {
-        if !self.chance.happens(self.jitter.odds) {
-            return Duration::ZERO;
-        }
-        let (shortest, longest) = (*self.jitter.pause_us.start(), *self.jitter.pause_us.end());
-        let choices = longest.saturating_sub(shortest).saturating_add(1);
-        Duration::from_micros(shortest.saturating_add(self.chance.below(choices)))
     }
 }
 

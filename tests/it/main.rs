@@ -8,6 +8,7 @@
     reason = "a test that cannot go on panics"
 )]
 
+mod believed;
 mod chips;
 mod clients;
 mod config;

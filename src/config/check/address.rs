@@ -148,6 +148,42 @@ pub(super) fn i2c(
     }
 }
 
+/// A chip on a pin of its own. Its bus says where it is; a simulated one has a number of its own,
+/// as `gpio4`.
+pub(super) fn pin(
+    at: &At<schema::Sensor>,
+    bus: Option<Bus>,
+    driver: Driver,
+    complaints: &mut Complaints,
+) -> Option<Address> {
+    let written = at.value.address.given();
+    match (bus?, written.map(|written| &written.value)) {
+        (Bus::Gpio(pin), None) => Some(Address::Pin(pin)),
+        (Bus::Simulated, None) => Some(Address::Pin(SIMULATED_PIN)),
+        (Bus::Simulated, Some(schema::Address::Text(text))) if pin_number(text).is_some() => {
+            pin_number(text).map(Address::Pin)
+        }
+        (bus, _) => {
+            let hint = match bus {
+                Bus::Simulated => "a pin by its BCM number: `gpio4`",
+                _ => "the bus says where it is: leave it out",
+            };
+            let place = written.map_or(at.place, |written| written.place);
+            let what = format!("`{}` has no address", driver.facts().name);
+            complaints.push(Complaint::value(place, what).hint(hint));
+            None
+        }
+    }
+}
+
+/// The usual one.
+const SIMULATED_PIN: u8 = 4;
+
+fn pin_number(text: &str) -> Option<u8> {
+    let pin: u8 = text.strip_prefix("gpio")?.parse().ok()?;
+    (Address::Pin(pin).to_string() == text).then_some(pin)
+}
+
 /// A chip on SPI. Its bus says where it is, so that `address` is the number of an input, where it
 /// has some; a simulated bus has no number, and the address is all of it: `spi-0.1:3`.
 pub(super) fn spi(

@@ -4,6 +4,7 @@
 mod address;
 mod element;
 mod gateway;
+mod kernel;
 mod limits;
 mod listeners;
 mod rooms;

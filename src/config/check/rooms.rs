@@ -110,7 +110,12 @@ fn check_chip(sensor: &Sensor, place: Place, seen: &mut Seen, complaints: &mut C
     let chip = match &sensor.address {
         Address::I2c(address) => Address::I2c(I2cAddress { input: None, ..*address }),
         Address::Spi(address) => Address::Spi(SpiAddress { input: None, ..*address }),
-        Address::OneWire(_) | Address::Pin(_) | Address::Kernel(_) => return,
+        // 1-Wire devices share a pin with each other and with nothing else.
+        Address::OneWire(_) | Address::Pin(_) => match sensor.bus {
+            Bus::Gpio(pin) => Address::Pin(pin),
+            _ => return,
+        },
+        Address::Kernel(_) => return,
     };
     let found = format!("{chip} on {}", sensor.bus);
     let (driver, first) = *seen.drivers.entry((sensor.bus, chip)).or_insert((sensor.driver, place));

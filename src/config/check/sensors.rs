@@ -1,6 +1,6 @@
 //! `[[rooms.*.sensors]]`: which chip, on which bus, at which address.
 
-use super::{address, element, one_of, sampling};
+use super::{address, element, kernel, one_of, sampling};
 use crate::config::complaint::{Complaint, Complaints};
 use crate::config::schema;
 use crate::config::suggestion::nearest;
@@ -13,7 +13,7 @@ use crate::sensors::catalog::{Driver, Wiring};
 const GPIO_MAX: u8 = 27;
 
 const BUSES: &str = "there are `w1`, `gpio4` (any pin), `i2c-1` (any number), `spi-0.0` (bus and \
-                     chip select), `simulated`";
+                     chip select), `hwmon`, `iio`, `thermal`, `simulated`";
 
 /// A sensor; `None` if its chip, bus or address is not known, which has been complained about.
 pub(super) fn sensor(at: &At<schema::Sensor>, complaints: &mut Complaints) -> Option<Sensor> {
@@ -62,6 +62,9 @@ fn bus(at: &At<schema::Sensor>, complaints: &mut Complaints) -> Option<Bus> {
 fn parse_bus(name: &str) -> Option<Bus> {
     let bus = match name {
         "w1" => Bus::Kernel1Wire,
+        "hwmon" => Bus::Hwmon,
+        "iio" => Bus::Iio,
+        "thermal" => Bus::Thermal,
         "simulated" => Bus::Simulated,
         _ => numbered_bus(name)?,
     };
@@ -93,7 +96,7 @@ fn likely_bus(name: &str) -> Option<Bus> {
         "1-wire" | "1wire" | "onewire" | "w1_bus_master1" => "w1".to_owned(),
         _ if name.starts_with("gpio") || name.starts_with("pin") => format!("gpio{digits}"),
         _ if name.starts_with("i2c") && digits < u8::MAX => format!("i2c-{digits}"),
-        _ => nearest(&name, ["w1", "simulated"])?.to_owned(),
+        _ => nearest(&name, ["w1", "hwmon", "iio", "thermal", "simulated"])?.to_owned(),
     };
     parse_bus(&canonical)
 }
@@ -121,21 +124,26 @@ fn wiring(
 
 fn carries(bus: Bus, wiring: Wiring) -> bool {
     match (bus, wiring) {
-        (Bus::Kernel1Wire | Bus::Gpio(_), Wiring::OneWire)
-        | (Bus::I2c(_), Wiring::I2c)
-        | (Bus::Spi { .. }, Wiring::Spi)
-        | (Bus::Simulated, Wiring::OneWire | Wiring::I2c | Wiring::Spi) => true,
-        (Bus::Kernel1Wire | Bus::Gpio(_), Wiring::I2c | Wiring::Spi)
-        | (Bus::I2c(_), Wiring::OneWire | Wiring::Spi)
-        | (Bus::Spi { .. }, Wiring::OneWire | Wiring::I2c) => false,
+        (Bus::Simulated, _) => true,
+        (Bus::Kernel1Wire, wiring) => wiring == Wiring::OneWire,
+        (Bus::Gpio(_), wiring) => matches!(wiring, Wiring::OneWire | Wiring::Pin),
+        (Bus::I2c(_), wiring) => wiring == Wiring::I2c,
+        (Bus::Spi { .. }, wiring) => wiring == Wiring::Spi,
+        (Bus::Hwmon, wiring) => wiring == Wiring::Hwmon,
+        (Bus::Iio, wiring) => wiring == Wiring::Iio,
+        (Bus::Thermal, wiring) => wiring == Wiring::Thermal,
     }
 }
 
 fn hint(wiring: Wiring) -> String {
     let examples = match wiring {
         Wiring::OneWire => "`w1`, or `gpio4` for a pin",
+        Wiring::Pin => "`gpio4`",
         Wiring::I2c => "`i2c-1`",
         Wiring::Spi => "`spi-0.0`",
+        Wiring::Hwmon => "`hwmon`",
+        Wiring::Iio => "`iio`",
+        Wiring::Thermal => "`thermal`",
     };
     format!("{}: {examples}", wiring.title())
 }
@@ -157,6 +165,10 @@ fn place_on_bus(
             let written = field.required("address", at.place, hint, complaints)?;
             address::i2c(written, driver, complaints)
         }
+        (Wiring::Hwmon | Wiring::Iio | Wiring::Thermal, _) => {
+            kernel::device(at, driver, wiring, complaints)
+        }
+        (Wiring::Pin, _) => address::pin(at, bus, driver, complaints),
         (Wiring::Spi, _) => address::spi(at, bus, driver, complaints),
         (Wiring::OneWire, _) => {
             let hint = "as the kernel names it: `ls /sys/bus/w1/devices`";

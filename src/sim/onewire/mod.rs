@@ -31,6 +31,7 @@ pub struct Wire {
     chips: Vec<Socket>,
     line: Line,
     bit_flips: Odds,
+    brown_outs: Odds,
     chance: Chance,
     /// Since when the master pulls, in a way the chips could see.
     fell: Option<Tick>,
@@ -51,6 +52,7 @@ impl Wire {
             chips: Vec::new(),
             line: Line::Working,
             bit_flips: Odds::NEVER,
+            brown_outs: Odds::NEVER,
             chance: Chance::new(seed),
             fell: None,
             master_pulls: false,
@@ -92,6 +94,11 @@ impl Wire {
         self.bit_flips = odds;
     }
 
+    /// How often, per slot, the supply of a chip fails for a moment.
+    pub fn set_brown_outs(&mut self, odds: Odds) {
+        self.brown_outs = odds;
+    }
+
     fn socket(&mut self, rom: u64) -> Option<&mut Socket> {
         self.chips.iter_mut().find(|socket| socket.chip.rom() == rom)
     }
@@ -130,6 +137,9 @@ impl Wire {
             socket.chip.edge(now, edge);
             if flips {
                 socket.chip.disturb(now);
+            }
+            if edge == Edge::Fall && self.chance.happens(self.brown_outs) {
+                socket.chip.power_up();
             }
         }
     }

@@ -1,6 +1,7 @@
 //! A chip on a bus of its own, read by its driver, in virtual time.
 
 mod i2c;
+mod pin;
 mod spi;
 
 use std::time::Duration;
@@ -29,7 +30,7 @@ pub(super) fn drivers() -> impl Iterator<Item = Driver> {
 /// The kind of bus that a driver's bench has.
 pub(super) fn wiring(driver: Driver) -> Option<Wiring> {
     let wirings = driver.facts().wirings;
-    wirings.iter().copied().find(|wiring| matches!(wiring, Wiring::I2c | Wiring::Spi))
+    wirings.iter().copied().find(|wiring| matches!(wiring, Wiring::I2c | Wiring::Spi | Wiring::Pin))
 }
 
 /// What hangs at the chip's input on its bench.
@@ -125,6 +126,7 @@ impl Bench {
         let wires: Box<dyn Wires> = match wiring(driver) {
             Some(Wiring::I2c) => Box::new(i2c::wires(&clock, driver, expected, other, element)),
             Some(Wiring::Spi) => Box::new(spi::wires(&clock, driver, expected, other, element)),
+            Some(Wiring::Pin) => Box::new(pin::wires(&clock, driver, other)),
             _ => panic!("{driver:?} has no bench"),
         };
         Self { wires, clock, facts: driver.facts() }

@@ -23,6 +23,8 @@ const TWINS: &[(Driver, Driver)] = &[
 
 /// Chips that do not say whether a conversion has ended.
 const SILENT: &[Driver] = &[
+    Driver::Dht11,
+    Driver::Dht22,
     Driver::Lm75,
     Driver::Max31855,
     Driver::Max31865,

@@ -3,15 +3,23 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use maison::sensors::catalog::Driver;
+use maison::sensors::catalog::{Driver, Wiring};
 use maison::sim::air::Air;
 use maison::sim::chance::Chance;
 use maison::units::{MilliCelsius, Quantity};
 
-use super::bench::{Bench, allowed, any_air, drivers, error, further_elements};
+use super::bench::{Bench, allowed, any_air, drivers, error, further_elements, wiring};
 
 /// Temperatures tried of each chip, evenly over its range, with its ends.
-const POINTS: i32 = 12_000;
+const POINTS: i64 = 12_000;
+
+/// The same; of a chip on a pin, whose every edge takes its time, two in each step.
+fn points(driver: Driver, range: i64) -> i64 {
+    match wiring(driver) {
+        Some(Wiring::Pin) => range * 2000 / i64::from(driver.facts().temperature.step_millionths),
+        _ => POINTS,
+    }
+}
 
 /// The largest error of each quantity of a driver, in thousandths of its unit.
 type Errors = Vec<(Quantity, u32)>;
@@ -31,8 +39,10 @@ fn worst_of(driver: Driver) -> Errors {
     let mut worst: Vec<_> = quantities.map(|quantity| (quantity, 0)).collect();
     let (low, high) =
         (facts.temperature.lowest.thousandths(), facts.temperature.highest.thousandths());
-    for point in 0..=POINTS {
-        let wide = i64::from(high - low) * i64::from(point) / i64::from(POINTS);
+    let range = i64::from(high - low);
+    let points = points(driver, range);
+    for point in 0..=points {
+        let wide = range * point / points;
         let temperature = MilliCelsius::new(low + i32::try_from(wide).unwrap());
         let air = Air { temperature, ..any_air(facts, &mut chance) };
         bench.expose(air);

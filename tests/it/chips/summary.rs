@@ -30,7 +30,9 @@ fn row(driver: Driver) -> String {
 fn addresses(facts: &Facts) -> String {
     match facts.addresses {
         [] if facts.wirings.contains(&Wiring::OneWire) => "its ROM code".to_owned(),
-        [] => "–".to_owned(),
+        [] if facts.spi.is_some() => "its chip select".to_owned(),
+        [] if facts.wirings.contains(&Wiring::Pin) => "its pin".to_owned(),
+        [] => "its name".to_owned(),
         [first, .., last] if facts.addresses.len() > 2 && is_run(facts.addresses) => {
             format!("`{first:#04x}` to `{last:#04x}`")
         }

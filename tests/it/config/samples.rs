@@ -49,8 +49,8 @@ fn the_main_file_equals_the_defaults() {
 fn the_examples_of_the_main_file_are_right_and_the_optional_keys_are_the_defaults() {
     let all = settings(&with_examples());
     assert_eq!(all.listeners.len(), 4);
-    let [room_by_points, damp_room, room_by_offset] = all.rooms.as_slice() else {
-        panic!("three rooms")
+    let [room_by_points, elements, damp_room, room_by_offset] = all.rooms.as_slice() else {
+        panic!("four rooms")
     };
     assert_eq!(room_by_offset.name, "Salon");
     assert_eq!(room_by_points.name, "Chambre d'été");
@@ -62,6 +62,13 @@ fn the_examples_of_the_main_file_are_right_and_the_optional_keys_are_the_default
     assert_eq!(room_by_offset.sensors, minimal.rooms[0].sensors);
     let minimal = settings("[[rooms.salon.sensors]]\ndriver = \"sht3x\"\nbus = \"i2c-1\"");
     assert_eq!(damp_room.sensors, minimal.rooms[0].sensors);
+    let minimal = settings(
+        "[[rooms.a.sensors]]\ndriver = \"ads1115\"\nbus = \"i2c-1\"\naddress = \"0x4a:0\"\n\
+         thermistor = { beta = 3950 }\n\
+         [[rooms.a.sensors]]\ndriver = \"max31865\"\nbus = \"spi-0.0\"\n\
+         rtd = { element = \"pt100\", wires = 3 }",
+    );
+    assert_eq!(elements.sensors, minimal.rooms[0].sensors);
 }
 
 #[test]
@@ -91,9 +98,11 @@ fn every_example_is_right() {
     assert_eq!(
         summary,
         [
+            "dht.toml 2 2 2",
             "i2c-multiplexer.toml 4 4 2",
             "i2c.toml 3 3 2",
             "kernel-1wire.toml 3 4 2",
+            "kernel-files.toml 4 4 2",
             "pin-1wire.toml 1 1 2",
             "simulated.toml 3 3 1",
             "spi.toml 4 4 2",

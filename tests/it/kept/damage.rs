@@ -317,16 +317,6 @@ fn check_health(gateway: &Gateway, row: &Row) {
     }
 }
 
-/// Behind all that waits, also at QoS 2: what is of QoS 1 may overtake it.
-fn mark(gateway: &Gateway, payload: &'static [u8]) {
-    let mut wire = Wire::connect(gateway.plain_port(), "marker", Session::Clean);
-    let id = PacketId::MIN;
-    wire.send(&Packet::Publish(publish("notes/mark", Delivery::ExactlyOnce(id), payload))).unwrap();
-    assert!(matches!(wire.receive().unwrap(), Packet::PubRec(_)));
-    wire.send(&Packet::PubRel(success(id))).unwrap();
-    assert!(matches!(wire.receive().unwrap(), Packet::PubComp(_)));
-}
-
 fn say(gateway: &Gateway, topic: &str, payload: &'static [u8]) {
     let mut wire = Wire::connect(gateway.plain_port(), "speaker", Session::Clean);
     let delivery = Delivery::AtLeastOnce(PacketId::MIN);

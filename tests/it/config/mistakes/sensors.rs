@@ -6,7 +6,7 @@ use super::{check, check_one_wire, check_sensor};
 
 /// All buses, as messages list them.
 const BUSES: &str = "`w1`, `gpio4` (any pin), `i2c-1` (any number), `spi-0.0` (bus and chip \
-                     select), `simulated`";
+                     select), `hwmon`, `iio`, `thermal`, `simulated`";
 
 /// All names that a sensor may have as its driver, as messages list them.
 fn drivers() -> String {
