@@ -155,6 +155,7 @@ struct Frame {
 }
 
 fn frames(reader: &mut impl Read, header: Header) -> io::Result<Log> {
+<<<<<<< HEAD
     let round = header.round();
     let (mut batches, mut is_unfinished, mut cut_off) = (0_u64, false, 0_u64);
     let is_cut = walk(reader, header, |frame, _| match (frame.is_good, frame.ends_batch) {
@@ -192,7 +193,65 @@ fn walk(
         let ends_batch = word(head, 4) != Some(0);
         let page_number = word(head, 0).unwrap_or(0);
         take(Frame { page: page_number, is_of_this_round, is_good, ends_batch }, page);
+=======
+    let Header { page_bytes, salts, sum } = header;
+    let mut frame = vec![0; FRAME_HEADER_BYTES.saturating_add(page_bytes)];
+    let (mut batches, mut is_unfinished, mut cut_off, mut is_good) = (0_u64, false, 0_u64, true);
+    let mut before = Before { is_big: sum.is_big, sums: [sum.words; 2], may_end: false };
+    while fill(reader, &mut frame)? {
+        let (head, page) = frame.split_at(FRAME_HEADER_BYTES);
+        // What an earlier round of the log has left behind is not.
+        let is_of_this_round = head.get(8..16) == Some(&salts);
+        let told = [word(head, 16).unwrap_or(0), word(head, 20).unwrap_or(0)];
+        let (follows, counted) = before.is_followed_by(head, page, told);
+        let is_whole = is_of_this_round && follows;
+        is_good &= is_whole;
+        let ends_batch = word(head, 4) != Some(0);
+        match (is_good, ends_batch) {
+            (true, true) => (batches, is_unfinished) = (batches.saturating_add(1), false),
+            (true, false) => is_unfinished = true,
+            (false, _) => {
+                is_unfinished |= is_of_this_round;
+                let ends = u64::from(is_whole && before.may_end)
+                    .saturating_add((is_whole && ends_batch).into());
+                cut_off = cut_off.saturating_add(ends);
+            }
+        }
+        let may_end = !is_whole && ends_batch && names_pages(head);
+        before = Before { is_big: sum.is_big, sums: [told, counted], may_end };
+>>>>>>> store-5
     }
+}
+
+/// The frame before another one.
+struct Before {
+    is_big: bool,
+    /// Its sum as it tells it, and as it is: one of them is right if it is damaged in one place.
+    sums: [[u32; 2]; 2],
+    /// It is wrong and seems to end a batch. It does if the next one follows it; else it is a piece
+    /// of the batch that was under way, with what lay on the disk before in its place.
+    may_end: bool,
+}
+
+impl Before {
+    /// Whether the next frame tells a sum that follows from this one, and what its sum is.
+    fn is_followed_by(&self, head: &[u8], page: &[u8], told: [u32; 2]) -> (bool, [u32; 2]) {
+        let counted = self.sums.map(|words| {
+            let mut sum = Sum { is_big: self.is_big, words };
+            sum.add(head.get(..8).unwrap_or_default());
+            sum.add(page);
+            sum.words
+        });
+        (counted.contains(&told), counted[0])
+    }
+}
+
+/// Whether a frame names a page, and a number of pages in which that is, as no garbage does.
+fn names_pages(head: &[u8]) -> bool {
+    /// 128 GiB of the smallest pages there are here.
+    const PAGES_MAX: u32 = 1 << 26;
+    let (page, pages) = (word(head, 0).unwrap_or(0), word(head, 4).unwrap_or(0));
+    (1..=pages).contains(&page) && pages <= PAGES_MAX
 }
 
 /// The sum that each frame has of itself and all before it.

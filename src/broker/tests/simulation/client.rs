@@ -15,6 +15,8 @@ use crate::time::Tick;
 
 /// Subscriptions with identifiers from here on are shared.
 pub(super) const SHARED_IDS: u32 = 100;
+/// How the messages of those begin who come under a new name each time.
+pub(super) const NAMELESS: &str = "n";
 
 /// See the module.
 #[derive(Debug)]
@@ -109,9 +111,10 @@ impl Heard {
         }
     }
 
-    /// Numbers of a publisher rise. Wills are written before they are published, what is published
-    /// at QoS 1 again may be new to one who subscribed in between, and what a group shares has no
-    /// order across its members.
+    /// Numbers of a publisher rise. One without a name does not take over its older connection, on
+    /// which something may still be under way; wills are written before they are published, what is
+    /// published at QoS 1 again may be new to one who subscribed in between, and what a group shares
+    /// has no order across its members.
     fn keep_order(&mut self, life: u64, publish: &Publish) {
         let topic = publish.message.topic.as_str().to_owned();
         let text = String::from_utf8_lossy(&publish.message.payload);
@@ -122,7 +125,12 @@ impl Heard {
             return;
         };
         let is_shared = publish.subscription_ids.iter().any(|id| *id >= SHARED_IDS);
-        if publisher == "will" || quality == "1" || topic.starts_with("s/") || is_shared {
+        if publisher == "will"
+            || publisher.starts_with(NAMELESS)
+            || quality == "1"
+            || topic.starts_with("s/")
+            || is_shared
+        {
             return;
         }
         let number: u64 = number.parse().expect("payloads are numbered");

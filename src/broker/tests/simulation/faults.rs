@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::house::clean;
 use super::client::Stage;
-use super::world::{CLIENTS, World};
+use super::world::{CLIENTS, World, publisher};
 use crate::mqtt::{Connect, Delivery, Packet, PacketId, Publish, QoS, Version};
 
 /// What is no packet of a client: of no type, with a flag that has another value, of servers only,
@@ -65,7 +65,7 @@ impl World {
         let most = self.plan.settings.bounds.receive_maximum.get();
         for number in FORGOTTEN_IDS..=FORGOTTEN_IDS + most {
             let (topic, qos) = (self.topic(), QoS::ExactlyOnce);
-            let message = self.message(&format!("c{client}"), topic, qos, 0);
+            let message = self.message(&publisher(client), topic, qos, 0);
             let delivery = Delivery::ExactlyOnce(PacketId::new(number).unwrap());
             let (dup, retain, subscription_ids) = (false, false, Vec::new());
             let publish = Publish { dup, delivery, retain, message, subscription_ids };

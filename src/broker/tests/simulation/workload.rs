@@ -8,7 +8,7 @@ use super::super::super::{Input, Retention};
 use super::client::{SHARED_IDS, Stage};
 use super::model::Sight;
 use super::plan::{FILTERS, GROUPS, OWN_TOPICS, SHARED_TOPICS, TOPICS, WIDE_FILTERS};
-use super::world::{CLIENTS, World};
+use super::world::{CLIENTS, World, publisher};
 use crate::access::ConnectionId;
 use crate::mqtt::{
     Connect, ConnectProperties, Credentials, Delivery, Disconnect, DisconnectProperties, Message,
@@ -253,7 +253,7 @@ impl World {
         let (has_room, is_v5) = (one.holds() < may_hold, one.version == Version::V5);
         let qos = if has_room { self.dice.choose(QUALITIES) } else { QoS::AtMostOnce };
         let topic = self.topic();
-        let mut message = self.any_message(&format!("c{client}"), topic, qos);
+        let mut message = self.any_message(&publisher(client), topic, qos);
         if is_v5 {
             self.give_properties(&mut message);
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::super::{Broker, Input, Output};
 use super::super::house::Dice;
-use super::client::{Client, Stage};
+use super::client::{Client, NAMELESS, Stage};
 use super::link::Link;
 use super::model::{Model, Sight};
 use super::plan::Plan;
@@ -280,8 +280,19 @@ fn client(index: usize) -> Client {
         _ if index % 2 == index / 10 => Version::V5,
         _ => Version::V3_1_1,
     };
-    let name = if index >= CLIENTS - 2 { String::new() } else { format!("c{}", index % 7) };
+    let name = if is_nameless(index) { String::new() } else { format!("c{}", index % 7) };
     Client::new(user, name, version)
+}
+
+/// Comes under a new name each time.
+const fn is_nameless(client: usize) -> bool {
+    client >= CLIENTS - 2
+}
+
+/// As its messages call it.
+pub(super) fn publisher(client: usize) -> String {
+    let kind = if is_nameless(client) { NAMELESS } else { "c" };
+    format!("{kind}{client}")
 }
 
 fn verdict(login: &Login) -> Verdict {

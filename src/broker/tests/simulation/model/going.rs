@@ -128,15 +128,14 @@ impl Model {
             self.detached(dropped);
             return self.end(life);
         }
-        if self.exact {
-            self.keep_bounds(life);
-        }
-        let session = self.session(life);
         session.ends_at = Some(now.after(expiry));
         session.will_at = delay.filter(|delay| !delay.is_zero()).map(|delay| now.after(delay));
         self.detached(dropped);
         if delay.is_some_and(|delay| delay.is_zero()) {
             self.speak_will(life);
+        }
+        if self.exact {
+            self.keep_bounds(life);
         }
         self.hand_over(life);
     }

@@ -180,6 +180,16 @@ fn what_the_real_store_acknowledged_survives_a_pulled_plug() {
     assert!(last - first < SEEDS - 1 || seen.is_all(), "something was never seen: {seen:?}");
 }
 
+/// Half of a frame's header was lost, and what lay there before looked like the end of a batch.
+#[test]
+fn garbage_in_the_batch_that_was_under_way_is_no_damage() {
+    const SEED: u64 = 2901;
+    if recording::may_trace() {
+        let story = Story::new((SEED - 1) / SEEDS_OF_A_RECORDING, Syncing::AsItIs);
+        story.pull(SEED).check().unwrap();
+    }
+}
+
 /// The checkers see a store that does not sync, or the proof above would be none.
 #[test]
 fn a_store_that_does_not_sync_is_found_out() {
