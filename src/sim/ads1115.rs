@@ -6,6 +6,7 @@ use crate::sim::air::Air;
 use crate::sim::circuit::{Circuit, steps};
 use crate::sim::i2c::{Answer, I2cDevice};
 use crate::sim::model::{Damage, Model};
+use crate::sim::words::Words;
 use crate::time::Tick;
 use crate::units::MilliCelsius;
 
@@ -26,8 +27,7 @@ const RATES: [u64; 8] = [8, 16, 32, 64, 128, 250, 475, 860];
 #[derive(Debug)]
 pub struct Ads1115 {
     /// Two bits.
-    pointer: u8,
-    registers: [u16; 4],
+    words: Words<4>,
     circuits: [Circuit; 3],
     temperatures: [MilliCelsius; 3],
     damage: Option<Damage>,
@@ -41,8 +41,7 @@ impl Ads1115 {
     /// A chip that powers up now, with these at its inputs.
     pub fn new(circuits: [Circuit; 3], now: Tick) -> Self {
         let mut chip = Self {
-            pointer: 0,
-            registers: AS_DELIVERED,
+            words: Words::new(AS_DELIVERED),
             circuits,
             temperatures: [Air::default().temperature; 3],
             damage: None,
@@ -54,31 +53,21 @@ impl Ads1115 {
         chip
     }
 
-    fn get(&self, register: u8) -> u16 {
-        self.registers.get(usize::from(register)).copied().unwrap_or(0)
-    }
-
-    fn set(&mut self, register: u8, value: u16) {
-        if let Some(slot) = self.registers.get_mut(usize::from(register)) {
-            *slot = value;
-        }
-    }
-
     /// A bit field of the configuration.
     fn field(&self, shift: u16) -> usize {
-        usize::from(self.get(CONFIGURATION) >> shift & 0b111)
+        usize::from(self.words.get(CONFIGURATION) >> shift & 0b111)
     }
 
     fn configure(&mut self, now: Tick, value: u16) {
-        self.set(CONFIGURATION, value);
+        self.words.set(CONFIGURATION, value);
         let single = value & SINGLE_SHOT != 0;
         if !single || value & IDLE != 0 {
-            self.set(CONFIGURATION, value & !IDLE);
+            self.words.set(CONFIGURATION, value & !IDLE);
             let rate = RATES.get(self.field(5)).copied().unwrap_or(8);
             // A tenth longer than it should.
             self.done_at = Some(now.after(Duration::from_micros(1_100_000 / rate + 25)));
         } else if self.done_at.is_none() {
-            self.set(CONFIGURATION, value | IDLE);
+            self.words.set(CONFIGURATION, value | IDLE);
         }
     }
 
@@ -87,9 +76,9 @@ impl Ads1115 {
             return;
         }
         let value = self.converted();
-        self.set(CONVERSION, value);
-        if self.get(CONFIGURATION) & SINGLE_SHOT != 0 {
-            self.set(CONFIGURATION, self.get(CONFIGURATION) | IDLE);
+        self.words.set(CONVERSION, value);
+        if self.words.get(CONFIGURATION) & SINGLE_SHOT != 0 {
+            self.words.set(CONFIGURATION, self.words.get(CONFIGURATION) | IDLE);
             self.done_at = None;
         }
     }
@@ -128,13 +117,13 @@ impl I2cDevice for Ads1115 {
     fn write(&mut self, now: Tick, bytes: &[u8]) -> Answer {
         self.settle(now);
         if let [pointer, value @ ..] = bytes {
-            self.pointer = pointer & 0b11;
+            self.words.pointer = pointer & 0b11;
             if let [high, low, ..] = *value {
                 let value = u16::from_be_bytes([high, low]);
-                match self.pointer {
+                match self.words.pointer {
                     CONVERSION => {}
                     CONFIGURATION => self.configure(now, value),
-                    limit => self.set(limit, value),
+                    limit => self.words.set(limit, value),
                 }
             }
         }
@@ -143,8 +132,7 @@ impl I2cDevice for Ads1115 {
 
     fn read(&mut self, now: Tick, buffer: &mut [u8]) -> Answer {
         self.settle(now);
-        let value = self.get(self.pointer).to_be_bytes();
-        buffer.iter_mut().zip(value.into_iter().cycle()).for_each(|(byte, value)| *byte = value);
+        self.words.show(buffer);
         Answer::Acknowledged
     }
 }
@@ -161,8 +149,7 @@ impl Model for Ads1115 {
     }
 
     fn power_up(&mut self, _now: Tick) {
-        self.registers = AS_DELIVERED;
-        self.pointer = 0;
+        self.words = Words::new(AS_DELIVERED);
         self.done_at = None;
     }
 

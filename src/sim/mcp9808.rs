@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::sim::air::Air;
 use crate::sim::i2c::{Answer, I2cDevice};
 use crate::sim::model::Model;
+use crate::sim::words::Words;
 use crate::time::Tick;
 use crate::units::MilliCelsius;
 
@@ -18,9 +19,8 @@ const CONVERSION: Duration = Duration::from_millis(250);
 /// The chip.
 #[derive(Debug)]
 pub struct Mcp9808 {
-    pointer: u8,
     /// Alarm limits, and what is read only.
-    registers: [u16; 8],
+    words: Words<8>,
     resolution: u8,
     temperature: MilliCelsius,
     done_at: Option<Tick>,
@@ -31,8 +31,7 @@ impl Mcp9808 {
     /// A chip that powers up now.
     pub fn new(now: Tick) -> Self {
         let mut chip = Self {
-            pointer: 0,
-            registers: [0; 8],
+            words: Words::new([0; 8]),
             resolution: 0,
             temperature: Air::default().temperature,
             done_at: None,
@@ -42,29 +41,19 @@ impl Mcp9808 {
         chip
     }
 
-    fn get(&self, register: u8) -> u16 {
-        self.registers.get(usize::from(register)).copied().unwrap_or(0)
-    }
-
-    fn set(&mut self, register: u8, value: u16) {
-        if let Some(slot) = self.registers.get_mut(usize::from(register)) {
-            *slot = value;
-        }
-    }
-
     fn configure(&mut self, now: Tick, value: u16) {
         let value = value & 0x07ff;
         if value & SHUT_DOWN != 0 {
             self.done_at = None;
-        } else if self.get(CONFIGURATION) & SHUT_DOWN != 0 {
+        } else if self.words.get(CONFIGURATION) & SHUT_DOWN != 0 {
             self.done_at = Some(now.after(CONVERSION));
         }
-        self.set(CONFIGURATION, value);
+        self.words.set(CONFIGURATION, value);
     }
 
     fn settle(&mut self, now: Tick) {
         let Some(done) = self.done_at.filter(|done| *done <= now && !self.hangs) else { return };
-        self.set(TEMPERATURE, self.converted());
+        self.words.set(TEMPERATURE, self.converted());
         self.done_at = Some(done.max(now).after(CONVERSION));
     }
 
@@ -89,14 +78,14 @@ impl I2cDevice for Mcp9808 {
     fn write(&mut self, now: Tick, bytes: &[u8]) -> Answer {
         self.settle(now);
         let [pointer, value @ ..] = bytes else { return Answer::Acknowledged };
-        self.pointer = pointer & 0x0f;
-        match (self.pointer, value) {
+        self.words.pointer = pointer & 0x0f;
+        match (self.words.pointer, value) {
             (RESOLUTION, [value, ..]) => self.resolution = *value & 0b11,
             (CONFIGURATION, [high, low, ..]) => {
                 self.configure(now, u16::from_be_bytes([*high, *low]));
             }
             (2..=4, [high, low, ..]) => {
-                self.set(self.pointer, u16::from_be_bytes([*high, *low]) & 0x1ffc);
+                self.words.set(self.words.pointer, u16::from_be_bytes([*high, *low]) & 0x1ffc);
             }
             _ => {}
         }
@@ -105,12 +94,11 @@ impl I2cDevice for Mcp9808 {
 
     fn read(&mut self, now: Tick, buffer: &mut [u8]) -> Answer {
         self.settle(now);
-        if self.pointer == RESOLUTION {
+        if self.words.pointer == RESOLUTION {
             buffer.fill(self.resolution);
             return Answer::Acknowledged;
         }
-        let value = self.get(self.pointer).to_be_bytes();
-        buffer.iter_mut().zip(value.into_iter().cycle()).for_each(|(byte, value)| *byte = value);
+        self.words.show(buffer);
         Answer::Acknowledged
     }
 }
@@ -121,9 +109,8 @@ impl Model for Mcp9808 {
     }
 
     fn power_up(&mut self, now: Tick) {
-        self.registers = [0x1d, 0, 0, 0, 0, 0, 0x0054, 0x0400];
+        self.words = Words::new([0x1d, 0, 0, 0, 0, 0, 0x0054, 0x0400]);
         self.resolution = 0b11;
-        self.pointer = 0;
         self.done_at = Some(now.after(CONVERSION));
     }
 
@@ -133,7 +120,7 @@ impl Model for Mcp9808 {
 
     /// Without the flags.
     fn raw(&self) -> u32 {
-        u32::from(self.get(TEMPERATURE) & 0x1fff)
+        u32::from(self.words.get(TEMPERATURE) & 0x1fff)
     }
 }
 

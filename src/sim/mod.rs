@@ -36,3 +36,4 @@ pub mod tmp102;
 pub mod tmp117;
 mod transcript;
 pub mod weather;
+mod words;

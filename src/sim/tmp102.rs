@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::sim::air::Air;
 use crate::sim::i2c::{Answer, I2cDevice};
 use crate::sim::model::Model;
+use crate::sim::words::Words;
 use crate::time::Tick;
 use crate::units::MilliCelsius;
 
@@ -23,8 +24,7 @@ const CONVERSION: Duration = Duration::from_millis(35);
 #[derive(Debug)]
 pub struct Tmp102 {
     /// Two bits: registers beyond the fourth are the first four again.
-    pointer: u8,
-    registers: [u16; 4],
+    words: Words<4>,
     temperature: MilliCelsius,
     done_at: Option<Tick>,
     hangs: bool,
@@ -34,8 +34,7 @@ impl Tmp102 {
     /// A chip that powers up now.
     pub fn new(now: Tick) -> Self {
         let mut chip = Self {
-            pointer: 0,
-            registers: [0; 4],
+            words: Words::new([0; 4]),
             temperature: Air::default().temperature,
             done_at: None,
             hangs: false,
@@ -44,19 +43,9 @@ impl Tmp102 {
         chip
     }
 
-    fn get(&self, register: u8) -> u16 {
-        self.registers.get(usize::from(register)).copied().unwrap_or(0)
-    }
-
-    fn set(&mut self, register: u8, value: u16) {
-        if let Some(slot) = self.registers.get_mut(usize::from(register)) {
-            *slot = value;
-        }
-    }
-
     fn configure(&mut self, now: Tick, value: u16) {
-        let was_down = self.get(CONFIGURATION) & SHUT_DOWN != 0;
-        let fixed = self.get(CONFIGURATION) & !WRITABLE;
+        let was_down = self.words.get(CONFIGURATION) & SHUT_DOWN != 0;
+        let fixed = self.words.get(CONFIGURATION) & !WRITABLE;
         let mut value = fixed | value & WRITABLE;
         if value & SHUT_DOWN == 0 {
             self.done_at = Some(now.after(CONVERSION));
@@ -64,23 +53,23 @@ impl Tmp102 {
             value &= !ONE_SHOT;
             self.done_at = Some(now.after(CONVERSION));
         }
-        self.set(CONFIGURATION, value);
+        self.words.set(CONFIGURATION, value);
     }
 
     fn settle(&mut self, now: Tick) {
         let Some(done) = self.done_at.filter(|done| *done <= now && !self.hangs) else { return };
-        self.set(TEMPERATURE, self.converted());
-        if self.get(CONFIGURATION) & SHUT_DOWN == 0 {
+        self.words.set(TEMPERATURE, self.converted());
+        if self.words.get(CONFIGURATION) & SHUT_DOWN == 0 {
             self.done_at = Some(done.max(now).after(Duration::from_millis(250)));
         } else {
-            self.set(CONFIGURATION, self.get(CONFIGURATION) | ONE_SHOT);
+            self.words.set(CONFIGURATION, self.words.get(CONFIGURATION) | ONE_SHOT);
             self.done_at = None;
         }
     }
 
     /// Sixteenths of a degree, the nearest, in the upper twelve bits, or thirteen.
     fn converted(&self) -> u16 {
-        let extended = self.get(CONFIGURATION) & EXTENDED != 0;
+        let extended = self.words.get(CONFIGURATION) & EXTENDED != 0;
         let (most, shift) = if extended { (4095, 3) } else { (2047, 4) };
         let sixteenths = (self.temperature.thousandths() * 16 + 500).div_euclid(1000);
         let register = sixteenths.clamp(-most - 1, most) << shift;
@@ -93,17 +82,17 @@ impl I2cDevice for Tmp102 {
     fn write(&mut self, now: Tick, bytes: &[u8]) -> Answer {
         self.settle(now);
         if let [pointer, value @ ..] = bytes {
-            self.pointer = pointer & 0b11;
-            let [_, kept] = self.get(self.pointer).to_be_bytes();
+            self.words.pointer = pointer & 0b11;
+            let [_, kept] = self.words.get(self.words.pointer).to_be_bytes();
             let value = match *value {
                 [] => return Answer::Acknowledged,
                 [high] => u16::from_be_bytes([high, kept]),
                 [high, low, ..] => u16::from_be_bytes([high, low]),
             };
-            match self.pointer {
+            match self.words.pointer {
                 TEMPERATURE => {}
                 CONFIGURATION => self.configure(now, value),
-                limit => self.set(limit, value),
+                limit => self.words.set(limit, value),
             }
         }
         Answer::Acknowledged
@@ -111,8 +100,7 @@ impl I2cDevice for Tmp102 {
 
     fn read(&mut self, now: Tick, buffer: &mut [u8]) -> Answer {
         self.settle(now);
-        let value = self.get(self.pointer).to_be_bytes();
-        buffer.iter_mut().zip(value.into_iter().cycle()).for_each(|(byte, value)| *byte = value);
+        self.words.show(buffer);
         Answer::Acknowledged
     }
 }
@@ -123,8 +111,7 @@ impl Model for Tmp102 {
     }
 
     fn power_up(&mut self, now: Tick) {
-        self.registers = [0, AS_DELIVERED, 0x4b00, 0x5000];
-        self.pointer = 0;
+        self.words = Words::new([0, AS_DELIVERED, 0x4b00, 0x5000]);
         self.done_at = Some(now.after(CONVERSION));
     }
 
@@ -133,7 +120,7 @@ impl Model for Tmp102 {
     }
 
     fn raw(&self) -> u32 {
-        self.get(TEMPERATURE).into()
+        self.words.get(TEMPERATURE).into()
     }
 }
 

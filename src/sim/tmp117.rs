@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::sim::air::Air;
 use crate::sim::i2c::{Answer, I2cDevice};
 use crate::sim::model::Model;
+use crate::sim::words::Words;
 use crate::time::Tick;
 use crate::units::MilliCelsius;
 
@@ -31,9 +32,8 @@ enum Mode {
 /// The chip.
 #[derive(Debug)]
 pub struct Tmp117 {
-    pointer: u8,
     /// Limits, EEPROM, offset: kept, without effect but for the offset.
-    registers: [u16; 16],
+    words: Words<16>,
     temperature: MilliCelsius,
     done_at: Option<Tick>,
     hangs: bool,
@@ -43,8 +43,7 @@ impl Tmp117 {
     /// A chip at 25 °C that powers up now.
     pub fn new(now: Tick) -> Self {
         let mut chip = Self {
-            pointer: 0,
-            registers: [0; 16],
+            words: Words::new([0; 16]),
             temperature: MilliCelsius::new(25_000),
             done_at: None,
             hangs: false,
@@ -56,29 +55,19 @@ impl Tmp117 {
     /// Gives it the device id of another chip.
     #[must_use]
     pub fn with_device_id(mut self, id: u16) -> Self {
-        self.set(DEVICE_ID, id);
+        self.words.set(DEVICE_ID, id);
         self
     }
 
     /// Sets the offset register, in steps of 7.8125 m°C.
     #[must_use]
     pub fn with_offset(mut self, steps: i16) -> Self {
-        self.set(OFFSET, steps.cast_unsigned());
+        self.words.set(OFFSET, steps.cast_unsigned());
         self
     }
 
-    fn get(&self, register: u8) -> u16 {
-        self.registers.get(usize::from(register)).copied().unwrap_or(0)
-    }
-
-    fn set(&mut self, register: u8, value: u16) {
-        if let Some(slot) = self.registers.get_mut(usize::from(register)) {
-            *slot = value;
-        }
-    }
-
     fn mode(&self) -> Mode {
-        match self.get(CONFIGURATION) >> 10 & 0b11 {
+        match self.words.get(CONFIGURATION) >> 10 & 0b11 {
             0b01 => Mode::Shutdown,
             0b11 => Mode::OneShot,
             _ => Mode::Continuous,
@@ -87,7 +76,7 @@ impl Tmp117 {
 
     /// One conversion takes 15.5 ms, AVG says how many (section 7.6, table 7-7).
     fn conversion_time(&self) -> Duration {
-        Duration::from_micros(match self.get(CONFIGURATION) >> 5 & 0b11 {
+        Duration::from_micros(match self.words.get(CONFIGURATION) >> 5 & 0b11 {
             0b00 => 15_500,
             0b01 => 124_000,
             0b10 => 496_000,
@@ -97,7 +86,7 @@ impl Tmp117 {
 
     /// From one result to the next, by CONV; never shorter than the conversion.
     fn cycle_time(&self) -> Duration {
-        let standby = Duration::from_millis(match self.get(CONFIGURATION) >> 7 & 0b111 {
+        let standby = Duration::from_millis(match self.words.get(CONFIGURATION) >> 7 & 0b111 {
             0b000 => 0,
             0b001 => 125,
             0b010 => 250,
@@ -114,8 +103,8 @@ impl Tmp117 {
         if value & SOFT_RESET != 0 {
             return self.power_up(now);
         }
-        let flags = self.get(CONFIGURATION) & !WRITABLE;
-        self.set(CONFIGURATION, flags | value & WRITABLE);
+        let flags = self.words.get(CONFIGURATION) & !WRITABLE;
+        self.words.set(CONFIGURATION, flags | value & WRITABLE);
         self.done_at = match self.mode() {
             Mode::Shutdown => None,
             Mode::Continuous | Mode::OneShot => Some(now.after(self.conversion_time())),
@@ -124,16 +113,16 @@ impl Tmp117 {
 
     fn settle(&mut self, now: Tick) {
         let Some(done_at) = self.done_at.filter(|done| *done <= now && !self.hangs) else { return };
-        self.set(TEMPERATURE, self.converted());
-        let configuration = self.get(CONFIGURATION) | DATA_READY;
+        self.words.set(TEMPERATURE, self.converted());
+        let configuration = self.words.get(CONFIGURATION) | DATA_READY;
         match self.mode() {
             Mode::Continuous => {
-                self.set(CONFIGURATION, configuration);
+                self.words.set(CONFIGURATION, configuration);
                 self.done_at = Some(done_at.max(now).after(self.cycle_time()));
             }
             // A one-shot conversion ends in shutdown (section 7.4.3).
             Mode::OneShot | Mode::Shutdown => {
-                self.set(CONFIGURATION, configuration & !0x0c00 | 0x0400);
+                self.words.set(CONFIGURATION, configuration & !0x0c00 | 0x0400);
                 self.done_at = None;
             }
         }
@@ -142,7 +131,7 @@ impl Tmp117 {
     /// The nearest step, plus the offset register, clamped to the register.
     fn converted(&self) -> u16 {
         let steps = self.temperature.thousandths().saturating_mul(256).saturating_add(1000);
-        let steps = steps.div_euclid(2000) + i32::from(self.get(OFFSET).cast_signed());
+        let steps = steps.div_euclid(2000) + i32::from(self.words.get(OFFSET).cast_signed());
         let bound = i32::from(i16::MAX);
         i16::try_from(steps.clamp(-bound - 1, bound)).unwrap_or(i16::MAX).cast_unsigned()
     }
@@ -153,14 +142,14 @@ impl I2cDevice for Tmp117 {
         self.settle(now);
         match bytes {
             [] => {}
-            [pointer] | [pointer, _] => self.pointer = *pointer,
+            [pointer] | [pointer, _] => self.words.pointer = *pointer,
             [pointer, high, low, ..] => {
-                self.pointer = *pointer;
+                self.words.pointer = *pointer;
                 let value = u16::from_be_bytes([*high, *low]);
                 match *pointer {
                     CONFIGURATION => self.configure(now, value),
                     TEMPERATURE | DEVICE_ID => {}
-                    register => self.set(register, value),
+                    register => self.words.set(register, value),
                 }
             }
         }
@@ -170,10 +159,9 @@ impl I2cDevice for Tmp117 {
     /// Reading the configuration or the temperature clears the flag.
     fn read(&mut self, now: Tick, buffer: &mut [u8]) -> Answer {
         self.settle(now);
-        let value = self.get(self.pointer).to_be_bytes();
-        buffer.iter_mut().zip(value.into_iter().cycle()).for_each(|(byte, value)| *byte = value);
-        if matches!(self.pointer, TEMPERATURE | CONFIGURATION) {
-            self.set(CONFIGURATION, self.get(CONFIGURATION) & !DATA_READY);
+        self.words.show(buffer);
+        if matches!(self.words.pointer, TEMPERATURE | CONFIGURATION) {
+            self.words.set(CONFIGURATION, self.words.get(CONFIGURATION) & !DATA_READY);
         }
         Answer::Acknowledged
     }
@@ -185,15 +173,14 @@ impl Model for Tmp117 {
     }
 
     fn power_up(&mut self, now: Tick) {
-        let (offset, id) = (self.get(OFFSET), self.get(DEVICE_ID));
-        self.registers = [0; 16];
-        self.set(TEMPERATURE, 0x8000);
-        self.set(CONFIGURATION, AS_DELIVERED);
-        self.set(0x02, 0x6000);
-        self.set(0x03, 0x8000);
-        self.set(OFFSET, offset);
-        self.set(DEVICE_ID, if id == 0 { 0x0117 } else { id });
-        self.pointer = 0;
+        let (offset, id) = (self.words.get(OFFSET), self.words.get(DEVICE_ID));
+        self.words = Words::new([0; 16]);
+        self.words.set(TEMPERATURE, 0x8000);
+        self.words.set(CONFIGURATION, AS_DELIVERED);
+        self.words.set(0x02, 0x6000);
+        self.words.set(0x03, 0x8000);
+        self.words.set(OFFSET, offset);
+        self.words.set(DEVICE_ID, if id == 0 { 0x0117 } else { id });
         self.done_at = Some(now.after(self.conversion_time()));
     }
 

@@ -152,19 +152,19 @@ struct Frame {
     /// Neither it nor one before it is damaged.
     is_good: bool,
     ends_batch: bool,
+    /// Batches that it shows to have ended, where something before it is damaged.
+    ends_behind_damage: u64,
 }
 
 fn frames(reader: &mut impl Read, header: Header) -> io::Result<Log> {
-<<<<<<< HEAD
     let round = header.round();
     let (mut batches, mut is_unfinished, mut cut_off) = (0_u64, false, 0_u64);
     let is_cut = walk(reader, header, |frame, _| match (frame.is_good, frame.ends_batch) {
         (true, true) => (batches, is_unfinished) = (batches.saturating_add(1), false),
         (true, false) => is_unfinished = true,
-        (false, _) if !frame.is_of_this_round => {}
-        (false, ends_batch) => {
-            is_unfinished = true;
-            cut_off = cut_off.saturating_add(ends_batch.into());
+        (false, _) => {
+            is_unfinished |= frame.is_of_this_round;
+            cut_off = cut_off.saturating_add(frame.ends_behind_damage);
         }
     })?;
     Ok(Log::Frames { round, batches, is_unfinished: is_unfinished || is_cut, cut_off })
@@ -176,9 +176,10 @@ fn walk(
     header: Header,
     mut take: impl FnMut(Frame, &[u8]),
 ) -> io::Result<bool> {
-    let Header { page_bytes, salts, mut sum } = header;
+    let Header { page_bytes, salts, sum } = header;
     let mut bytes = vec![0; FRAME_HEADER_BYTES.saturating_add(page_bytes)];
     let mut is_good = true;
+    let mut before = Before { is_big: sum.is_big, sums: [sum.words; 2], may_end: false };
     loop {
         let filled = fill(reader, &mut bytes)?;
         let (head, page) = bytes.split_at(FRAME_HEADER_BYTES);
@@ -186,40 +187,19 @@ fn walk(
         if let Filled::Part(length) = filled {
             return Ok(is_of_this_round && length >= 16);
         }
-        sum.add(head.get(..8).unwrap_or_default());
-        sum.add(page);
-        is_good &= is_of_this_round && word(head, 16) == Some(sum.words[0]);
-        is_good &= word(head, 20) == Some(sum.words[1]);
-        let ends_batch = word(head, 4) != Some(0);
-        let page_number = word(head, 0).unwrap_or(0);
-        take(Frame { page: page_number, is_of_this_round, is_good, ends_batch }, page);
-=======
-    let Header { page_bytes, salts, sum } = header;
-    let mut frame = vec![0; FRAME_HEADER_BYTES.saturating_add(page_bytes)];
-    let (mut batches, mut is_unfinished, mut cut_off, mut is_good) = (0_u64, false, 0_u64, true);
-    let mut before = Before { is_big: sum.is_big, sums: [sum.words; 2], may_end: false };
-    while fill(reader, &mut frame)? {
-        let (head, page) = frame.split_at(FRAME_HEADER_BYTES);
-        // What an earlier round of the log has left behind is not.
-        let is_of_this_round = head.get(8..16) == Some(&salts);
         let told = [word(head, 16).unwrap_or(0), word(head, 20).unwrap_or(0)];
         let (follows, counted) = before.is_followed_by(head, page, told);
         let is_whole = is_of_this_round && follows;
         is_good &= is_whole;
         let ends_batch = word(head, 4) != Some(0);
-        match (is_good, ends_batch) {
-            (true, true) => (batches, is_unfinished) = (batches.saturating_add(1), false),
-            (true, false) => is_unfinished = true,
-            (false, _) => {
-                is_unfinished |= is_of_this_round;
-                let ends = u64::from(is_whole && before.may_end)
-                    .saturating_add((is_whole && ends_batch).into());
-                cut_off = cut_off.saturating_add(ends);
-            }
-        }
+        let ends_behind_damage =
+            u64::from(is_whole && before.may_end).saturating_add((is_whole && ends_batch).into());
+        let page_number = word(head, 0).unwrap_or(0);
         let may_end = !is_whole && ends_batch && names_pages(head);
         before = Before { is_big: sum.is_big, sums: [told, counted], may_end };
->>>>>>> store-5
+        let frame =
+            Frame { page: page_number, is_of_this_round, is_good, ends_batch, ends_behind_damage };
+        take(frame, page);
     }
 }
 

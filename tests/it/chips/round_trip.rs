@@ -13,10 +13,10 @@ use super::bench::{Bench, allowed, any_air, drivers, error, further_elements, wi
 /// Temperatures tried of each chip, evenly over its range, with its ends.
 const POINTS: i64 = 12_000;
 
-/// The same; of a chip on a pin, whose every edge takes its time, two in each step.
+/// The same; of a chip on a pin, whose every edge takes its time, somewhere in each step.
 fn points(driver: Driver, range: i64) -> i64 {
     match wiring(driver) {
-        Some(Wiring::Pin) => range * 2000 / i64::from(driver.facts().temperature.step_millionths),
+        Some(Wiring::Pin) => range * 1100 / i64::from(driver.facts().temperature.step_millionths),
         _ => POINTS,
     }
 }
