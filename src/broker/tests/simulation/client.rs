@@ -112,8 +112,8 @@ impl Heard {
     }
 
     /// Numbers of a publisher rise. One without a name does not take over its older connection, on
-    /// which something may still be under way; wills are written before they are published, what is
-    /// published at QoS 1 again may be new to one who subscribed in between, and what a group shares
+    /// which something may still be under way; wills are written before they are published; what is
+    /// published at QoS 1 again may be new to one who subscribed in between; and what a group gets
     /// has no order across its members.
     fn keep_order(&mut self, life: u64, publish: &Publish) {
         let topic = publish.message.topic.as_str().to_owned();
