@@ -62,20 +62,7 @@ impl Desk {
         self.hub.received(connection, &mut vec![connect]);
         let (asked, _) = self.logins.try_recv().unwrap();
         self.hub.verdict(asked, Ok(Principal::Anonymous));
-        let filter = SubscribeFilter {
-            filter: TopicFilter::new(filter).unwrap(),
-            qos,
-            no_local: false,
-            retain_as_published: false,
-            retain_handling: RetainHandling::Send,
-        };
-        let subscribe = Packet::Subscribe(Subscribe {
-            packet_id: PacketId::MIN,
-            filters: vec![filter],
-            subscription_id: None,
-            user_properties: Vec::new(),
-        });
-        self.hub.received(connection, &mut vec![subscribe]);
+        self.hub.received(connection, &mut vec![subscribe(filter, qos)]);
         (connection, outbox)
     }
 
@@ -113,6 +100,22 @@ fn heard((_, outbox): &Line) -> Vec<String> {
         _ => None,
     };
     packets.into_iter().filter_map(payload).collect()
+}
+
+fn subscribe(filter: &str, qos: QoS) -> Packet {
+    let filter = SubscribeFilter {
+        filter: TopicFilter::new(filter).unwrap(),
+        qos,
+        no_local: false,
+        retain_as_published: false,
+        retain_handling: RetainHandling::Send,
+    };
+    Packet::Subscribe(Subscribe {
+        packet_id: PacketId::MIN,
+        filters: vec![filter],
+        subscription_id: None,
+        user_properties: Vec::new(),
+    })
 }
 
 #[test]
@@ -174,4 +177,14 @@ fn a_turn_ends_when_it_takes_too_long_and_the_rest_is_left_in_order() {
         _ => None,
     });
     assert!(answered.eq(ids), "{answers:?}");
+}
+
+/// Many filters in one packet take milliseconds.
+#[test]
+fn after_a_packet_that_may_ask_for_much_the_clock_is_looked_at() {
+    let desk = &mut Desk::with_clock(ManualClock::stepping(TURN));
+    let (talker, _) = desk.subscriber("talker", "t", QoS::AtMostOnce);
+    let mut packets: Vec<Packet> = (0..3).map(|_| subscribe("t", QoS::AtMostOnce)).collect();
+    desk.hub.received(talker, &mut packets);
+    assert_eq!(packets.len(), 2);
 }
