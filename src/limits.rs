@@ -280,11 +280,32 @@ pub const PASSWORD_HASH_KIB_MAX: u32 = 64 * 1024;
 /// Most passes one password hash may ask for.
 pub const PASSWORD_HASH_PASSES_MAX: u32 = 16;
 
+/// Most rounds of PBKDF2 one imported password hash may ask for: a second of a Pi Zero.
+pub const PASSWORD_HASH_ROUNDS_MAX: u32 = 200_000;
+
 /// Largest file of users: ten thousand of them.
 pub const USERS_FILE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
 /// Password hashes computed at a time: each takes `argon2`'s memory and most of a core.
 pub const PASSWORD_CHECKS_MAX: usize = 2;
+
+/// Wait after the first wrong password of an address; doubled by each that follows.
+pub const LOGIN_DELAY_MIN: Duration = Duration::from_millis(100);
+
+/// Longest such wait: 17,000 guesses a day, and the patience of a client behind the same router.
+pub const LOGIN_DELAY_MAX: Duration = Duration::from_secs(5);
+
+/// Time without a wrong password after which an address has a clean slate.
+pub const LOGIN_FAILURES_KEPT: Duration = Duration::from_secs(600);
+
+/// Logins that may wait from an address that gave a wrong password: the rest is refused unchecked.
+pub const LOGINS_OF_SUSPECT_MAX: usize = 4;
+
+/// Addresses whose logins are remembered: 1 MB at most.
+pub const LOGIN_ADDRESSES_MAX: usize = 4096;
+
+/// Users remembered of one address as having come by their password: a house behind one router.
+pub const LOGIN_NAMES_KNOWN: usize = 32;
 
 /// Reports waiting between the bus threads and the broker: beyond this the newest of each quantity
 /// of each sensor stays and the loss is counted.

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use maison::cli::{self, check, demo, drivers, publish, run, store, subscribe, subscriber, user};
+use maison::cli::{
+    self, acl, ca, check, demo, drivers, import, publish, run, store, subscribe, subscriber, user,
+};
 
 /// The thermometer and the message hub of a house.
 #[derive(Parser)]
@@ -21,6 +23,9 @@ enum Command {
     Drivers(drivers::Arguments),
     User(user::Arguments),
     Subscriber(subscriber::Arguments),
+    Acl(acl::Arguments),
+    Ca(ca::Arguments),
+    Import(import::Arguments),
     Store(store::Arguments),
     Sub(subscribe::Arguments),
     Pub(publish::Arguments),
@@ -35,7 +40,10 @@ fn main() -> ExitCode {
         Command::User(arguments) => {
             Ok(cli::with_state_dir(arguments.config(), |state_dir| user::run(arguments, state_dir)))
         }
-        Command::Subscriber(arguments) => subscriber::run(arguments),
+        Command::Subscriber(arguments) => Ok(subscriber::run(arguments)),
+        Command::Acl(arguments) => Ok(acl::run(arguments)),
+        Command::Ca(arguments) => Ok(ca::run(arguments)),
+        Command::Import(arguments) => Ok(import::run(arguments)),
         Command::Store(arguments) => Ok(store::run(arguments)),
         Command::Sub(arguments) => subscribe::run(arguments),
         Command::Pub(arguments) => publish::run(arguments),

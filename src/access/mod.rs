@@ -7,7 +7,7 @@ mod scope;
 mod users;
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -72,6 +72,8 @@ pub enum Issuer {
 /// What a peer shows to be let in. `Debug` does not show the password.
 #[derive(Clone)]
 pub struct Login {
+    /// Where it comes from.
+    pub address: IpAddr,
     /// What its listener asks.
     pub policy: Policy,
     /// User name of the CONNECT.
@@ -86,6 +88,7 @@ impl fmt::Debug for Login {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Login")
+            .field("address", &self.address)
             .field("policy", &self.policy)
             .field("user", &self.user)
             .field("password", &self.password.as_ref().map(|_| "…"))

@@ -1,4 +1,7 @@
-//! Password hashes: argon2id as PHC strings, `$argon2id$v=19$m=12288,t=3,p=1$salt$hash`.
+//! Password hashes: argon2id as PHC strings, `$argon2id$v=19$m=12288,t=3,p=1$salt$hash`; and those
+//! of mosquitto's password files, `$7$rounds$salt$hash`, until their first login.
+
+mod mosquitto;
 
 use std::fmt;
 
@@ -23,9 +26,15 @@ const DECOY_BYTES: usize = 32;
 /// Shortest hash that is believed, in bytes: 128 bits.
 const HASH_BYTES_MIN: usize = 16;
 
-/// The argon2id hash of a password with its salt and its cost. `Debug` does not show it.
+/// The hash of a password with its salt and its cost. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PasswordHash(phc::PasswordHash);
+pub struct PasswordHash(Function);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Function {
+    Argon2id(phc::PasswordHash),
+    Mosquitto(mosquitto::Hash),
+}
 
 /// What checks work in, megabytes once they have: kept from one to the next, since an allocator
 /// that is asked for as much each time scatters it.
@@ -37,7 +46,7 @@ pub struct HashMemory(Vec<Block>);
 pub enum PasswordHashError {
     /// It is no PHC string.
     Malformed,
-    /// It is one of another function than argon2id version 19.
+    /// It is one of another function than argon2id version 19 and mosquitto's PBKDF2.
     Function,
     /// Its memory or its passes are beyond what this machine should be asked.
     Cost,
@@ -49,11 +58,15 @@ impl PasswordHash {
     /// The hash of `password` at today's cost; `salt` is to be drawn anew for each.
     pub fn new(password: &[u8], salt: &[u8; SALT_BYTES]) -> Self {
         let hash = argon2id().hash_password_with_salt(password, salt);
-        Self(hash.expect("argon2 takes any password below 4 GiB with a salt of 16 bytes"))
+        let hash = hash.expect("argon2 takes any password below 4 GiB with a salt of 16 bytes");
+        Self(Function::Argon2id(hash))
     }
 
-    /// Reads a PHC string.
+    /// Reads a PHC string, or a hash of mosquitto.
     pub fn parse(text: &str) -> Result<Self, PasswordHashError> {
+        if let Some(rest) = text.strip_prefix(mosquitto::PREFIX) {
+            return mosquitto::Hash::parse(rest).map(|hash| Self(Function::Mosquitto(hash)));
+        }
         let hash = phc::PasswordHash::new(text).map_err(|_| PasswordHashError::Malformed)?;
         let version = hash.version.map(Version::try_from);
         let algorithm = Algorithm::try_from(hash.algorithm.as_str());
@@ -65,18 +78,41 @@ impl PasswordHash {
             return Err(PasswordHashError::Cost);
         }
         match (&hash.salt, &hash.hash) {
-            (Some(_), Some(output)) if output.len() >= HASH_BYTES_MIN => Ok(Self(hash)),
+            (Some(_), Some(output)) if output.len() >= HASH_BYTES_MIN => {
+                Ok(Self(Function::Argon2id(hash)))
+            }
             _ => Err(PasswordHashError::Incomplete),
         }
     }
 
     /// Whether this is the hash of `password`. Compares in constant time.
     pub fn verify(&self, password: &[u8], memory: &mut HashMemory) -> bool {
-        let (Some(salt), Some(expected)) = (&self.0.salt, &self.0.hash) else { return false };
-        let Ok(cost) = Params::try_from(&self.0) else { return false };
+        let hash = match &self.0 {
+            Function::Argon2id(hash) => hash,
+            Function::Mosquitto(hash) => {
+                // Mosquitto's are quick: the time of an answer would tell who was imported.
+                let is_right = hash.verify(password);
+                Self::pretend_to_verify(password, memory);
+                return is_right;
+            }
+        };
+        let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else { return false };
+        let Ok(cost) = Params::try_from(hash) else { return false };
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost);
         let computed = memory.compute(&argon2, password, salt, expected.len());
         computed.is_some_and(|computed| computed == *expected)
+    }
+
+    /// Whether it is of another function or cost than those made today: to be made anew when the
+    /// password is known for a moment.
+    pub fn is_outdated(&self) -> bool {
+        let Function::Argon2id(hash) = &self.0 else { return true };
+        let (today, cost) = (argon2id(), Params::try_from(hash));
+        let today = today.params();
+        !cost.is_ok_and(|cost| {
+            let costs = (cost.m_cost(), cost.t_cost(), cost.p_cost());
+            costs == (today.m_cost(), today.t_cost(), today.p_cost())
+        })
     }
 
     /// Takes as long as [`PasswordHash::verify`] of a hash of today's cost, for users that do not
@@ -106,10 +142,13 @@ impl HashMemory {
     }
 }
 
-/// As a PHC string.
+/// As [`PasswordHash::parse`] reads it.
 impl fmt::Display for PasswordHash {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
+        match &self.0 {
+            Function::Argon2id(hash) => hash.fmt(formatter),
+            Function::Mosquitto(hash) => hash.fmt(formatter),
+        }
     }
 }
 
@@ -122,9 +161,13 @@ impl fmt::Debug for PasswordHash {
 impl fmt::Display for PasswordHashError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Malformed => "no password hash: it should begin with `$argon2id$v=19$`",
-            Self::Function => "unsupported password hash: only argon2id version 19 is taken",
-            Self::Cost => "password hash too dear: at most 64 MiB and 16 passes are taken",
+            Self::Malformed => "no password hash: it should begin with `$argon2id$v=19$` or `$7$`",
+            Self::Function => {
+                "unsupported password hash: argon2id version 19 and mosquitto's `$7$` are taken"
+            }
+            Self::Cost => {
+                "password hash too dear: at most 64 MiB, 16 passes and 200000 rounds are taken"
+            }
             Self::Incomplete => "incomplete password hash: salt or hash is missing or too short",
         })
     }
@@ -194,7 +237,8 @@ mod tests {
             &format!("$argon2id$v=16$m=12288,t=3,p=1${salt_and_hash}"),
             PasswordHashError::Function,
         );
-        check("$7$101$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5Q", PasswordHashError::Malformed);
+        check("$7$101$c29tZXNhbHQ=$CTFhFdXPJO1aFaMaO6Mm5Q==", PasswordHashError::Incomplete);
+        check("$6$c29tZXNhbHQ=$CTFhFdXPJO1aFaMaO6Mm5Q==", PasswordHashError::Malformed);
         check(
             &format!("$argon2id$v=19$m=9999999,t=3,p=1${salt_and_hash}"),
             PasswordHashError::Cost,

@@ -105,6 +105,7 @@ impl Broker {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         self.timers.cancel(&mut connection.alarm, Timer::Connection(id));
         let login = Login {
+            address: connection.peer.address.ip(),
             policy: connection.peer.policy,
             user: connect.credentials.user.as_deref().map(str::to_owned),
             password: connect.credentials.password.take(),

@@ -1,10 +1,13 @@
 //! The subcommands, one file each: arguments with their help, and what they do.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where the program speaks")]
 
+pub mod acl;
+pub mod ca;
 pub mod check;
 pub mod demo;
 pub mod drivers;
 mod exit;
+pub mod import;
 pub mod publish;
 mod remote;
 pub mod run;
@@ -21,7 +24,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::config::Settings;
 use crate::daemon::settings;
+use crate::daemon::state::StateError;
 
 /// Prints one message for the operator: an error, with its hints.
 pub fn complain(message: impl fmt::Display) {
@@ -45,6 +50,28 @@ pub fn with_state_dir(config: Option<&Path>, run: impl FnOnce(&Path) -> ExitCode
             exit::code(exit::CONFIGURATION)
         }
     }
+}
+
+/// Does something with the settings of a gateway, and tells what went wrong by its exit code.
+fn with_settings(
+    config: Option<&Path>,
+    run: impl FnOnce(&Settings) -> Result<ExitCode>,
+) -> ExitCode {
+    let settings = match settings::load(config) {
+        Ok(settings) => settings,
+        Err(error) => {
+            complain(error);
+            return exit::code(exit::CONFIGURATION);
+        }
+    };
+    run(&settings).unwrap_or_else(|error| {
+        complain(format_args!("{error:#}"));
+        exit::code(match error.downcast_ref::<StateError>() {
+            Some(error) if error.is_permission() => exit::PERMISSION,
+            Some(StateError::UserExists(_) | StateError::UserUnknown(_)) | None => exit::FAILED,
+            Some(_) => exit::CONFIGURATION,
+        })
+    })
 }
 
 /// Runs one small client on a runtime of its own.

@@ -9,18 +9,16 @@ use std::fs;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 
-use super::exit;
+use super::ca;
 use super::user::first_line;
 use crate::access::{ALL_ROOMS, Issued, Pattern, PatternError, Policy, Scope, UserName};
 use crate::config::{Settings, slug_fault};
-use crate::daemon::settings::{self, LoadError};
-use crate::daemon::state::{self, StateDir, StateError};
-use crate::net::{Authority, ClientIdentity, Names};
+use crate::daemon::state::{self, StateError};
+use crate::net::ClientIdentity;
 
 use bundle::{Bundle, Door};
 
@@ -136,38 +134,17 @@ struct Ways {
 }
 
 /// Does it with the users of the gateway.
-pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let settings = match settings::load(arguments.config.as_deref()) {
-        Ok(settings) => settings,
-        Err(error) => return Ok(refuse_settings(&error)),
-    };
-    let done = match &arguments.action {
-        Action::Add(add) => add.run(&settings),
-        Action::List { json } => list::print(&settings, *json),
-        Action::Renew { name, revoke, place } => renew(&settings, name, *revoke, place),
-        Action::Passwd { name, password_stdin } => passwd(&settings, name, *password_stdin),
-        Action::Revoke { name, certificate } => revoke(&settings, name, certificate.as_deref()),
-    };
-    match done {
-        Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(error) => {
-            super::complain(format_args!("{error:#}"));
-            Ok(exit::code(code(&error)))
-        }
-    }
-}
-
-fn refuse_settings(error: &LoadError) -> ExitCode {
-    super::complain(error);
-    exit::code(exit::CONFIGURATION)
-}
-
-fn code(error: &anyhow::Error) -> u8 {
-    match error.downcast_ref::<StateError>() {
-        Some(error) if error.is_permission() => exit::PERMISSION,
-        Some(StateError::UserExists(_) | StateError::UserUnknown(_)) | None => exit::FAILED,
-        Some(_) => exit::CONFIGURATION,
-    }
+pub fn run(arguments: &Arguments) -> ExitCode {
+    super::with_settings(arguments.config.as_deref(), |settings| {
+        match &arguments.action {
+            Action::Add(add) => add.run(settings),
+            Action::List { json } => list::print(settings, *json),
+            Action::Renew { name, revoke, place } => renew(settings, name, *revoke, place),
+            Action::Passwd { name, password_stdin } => passwd(settings, name, *password_stdin),
+            Action::Revoke { name, certificate } => revoke(settings, name, certificate.as_deref()),
+        }?;
+        Ok(ExitCode::SUCCESS)
+    })
 }
 
 impl Add {
@@ -329,15 +306,7 @@ fn given_password() -> Result<String> {
 }
 
 fn issue(settings: &Settings, name: &UserName) -> Result<ClientIdentity> {
-    let folder = StateDir::visit(&settings.gateway.state_dir)?;
-    let now = now();
-    let authority = Authority::open(&folder, &Names::of_this_host(), now)?;
-    Ok(authority.client(name.as_str(), now)?)
-}
-
-#[expect(clippy::disallowed_methods, reason = "a command acts now")]
-fn now() -> SystemTime {
-    SystemTime::now()
+    Ok(ca::open(settings)?.client(name.as_str(), ca::now())?)
 }
 
 fn issued(identity: &ClientIdentity) -> Issued {
@@ -346,9 +315,7 @@ fn issued(identity: &ClientIdentity) -> Issued {
 
 /// PEM of the authority that clients are to trust.
 fn ca_pem(settings: &Settings) -> Result<Vec<u8>> {
-    let folder = StateDir::visit(&settings.gateway.state_dir)?;
-    let authority = Authority::open(&folder, &Names::of_this_host(), now())?;
-    Ok(authority.pem().to_vec())
+    Ok(ca::open(settings)?.pem().to_vec())
 }
 
 fn absent(folder: &std::path::Path) -> Result<()> {

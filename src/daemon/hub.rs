@@ -110,6 +110,11 @@ impl Hub {
         self.enter(inputs);
     }
 
+    /// The time by which the broker acts.
+    pub(super) fn now(&self) -> Tick {
+        self.clock.now()
+    }
+
     /// Answers a login.
     pub(super) fn verdict(&self, connection: ConnectionId, verdict: Verdict) {
         self.enter([Input::Verdict { connection, verdict }]);

@@ -1,60 +1,139 @@
 //! Logins are checked off the event loop, by threads of their own: a password hash takes most of a
-//! core for a while, and megabytes that only the thread which freed them uses again.
+//! core for a while, and megabytes that only the thread which freed them uses again. Whose turn it
+//! is, [`Brakes`] knows.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::Builder;
+use std::time::Duration;
 
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::hub::Hub;
+use super::brakes::{Brakes, Check, Turn};
+use super::hub::{Hub, Logins};
 use super::state::UsersFile;
-use crate::access::{ConnectionId, HashMemory, Login, Verdict};
+use crate::access::{HashMemory, Login, Refusal, Verdict};
 use crate::limits::PASSWORD_CHECKS_MAX;
 
-type Wanted = (ConnectionId, Login);
+/// How long a thread keeps its memory for the next check.
+const MEMORY_KEPT: Duration = Duration::from_secs(1);
 
 /// Checks logins; its threads end with it.
 pub(super) struct Checks {
     hub: Arc<Hub>,
     users: Arc<UsersFile>,
-    threads: Vec<Sender<Wanted>>,
+    brakes: Brakes,
+    threads: Vec<Sender<Check>>,
+    /// Numbers of those that have nothing to do.
+    free: Vec<usize>,
+    done: UnboundedReceiver<Done>,
+}
+
+/// A thread that is free again, and what came of its check.
+struct Done {
+    thread: usize,
+    turn: Turn,
+    verdict: Verdict,
 }
 
 impl Checks {
     /// Starts [`PASSWORD_CHECKS_MAX`] threads.
     pub(super) fn start(hub: &Arc<Hub>, users: &Arc<UsersFile>) -> io::Result<Self> {
         let (hub, users) = (Arc::clone(hub), Arc::clone(users));
+        let (told, done) = unbounded_channel();
         let mut threads = Vec::new();
         for number in 0..PASSWORD_CHECKS_MAX {
-            let (hub, users) = (Arc::clone(&hub), Arc::clone(&users));
             let (sender, wanted) = channel();
             threads.push(sender);
-            Builder::new().name(format!("login-{number}")).spawn(move || {
-                let mut memory = HashMemory::default();
-                while let Some((connection, login)) = next(&wanted, &mut memory) {
-                    hub.verdict(connection, verdict(&users, &login, &mut memory));
-                }
-            })?;
+            let worker = Worker {
+                number,
+                hub: Arc::clone(&hub),
+                users: Arc::clone(&users),
+                told: told.clone(),
+            };
+            let name = format!("login-{number}");
+            Builder::new().name(name).spawn(move || worker.serve(&wanted))?;
         }
-        Ok(Self { hub, users, threads })
+        let free = (0..threads.len()).collect();
+        Ok(Self { hub, users, brakes: Brakes::default(), threads, free, done })
     }
 
-    /// Answers each login: at once where there is no password to hash, else the threads do in turn.
-    pub(super) async fn answer(mut self, mut wanted: UnboundedReceiver<Wanted>) {
-        while let Some((connection, login)) = wanted.recv().await {
-            if login.password.is_none() {
-                let verdict = verdict(&self.users, &login, &mut HashMemory::default());
-                self.hub.verdict(connection, verdict);
-                continue;
+    /// Answers each login: at once where there is no password to hash, else the threads do.
+    pub(super) async fn answer(mut self, mut wanted: Logins) {
+        loop {
+            self.hand_out();
+            for connection in self.brakes.refused() {
+                self.hub.verdict(connection, Err(Refusal::Busy));
             }
-            self.threads.rotate_left(1);
-            let Some(thread) = self.threads.first() else { return };
-            if thread.send((connection, login)).is_err() {
-                return;
+            let now = self.hub.now();
+            let deadline = self.brakes.deadline().filter(|deadline| *deadline > now);
+            let wait = deadline.map_or(Duration::MAX, |deadline| deadline.since(now));
+            tokio::select! {
+                login = wanted.recv() => {
+                    let Some((connection, login)) = login else { return };
+                    if login.password.is_none() {
+                        let verdict = verdict(&self.users, &login, &mut HashMemory::default());
+                        self.hub.verdict(connection, verdict);
+                    } else {
+                        self.brakes.ask(self.hub.now(), connection, login);
+                    }
+                }
+                done = self.done.recv() => {
+                    let Some(Done { thread, turn, verdict }) = done else { return };
+                    self.free.push(thread);
+                    self.brakes.answered(self.hub.now(), turn, &verdict);
+                }
+                () = tokio::time::sleep(wait), if deadline.is_some() => {}
             }
         }
+    }
+
+    fn hand_out(&mut self) {
+        while let Some(thread) = self.free.pop() {
+            let Some(check) = self.brakes.next(self.hub.now()) else {
+                self.free.push(thread);
+                return;
+            };
+            // A thread ends only with its channel, which is here.
+            let _ = self.threads.get(thread).map(|thread| thread.send(check));
+        }
+    }
+}
+
+/// What a thread works with.
+struct Worker {
+    number: usize,
+    hub: Arc<Hub>,
+    users: Arc<UsersFile>,
+    told: UnboundedSender<Done>,
+}
+
+impl Worker {
+    /// Until nobody hands out checks any more.
+    fn serve(self, wanted: &Receiver<Check>) {
+        let mut memory = HashMemory::default();
+        while let Some(check) = next(wanted, &mut memory) {
+            let Check { connection, login, turn } = check;
+            let verdict = verdict(&self.users, &login, &mut memory);
+            self.hub.verdict(connection, verdict.clone());
+            if verdict.is_ok() {
+                self.users.renew(&login);
+            }
+            // At the end there is nobody to tell.
+            let _ = self.told.send(Done { thread: self.number, turn, verdict });
+        }
+    }
+}
+
+/// The next login; `None` at the end. While there is none, the memory is given back.
+fn next(wanted: &Receiver<Check>, memory: &mut HashMemory) -> Option<Check> {
+    match wanted.recv_timeout(MEMORY_KEPT) {
+        Err(RecvTimeoutError::Timeout) => {
+            *memory = HashMemory::default();
+            wanted.recv().ok()
+        }
+        other => other.ok(),
     }
 }
 
@@ -69,13 +148,4 @@ fn verdict(users: &UsersFile, login: &Login, memory: &mut HashMemory) -> Verdict
         }
         known = now;
     }
-}
-
-/// The next login; `None` at the end. While there is none, the memory is given back.
-fn next(wanted: &Receiver<Wanted>, memory: &mut HashMemory) -> Option<Wanted> {
-    if let Ok(wanted) = wanted.try_recv() {
-        return Some(wanted);
-    }
-    *memory = HashMemory::default();
-    wanted.recv().ok()
 }

@@ -1,5 +1,6 @@
 //! Start, stop, and the loop that joins brain and hands.
 
+mod brakes;
 mod buses;
 mod certificates;
 mod clock;
@@ -298,7 +299,7 @@ fn transport(listener: &crate::config::Listener) -> Transport {
 }
 
 /// Of the house, whoever its users are.
-fn rights(settings: &Settings) -> Rights {
+pub(crate) fn rights(settings: &Settings) -> Rights {
     Rights::new(&settings.gateway.root).keeping_private(settings.broker.private.clone())
 }
 

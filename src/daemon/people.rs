@@ -27,7 +27,8 @@ pub(super) async fn follow(users: Arc<UsersFile>, hub: Arc<Hub>, rights: Rights)
     loop {
         let now = users.current();
         if !Arc::ptr_eq(&known, &now) {
-            let revoked = known.revoked(&now);
+            let mut revoked = known.revoked(&now);
+            revoked.passwords.retain(|name| !users.is_renewed(name, &known, &now));
             tell(&revoked);
             hub.rights(rights.clone().for_users(Arc::clone(&now)), revoked);
             known = now;

@@ -103,7 +103,7 @@ impl Drop for Permit {
 
 /// What counts as one address: an IPv6 host has a whole /64 to choose from, and an IPv4 host may
 /// come by a dual-stack listener.
-fn household(address: IpAddr) -> IpAddr {
+pub(crate) fn household(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),

@@ -4,6 +4,7 @@
 //! is made anew when it comes to its end or no longer says how the host is reached.
 
 mod client;
+mod facts;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -43,6 +44,7 @@ const BACKDATED: Duration = Duration::from_secs(30 * 24 * 3600);
 const COMMON_NAME_CHARS_MAX: usize = 64;
 
 pub use client::ClientIdentity;
+pub use facts::AuthorityFacts;
 
 /// The authority of this house.
 pub struct Authority {

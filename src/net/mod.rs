@@ -25,8 +25,9 @@ use tokio::sync::Notify;
 use crate::access::{ConnectionId, Peer};
 use crate::mqtt::{DecodeError, Packet};
 
+pub(crate) use admission::household;
 pub use admission::{Admission, Bounds};
-pub use authority::{Authority, ClientIdentity};
+pub use authority::{Authority, AuthorityFacts, ClientIdentity};
 pub use bind::BindError;
 pub use listener::{Bound, Listener, Stop, Transport};
 pub use meter::{Meter, Metered};

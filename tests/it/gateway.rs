@@ -134,6 +134,11 @@ impl Gateway {
         self.log.all().iter().any(|line| line.contains(what))
     }
 
+    /// The lines so far that have this in them.
+    pub(crate) fn logged(&self, what: &str) -> Vec<String> {
+        self.log.all().into_iter().filter(|line| line.contains(what)).collect()
+    }
+
     /// What the kernel says of its memory, in KiB: `VmRSS` now, `VmHWM` the most there was.
     pub(crate) fn memory(&self, what: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();

@@ -3,10 +3,10 @@
 use anyhow::Result;
 use serde_json::json;
 
+use super::super::ca::date;
 use crate::access::{ALL_ROOMS, User, UserName};
 use crate::config::Settings;
 use crate::daemon::state;
-use crate::time::Timestamp;
 
 pub(super) fn print(settings: &Settings, as_json: bool) -> Result<()> {
     let users = state::read_users(&settings.gateway.state_dir)?;
@@ -75,10 +75,4 @@ fn may(user: &User) -> String {
     parts.extend(scope.read.iter().map(|filter| format!("read {}", filter.as_str())));
     parts.extend(scope.publish.iter().map(|filter| format!("publish {}", filter.as_str())));
     parts.join(", ")
-}
-
-/// The day, in UTC.
-fn date(unix_s: u64) -> String {
-    let text = Timestamp::new(unix_s.saturating_mul(1000), true).to_string();
-    text.chars().take("2026-11-22".len()).collect()
 }

@@ -141,6 +141,7 @@ fn a_write_that_fails_leaves_the_old_content() {
 
 fn login(users: &UsersFile, password: &'static [u8]) -> Verdict {
     let login = Login {
+        address: [127, 0, 0, 1].into(),
         policy: Policy::Password,
         user: Some("bob".to_owned()),
         password: Some(Bytes::from_static(password)),

@@ -12,7 +12,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use tracing::{info, warn};
 
 use super::{StateDir, StateError};
-use crate::access::{PasswordHash, SALT_BYTES, UserName, Users};
+use crate::access::{Login, PasswordHash, SALT_BYTES, UserName, Users};
 use crate::limits::USERS_FILE_BYTES_MAX;
 
 const FILE: &str = "users";
@@ -30,6 +30,8 @@ const PASSWORD_LETTERS_DRAWN: usize = 20;
 pub struct UsersFile {
     path: PathBuf,
     known: Mutex<Known>,
+    /// Hashes that were made anew for the same password, each with what it was before.
+    renewed: Mutex<Vec<(PasswordHash, PasswordHash)>>,
 }
 
 #[derive(Debug)]
@@ -47,12 +49,54 @@ impl UsersFile {
         let path = folder.path().join(FILE);
         let stamp = stamp(&path)?;
         let users = Arc::new(load(&path)?);
-        Ok(Self { path, known: Mutex::new(Known { stamp, users }) })
+        let known = Mutex::new(Known { stamp, users });
+        Ok(Self { path, known, renewed: Mutex::default() })
     }
 
     /// Where the file is.
     pub fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new("."))
+    }
+
+    /// Makes the hash of this login's password anew, after it was found right, if it is not of
+    /// today's function and cost.
+    pub fn renew(&self, login: &Login) {
+        let (Some(user), Some(password)) = (&login.user, &login.password) else { return };
+        let Ok(name) = UserName::parse(user) else { return };
+        let users = self.current();
+        let old = users.get(&name).and_then(|user| user.password.clone());
+        let Some(old) = old.filter(PasswordHash::is_outdated) else { return };
+        match self.replace(&name, &old, password) {
+            Ok(()) => info!(user = name.as_str(), "password hash made anew"),
+            Err(error) => warn!(user = name.as_str(), %error, "password hash not made anew"),
+        }
+    }
+
+    /// Unless it was changed meanwhile.
+    fn replace(
+        &self,
+        name: &UserName,
+        old: &PasswordHash,
+        password: &[u8],
+    ) -> Result<(), StateError> {
+        let new = hash(password)?;
+        edit(self.folder(), |users| {
+            if users.get(name).and_then(|user| user.password.as_ref()) == Some(old) {
+                users.entry(name.clone()).password = Some(new.clone());
+                let mut renewed = self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
+                renewed.push((old.clone(), new));
+            }
+            Ok(())
+        })
+    }
+
+    /// Whether a user has another hash, and the same password as before.
+    pub fn is_renewed(&self, name: &str, before: &Users, now: &Users) -> bool {
+        let Ok(name) = UserName::parse(name) else { return false };
+        let hash = |users: &Users| users.get(&name).and_then(|user| user.password.clone());
+        let (Some(before), Some(now)) = (hash(before), hash(now)) else { return false };
+        let renewed = self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
+        renewed.contains(&(before, now))
     }
 
     /// The users now. While the file is broken, those it had before.

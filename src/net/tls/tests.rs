@@ -1,4 +1,4 @@
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rcgen::{CertificateParams, DnType, Issuer, KeyPair, SanType};
 use rustls::pki_types::ServerName;
@@ -159,6 +159,41 @@ async fn a_certificate_of_another_authority_is_refused_even_where_none_is_requir
     let (server, _) = meet(&tls, client, "pi").await.unwrap_err();
     let message = server.unwrap_err().to_string();
     assert!(message.contains("invalid peer certificate"), "{message}");
+}
+
+/// Each is by our own authority and names a user.
+#[tokio::test]
+async fn a_certificate_out_of_its_time_or_for_another_purpose_is_refused() {
+    let house = House::new();
+    let tls = house.tls(Policy::Certificate);
+    let day = Duration::from_secs(24 * 3600);
+    let check = async |fill: &dyn Fn(&mut CertificateParams), expected: Option<&str>| {
+        let client = house.client(|parameters| {
+            parameters.distinguished_name.push(DnType::CommonName, "bob");
+            fill(parameters);
+        });
+        match (meet(&tls, client, "pi").await, expected) {
+            (Ok(name), None) => assert_eq!(name.unwrap(), "bob"),
+            (Err((server, _)), Some(expected)) => {
+                let message = format!("{:?}", server.unwrap_err());
+                assert!(message.contains(expected), "{message}");
+            }
+            (met, expected) => panic!("{met:?} instead of {expected:?}"),
+        }
+    };
+    check(&|_| {}, None).await;
+    let ended = |parameters: &mut CertificateParams| {
+        parameters.not_after = (SystemTime::now() - day).into();
+    };
+    check(&ended, Some("Expired")).await;
+    let begins = |parameters: &mut CertificateParams| {
+        parameters.not_before = (SystemTime::now() + day).into();
+    };
+    check(&begins, Some("NotValidYet")).await;
+    let for_servers = |parameters: &mut CertificateParams| {
+        parameters.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ServerAuth];
+    };
+    check(&for_servers, Some("InvalidPurpose")).await;
 }
 
 #[tokio::test]

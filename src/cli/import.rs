@@ -1,0 +1,171 @@
+//! `maison import`: the users, rules and listeners of another broker, and what of it is not taken
+//! over, line by line.
+
+mod acl;
+mod conf;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand};
+
+use crate::access::{PasswordHash, Pattern, Scope, User, UserName};
+use crate::config::Settings;
+use crate::daemon::state;
+
+use conf::Mosquitto;
+
+/// Take over the users and listeners of another broker
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(subcommand)]
+    from: From,
+    /// Configuration file [default: `/etc/maison/maison.toml`]
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+enum From {
+    /// Of mosquitto: prints users and listeners on standard output, as TOML, and each line that is
+    /// not taken over on standard error
+    Mosquitto {
+        /// Its folder, such as `/etc/mosquitto`, or its configuration file
+        place: PathBuf,
+        /// Add the users; those that are there already stay as they are
+        #[arg(long)]
+        write: bool,
+    },
+}
+
+/// A line of a file.
+#[derive(Clone, Debug)]
+struct Line {
+    file: PathBuf,
+    number: usize,
+    text: String,
+}
+
+/// Lines that are not taken over, each with the reason.
+#[derive(Debug, Default)]
+struct LeftOut(Vec<(Line, String)>);
+
+impl LeftOut {
+    fn say(&mut self, line: &Line, why: impl fmt::Display) {
+        self.0.push((line.clone(), why.to_string()));
+    }
+}
+
+/// Prints what there is, and adds the users if that is wanted.
+pub fn run(arguments: &Arguments) -> ExitCode {
+    let From::Mosquitto { place, write } = &arguments.from;
+    super::with_settings(arguments.config.as_deref(), |settings| {
+        let mut left_out = LeftOut::default();
+        let mosquitto = Mosquitto::read(place, &mut left_out)?;
+        let users = users(&mosquitto, &mut left_out)?;
+        print!("{}", mosquitto.listeners());
+        for (name, user) in &users {
+            println!("# user `{name}`: {}", may(user));
+        }
+        for (line, why) in &left_out.0 {
+            let Line { file, number, text } = line;
+            eprintln!("{}:{number}: not taken over: `{text}`: {why}", file.display());
+        }
+        if *write { add(settings, users) } else { hint(users.len()) }
+    })
+}
+
+fn hint(users: usize) -> Result<ExitCode> {
+    println!("# nothing is written; `--write` adds {users} users");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn add(settings: &Settings, users: BTreeMap<UserName, User>) -> Result<ExitCode> {
+    let (mut added, mut there) = (0, Vec::new());
+    state::edit_users(&settings.gateway.state_dir, |known| {
+        for (name, user) in users {
+            if known.contains(&name) {
+                there.push(name);
+            } else {
+                *known.entry(name) = user;
+                added += 1;
+            }
+        }
+        Ok(())
+    })?;
+    for name in there {
+        eprintln!("there is a user `{name}` already, who stays as before");
+    }
+    println!("# users added: {added}");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn users(mosquitto: &Mosquitto, left_out: &mut LeftOut) -> Result<BTreeMap<UserName, User>> {
+    let mut users = BTreeMap::new();
+    let Some(file) = &mosquitto.password_file else { return Ok(users) };
+    for line in lines(file)? {
+        match login(&line.text) {
+            Ok((name, password)) => {
+                let user = User { password: Some(password), ..User::default() };
+                if users.insert(name, user).is_some() {
+                    left_out.say(&line, "the user's earlier line; this one counts");
+                }
+            }
+            Err(why) => left_out.say(&hidden(&line), why),
+        }
+    }
+    if let Some(file) = &mosquitto.acl_file {
+        acl::apply(&lines(file)?, &mut users, left_out);
+    }
+    Ok(users)
+}
+
+fn login(line: &str) -> Result<(UserName, PasswordHash), String> {
+    let (name, hash) = line.split_once(':').ok_or("no `:` between user name and password hash")?;
+    let name = UserName::parse(name).map_err(|error| error.to_string())?;
+    if hash.starts_with("$6$") {
+        return Err(format!(
+            "a single round of SHA-512 is no protection; `maison subscriber add {name} …` gives a \
+             new password"
+        ));
+    }
+    let hash = PasswordHash::parse(hash).map_err(|error| error.to_string())?;
+    Ok((name, hash))
+}
+
+/// Without what may be a password.
+fn hidden(line: &Line) -> Line {
+    let name = line.text.split(':').next().unwrap_or_default();
+    Line { text: format!("{name}:…"), ..line.clone() }
+}
+
+fn may(user: &User) -> String {
+    let Some(Scope { read, publish, .. }) = &user.scope else {
+        return "reads everything, publishes outside the gateway's own topics".to_owned();
+    };
+    let list = |verb, filters: &[Pattern]| {
+        let filters: Vec<_> = filters.iter().map(Pattern::as_str).collect();
+        let filters = if filters.is_empty() { "nothing".to_owned() } else { filters.join(", ") };
+        format!("{verb} {filters}")
+    };
+    format!("{}; {}", list("reads", read), list("publishes to", publish))
+}
+
+/// The lines of a file that say something.
+fn lines(file: &Path) -> Result<Vec<Line>> {
+    const BYTES_MAX: u64 = crate::limits::USERS_FILE_BYTES_MAX;
+    let cannot = || format!("cannot read `{}`", file.display());
+    if std::fs::metadata(file).with_context(cannot)?.len() > BYTES_MAX {
+        bail!("too large: `{}`, {BYTES_MAX} bytes at most", file.display());
+    }
+    let text = std::fs::read_to_string(file).with_context(cannot)?;
+    let lines = text.lines().enumerate().map(|(index, text)| Line {
+        file: file.to_owned(),
+        number: index + 1,
+        text: text.trim().to_owned(),
+    });
+    Ok(lines.filter(|line| !line.text.is_empty() && !line.text.starts_with('#')).collect())
+}

@@ -1,0 +1,114 @@
+//! mosquitto's ACL file: `user`, `topic` and `pattern` lines become scopes. What cannot be said in
+//! a scope is left out and never widened: nobody may more than before.
+
+use std::collections::BTreeMap;
+
+use super::{LeftOut, Line};
+use crate::access::{Pattern, Scope, User, UserName};
+use crate::mqtt::TopicFilter;
+
+/// What a `topic` or `pattern` line grants.
+struct Grant<'a> {
+    line: &'a Line,
+    read: bool,
+    write: bool,
+    pattern: Pattern,
+}
+
+/// Gives each user the scope that the lines say; without a line, nothing.
+pub(super) fn apply(lines: &[Line], users: &mut BTreeMap<UserName, User>, left_out: &mut LeftOut) {
+    for user in users.values_mut() {
+        user.scope = Some(Scope::default());
+    }
+    let mut of = None;
+    let mut denied: Vec<(Option<UserName>, String)> = Vec::new();
+    let mut grants = Vec::new();
+    for line in lines {
+        let (word, rest) = line.text.split_once(char::is_whitespace).unwrap_or((&line.text, ""));
+        let rest = rest.trim();
+        match word {
+            "user" => of = whose(line, rest, users, left_out),
+            "topic" if of.is_none() => {
+                left_out.say(line, "what those without a login may has no rule here");
+            }
+            "topic" | "pattern" => {
+                let owner = if word == "topic" { of.clone().flatten() } else { None };
+                if word == "topic" && owner.is_none() {
+                    left_out.say(line, "its user is not taken over");
+                } else if let Some(("deny", filter)) = rest.split_once(char::is_whitespace) {
+                    denied.push((owner, filter.trim().to_owned()));
+                    let why = "there is no `deny` here; what it forbids in part is not granted";
+                    left_out.say(line, why);
+                } else {
+                    match grant(line, word, rest) {
+                        Ok(grant) => grants.push((owner, grant)),
+                        Err(why) => left_out.say(line, why),
+                    }
+                }
+            }
+            _ => left_out.say(line, "not `user`, `topic` or `pattern`"),
+        }
+    }
+    for (owner, grant) in grants {
+        let collides = |(whose, filter): &&(Option<UserName>, String)| {
+            (whose.is_none() || owner.is_none() || *whose == owner) && overlap(filter, &grant)
+        };
+        if let Some((_, filter)) = denied.iter().find(collides) {
+            left_out.say(grant.line, format!("`{filter}` is denied, which would be granted"));
+            continue;
+        }
+        match owner {
+            Some(name) => give(users.get_mut(&name), &grant),
+            None => users.values_mut().for_each(|user| give(Some(user), &grant)),
+        }
+    }
+}
+
+/// Whom the next lines are about: `Some(None)` is nobody of ours.
+#[expect(clippy::option_option, reason = "nobody yet, nobody of ours, somebody")]
+fn whose(
+    line: &Line,
+    name: &str,
+    users: &BTreeMap<UserName, User>,
+    left_out: &mut LeftOut,
+) -> Option<Option<UserName>> {
+    let known = UserName::parse(name).ok().filter(|name| users.contains_key(name));
+    if known.is_none() {
+        left_out.say(line, "no user with a password that is taken over");
+    }
+    Some(known)
+}
+
+fn grant<'a>(line: &'a Line, word: &str, rest: &str) -> Result<Grant<'a>, String> {
+    let (access, filter) = match rest.split_once(char::is_whitespace) {
+        Some((access @ ("read" | "write" | "readwrite"), filter)) => (access, filter.trim()),
+        _ => ("readwrite", rest),
+    };
+    if word == "topic" && (filter.contains("%u") || filter.contains("%c")) {
+        return Err("`%u` and `%c` would stand for names here; there they were letters".to_owned());
+    }
+    let pattern = Pattern::parse(filter).map_err(|error| error.to_string())?;
+    let (read, write) = (access != "write", access != "read");
+    Ok(Grant { line, read, write, pattern })
+}
+
+fn give(user: Option<&mut User>, grant: &Grant<'_>) {
+    let Some(scope) = user.and_then(|user| user.scope.as_mut()) else { return };
+    for (is_meant, list) in [(grant.read, &mut scope.read), (grant.write, &mut scope.publish)] {
+        if is_meant && !list.contains(&grant.pattern) {
+            list.push(grant.pattern.clone());
+        }
+    }
+}
+
+/// Whether a denied filter, which may be malformed or have names in it, may concern a grant.
+fn overlap(denied: &str, grant: &Grant<'_>) -> bool {
+    let any = |text: &str| {
+        let level = |level| if ["%u", "%c"].contains(&level) { "+" } else { level };
+        TopicFilter::new(text.split('/').map(level).collect::<Vec<_>>().join("/"))
+    };
+    match (any(denied), any(grant.pattern.as_str())) {
+        (Ok(denied), Ok(granted)) => denied.overlaps(&granted),
+        _ => true,
+    }
+}

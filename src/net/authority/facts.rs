@@ -1,0 +1,36 @@
+//! What people compare before they trust an authority.
+
+use ring::digest::{SHA256, digest};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use super::{Authority, unmakeable};
+use crate::net::tls::TlsError;
+
+/// What an authority's certificate says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorityFacts {
+    /// Its subject, as `CN=…`.
+    pub subject: String,
+    /// From when it counts, in seconds since 1970.
+    pub from_unix_s: u64,
+    /// Until when, in seconds since 1970.
+    pub until_unix_s: u64,
+    /// SHA-256 of its DER, as `openssl x509 -fingerprint -sha256` writes it.
+    pub fingerprint: String,
+}
+
+impl Authority {
+    /// What its certificate says.
+    pub fn facts(&self) -> Result<AuthorityFacts, TlsError> {
+        let (_, own) = X509Certificate::from_der(&self.der).map_err(unmakeable)?;
+        let seconds = |time: i64| u64::try_from(time).unwrap_or(0);
+        let bytes = digest(&SHA256, &self.der);
+        let pairs: Vec<String> = bytes.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+        Ok(AuthorityFacts {
+            subject: own.subject().to_string(),
+            from_unix_s: seconds(own.validity().not_before.timestamp()),
+            until_unix_s: seconds(own.validity().not_after.timestamp()),
+            fingerprint: pairs.join(":"),
+        })
+    }
+}

@@ -1,0 +1,206 @@
+//! What a user may and why, and whom to trust, as the command line tells it.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::gateway::{Client, Gateway, add_user, binary, tool};
+
+const ROOMS: &str = "[rooms.salon]\n[rooms.cave]\n";
+
+fn maison(gateway: &Gateway, arguments: &[&str]) -> Output {
+    let mut command = binary();
+    command.current_dir(gateway.folder.path()).args(arguments);
+    command.args(["--config", gateway.config().to_str().unwrap()]).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[track_caller]
+fn says(gateway: &Gateway, arguments: &[&str], code: i32, expected: &str) {
+    let output = maison(gateway, arguments);
+    let said = text(&output.stdout) + &text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert!(said.contains(expected), "{said}");
+}
+
+/// The same sentence that a client gets as reason string, and that the log has.
+#[test]
+fn the_deciding_rule_is_named_before_and_after() {
+    let gateway = Gateway::start(Gateway::prepare(ROOMS));
+    add_user(&gateway.config(), "bob", "secret");
+    let add = ["subscriber", "add", "alice", "--rooms", "salon", "--password-stdin", "--no-qr"];
+    let mut child = binary();
+    child.current_dir(gateway.folder.path()).args(add).args(["--read", "mail/%u/%c"]);
+    child.args(["--config", gateway.config().to_str().unwrap()]);
+    let mut child = child.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"secret\n").unwrap();
+    assert!(child.wait().unwrap().success());
+
+    let explain = |rest: &[&str], code, expected: &str| {
+        says(&gateway, &[&["acl", "explain"], rest].concat(), code, expected);
+    };
+    let salon = "maison/salon/temperature";
+    explain(&["alice", salon], 0, "allowed: `alice` may read `maison/salon/#`\n");
+    let denied = "`alice` may publish to nothing; not `maison/salon/temperature`";
+    explain(&["alice", salon, "--write"], 1, &format!("denied: {denied}\n"));
+    explain(
+        &["alice", "maison/cave/temperature"],
+        1,
+        "denied: `alice` may read `maison/salon/#`, ",
+    );
+    explain(&["alice", "mail/alice/phone", "--client", "phone"], 0, "may read `mail/alice/phone`");
+    explain(&["alice", "mail/alice/phone"], 1, "not `mail/alice/phone`");
+    explain(&["alice", "mail/alice/+", "--client", "+"], 2, "wildcard");
+    explain(&["bob", salon], 0, "not scoped reads everything");
+    explain(&["bob", salon, "--write"], 1, "only the gateway publishes below its root");
+    explain(&["eve", salon], 1, "no such user: `eve`");
+
+    let output = maison(&gateway, &["acl", "explain", "alice", salon, "--write", "--json"]);
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&answer["allowed"], &answer["rule"]), (&Value::Bool(false), &denied.into()));
+    let port = gateway.plain_port().to_string();
+    let publish = ["-V", "5", "-q", "1", "-t", salon, "-m", "7", "-u", "alice", "-P", "secret"];
+    let mut command = Command::new("mosquitto_pub");
+    command.args(["-h", "127.0.0.1", "-p", &port]).args(publish).output().unwrap();
+    let line = gateway.wait_for_log("not allowed, refused");
+    assert!(line.contains(denied), "{line}");
+}
+
+#[test]
+fn the_authority_is_what_openssl_reads_of_it() {
+    let gateway = Gateway::start(Gateway::prepare(ROOMS));
+    let shown = text(&maison(&gateway, &["ca", "show"]).stdout);
+    let pem = maison(&gateway, &["ca", "export"]).stdout;
+    assert_eq!(text(&pem), std::fs::read_to_string(gateway.authority()).unwrap());
+    let openssl = |argument: &str| {
+        let arguments = ["x509", "-in", &gateway.authority(), "-noout", argument, "-sha256"];
+        let output = Command::new("openssl").args(arguments).output().unwrap();
+        text(&output.stdout).trim().split_once('=').unwrap().1.to_owned()
+    };
+    let line = |name: &str| {
+        let line = shown.lines().find(|line| line.starts_with(name)).expect("it is shown");
+        line[13..].to_owned()
+    };
+    assert_eq!(line("SHA-256:"), openssl("-fingerprint"));
+    assert_eq!(line("subject:"), openssl("-subject").replace(" = ", "="));
+    assert!(line("valid:").starts_with("2020-01-01 to 20"), "{shown}");
+    assert!(line("shown by:").contains("127.0.0.1"), "{shown}");
+    assert_eq!(line("lets in by:"), "no listener");
+    let object: Value =
+        serde_json::from_slice(&maison(&gateway, &["ca", "show", "--json"]).stdout).unwrap();
+    assert_eq!(object["sha256"], Value::from(openssl("-fingerprint")));
+}
+
+const CONF: &str = "\
+# of a house
+per_listener_settings false
+persistence true
+allow_anonymous false
+password_file @/passwd
+acl_file @/acl
+listener 1883 127.0.0.1
+listener 9001
+protocol websockets
+max_qos 1
+connection cloud
+address example.org:8883
+";
+
+const ACL: &str = "\
+topic read news/#
+user alice
+topic read maison/salon/#
+topic write probes/alice
+topic deny maison/salon/secret
+topic read other/+
+user ghost
+topic ghost/#
+user bob
+topic readwrite bob/%u
+topic deny private/#
+topic readwrite private/bob
+topic readwrite b/#
+pattern read mail/%u/#
+pattern read x-%u/#
+";
+
+/// Their passwords were made by mosquitto's own tool, and let them in; the first login replaces the
+/// hash, and nobody is sent away for it.
+#[test]
+fn users_of_mosquitto_come_with_their_passwords_and_no_more_rights_than_before() {
+    let gateway = Gateway::start(Gateway::prepare(ROOMS));
+    let folder = gateway.folder.path().join("mosquitto");
+    std::fs::create_dir(&folder).unwrap();
+    let place = folder.to_str().unwrap();
+    for (file, content) in [("mosquitto.conf", CONF), ("acl", ACL)] {
+        std::fs::write(folder.join(file), content.replace('@', place)).unwrap();
+    }
+    let passwords = folder.join("passwd");
+    for (number, name) in ["alice", "bob", "no/name"].into_iter().enumerate() {
+        let tool = tool("MAISON_TEST_DEBIAN", "debian") + "/usr/bin/mosquitto_passwd";
+        let mut command = Command::new(tool);
+        command.args(if number == 0 { &["-c", "-b"][..] } else { &["-b"] });
+        let made = command.arg(&passwords).args([name, "secret"]).status();
+        assert!(made.expect("`tests/run` installs what the tests need").success());
+    }
+    let more = std::fs::read_to_string(&passwords).unwrap() + "old:$6$c2FsdA==$aGFzaA==\nplain\n";
+    std::fs::write(&passwords, more).unwrap();
+
+    let shown = maison(&gateway, &["import", "mosquitto", place]);
+    assert!(shown.status.success());
+    let (toml, left_out) = (text(&shown.stdout), text(&shown.stderr));
+    let first = "[[listener]]\nbind = \"127.0.0.1:1883\"\nauth = \"password\"\n";
+    assert!(toml.starts_with(first), "{toml}");
+    assert!(
+        toml.contains("bind = \"[::]:9001\"\nwebsocket = true\nauth = \"password\"\n"),
+        "{toml}"
+    );
+    let alice = "# user `alice`: reads mail/%u/#, other/+; publishes to probes/alice";
+    let alice_any = toml.lines().find(|line| line.starts_with("# user `alice`")).unwrap();
+    assert_eq!(alice_any.replace("other/+, mail/%u/#", "mail/%u/#, other/+"), alice);
+    assert!(toml.contains("# user `bob`: reads b/#, mail/%u/#; publishes to b/#\n"), "{toml}");
+    for (place, why) in [
+        ("passwd:3: ", "character not allowed in a user name: `/`"),
+        ("passwd:4: ", "a single round of SHA-512"),
+        ("passwd:5: ", "no `:`"),
+        ("acl:1: ", "without a login"),
+        ("acl:3: ", "`maison/salon/secret` is denied"),
+        ("acl:5: ", "no `deny`"),
+        ("acl:7: ", "no user with a password"),
+        ("acl:8: ", "its user is not taken over"),
+        ("acl:10: ", "were letters"),
+        ("acl:12: ", "`private/#` is denied"),
+        ("acl:15: ", "not for a part of `x-%u`"),
+        ("mosquitto.conf:3: ", "done in another way"),
+        ("mosquitto.conf:10: ", "not understood"),
+        ("mosquitto.conf:11: ", "no bridges"),
+        ("mosquitto.conf:12: ", "of the bridge `cloud`"),
+    ] {
+        let line = left_out.lines().find(|line| line.contains(place));
+        assert!(line.is_some_and(|line| line.contains(why)), "{place}{why}\n{left_out}");
+    }
+    assert!(!left_out.contains("aGFzaA"), "no hash is shown: {left_out}");
+    assert!(!gateway.folder.path().join("state/users").exists(), "nothing is written");
+
+    says(&gateway, &["import", "mosquitto", place, "--write"], 0, "# users added: 2\n");
+    says(&gateway, &["import", "mosquitto", place, "--write"], 0, "a user `bob` already");
+    let hash = || std::fs::read_to_string(gateway.folder.path().join("state/users")).unwrap();
+    assert!(hash().contains("bob:$7$"), "{}", hash());
+    let port = gateway.plain_port().to_string();
+    let login = ["-h", "127.0.0.1", "-p", &port, "-u", "bob", "-P", "secret"];
+    let mut subscriber = Command::new("mosquitto_sub");
+    let subscriber = Client::start(subscriber.args(login).args(["-v", "-t", "b/#"]));
+    gateway.wait_for_log("password hash made anew");
+    gateway.wait_for_log("users read again");
+    assert!(hash().contains("bob:$argon2id$v=19$m=12288,t=3,p=1$"), "{}", hash());
+    let publish = Command::new("mosquitto_pub").args(login).args(["-t", "b/x", "-m", "7"]).status();
+    assert!(publish.unwrap().success());
+    subscriber.expect("b/x 7");
+    assert!(!gateway.has_logged("counts no more"), "nobody is sent away");
+    let mut wrong = Command::new("mosquitto_pub");
+    wrong.args(&login[..7]).args(["guess", "-t", "b/x", "-m", "8"]);
+    assert!(!wrong.status().unwrap().success());
+}
