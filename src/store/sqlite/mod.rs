@@ -253,8 +253,8 @@ impl SqliteStore {
         }
     }
 
-    /// Moves the log into the file.
-    fn checkpoint(&mut self) -> SqlResult<()> {
+    /// Moves the log into the file; whether all of it could be moved.
+    fn checkpoint(&mut self) -> SqlResult<bool> {
         let began = Instant::now();
         let sql = "PRAGMA wal_checkpoint(PASSIVE)";
         let (busy, logged, moved): (i64, i64, i64) = self
@@ -266,10 +266,11 @@ impl SqliteStore {
         let bytes = u64::try_from(moved).unwrap_or(0).saturating_mul(self.page_bytes);
         figures.bytes_written = figures.bytes_written.saturating_add(bytes);
         figures.syncs = figures.syncs.saturating_add(2);
-        if busy == 0 && logged == moved {
+        let is_all = busy == 0 && logged == moved;
+        if is_all {
             figures.log_bytes = 0;
         }
-        Ok(())
+        Ok(is_all)
     }
 
     /// Says in the file that its log is in it, unless it says so already.
@@ -279,8 +280,10 @@ impl SqliteStore {
         }
         // The log is moved first: what says that there is none must be the last thing in it.
         self.say_round()?;
-        self.checkpoint()?;
-        fact(&self.connection, Fact::Open, 0)
+        if self.checkpoint()? {
+            fact(&self.connection, Fact::Open, 0)?;
+        }
+        Ok(())
     }
 
     fn purge(&mut self) -> Result<(), WriteError> {

@@ -88,7 +88,7 @@ fn refuse_foreign_log(
     report: &mut OpenReport,
 ) -> Result<Log, OpenError> {
     let beside = log_of(path);
-    let is_own = round::is_own(path, &beside, log).map_err(|error| OpenError::Io {
+    let is_own = round::is_own(path, &beside, log, moment).map_err(|error| OpenError::Io {
         doing: "read",
         path: beside,
         error,

@@ -12,6 +12,8 @@ use std::path::Path;
 use rusqlite::{Connection, OpenFlags};
 
 use super::log_file::{self, Log};
+use super::opening::{Moment, load};
+use super::row::{Columns, ReadError, Table};
 use super::schema;
 use super::trouble::SqlResult;
 use super::write::Fact;
@@ -39,14 +41,27 @@ enum Said {
     Unknown,
 }
 
-/// Whether a log belongs to the file at `path`.
-pub(super) fn is_own(path: &Path, log_path: &Path, log: Log) -> io::Result<bool> {
+/// Whether a log belongs to the file at `path`. What a file says that is not whole is not believed:
+/// a move of the log was interrupted, and only the log can make it whole again.
+pub(super) fn is_own(path: &Path, log_path: &Path, log: Log, moment: Moment) -> io::Result<bool> {
     let Log::Frames { round, batches: 1.., .. } = log else { return Ok(true) };
-    match said(path) {
-        Said::Unknown => Ok(true),
-        Said::Round(last) => Ok(round.wrapping_sub(last) <= AHEAD_MAX),
-        Said::Closed => is_nothing_new(path, log_path),
+    let is_own = match said(path) {
+        Said::Unknown => true,
+        Said::Round(last) => round.wrapping_sub(last) <= AHEAD_MAX,
+        Said::Closed => is_nothing_new(path, log_path)?,
+    };
+    Ok(is_own || !is_whole(path, moment).unwrap_or(false))
+}
+
+/// Whether all that a file has without its log is as it was written.
+fn is_whole(path: &Path, moment: Moment) -> SqlResult<bool> {
+    let file = alone(path)?;
+    let structure: String = file.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if structure != "ok" || !schema::is_intact(&file)? {
+        return Ok(false);
     }
+    let (_, _, loaded) = load(&file, moment)?;
+    Ok(loaded.bad.is_empty())
 }
 
 fn said(path: &Path) -> Said {
@@ -79,11 +94,17 @@ pub(super) fn value(file: &Connection) -> SqlResult<Option<i64>> {
     if !schema::is_ours(file)? {
         return Ok(None);
     }
-    let sql = "SELECT value FROM store WHERE name = ?";
+    let sql = "SELECT * FROM store WHERE name = ?";
     let mut statement = file.prepare(sql)?;
     let mut rows = statement.query([Fact::Open.name()])?;
     // A file of which nobody ever took hold has none.
-    rows.next()?.map_or(Ok(Some(0)), |row| row.get(0))
+    let Some(row) = rows.next()? else { return Ok(Some(0)) };
+    let value = Columns::checked(Table::Store, row).and_then(|columns| columns.required(1));
+    match value {
+        Ok(value) => Ok(Some(value)),
+        Err(ReadError::Row(_)) => Ok(None),
+        Err(ReadError::Sql(error)) => Err(error),
+    }
 }
 
 /// A file that says it is closed may have a log all the same, if the end came right before or after
