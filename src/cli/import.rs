@@ -74,16 +74,16 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             let Line { file, number, text } = line;
             eprintln!("{}:{number}: not taken over: `{text}`: {why}", file.display());
         }
-        if *write { add(settings, users) } else { hint(users.len()) }
+        if *write {
+            add(settings, users)?;
+        } else {
+            println!("# nothing is written; `--write` adds {} users", users.len());
+        }
+        Ok(ExitCode::SUCCESS)
     })
 }
 
-fn hint(users: usize) -> Result<ExitCode> {
-    println!("# nothing is written; `--write` adds {users} users");
-    Ok(ExitCode::SUCCESS)
-}
-
-fn add(settings: &Settings, users: BTreeMap<UserName, User>) -> Result<ExitCode> {
+fn add(settings: &Settings, users: BTreeMap<UserName, User>) -> Result<()> {
     let (mut added, mut there) = (0, Vec::new());
     state::edit_users(&settings.gateway.state_dir, |known| {
         for (name, user) in users {
@@ -100,7 +100,7 @@ fn add(settings: &Settings, users: BTreeMap<UserName, User>) -> Result<ExitCode>
         eprintln!("there is a user `{name}` already, who stays as before");
     }
     println!("# users added: {added}");
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 fn users(mosquitto: &Mosquitto, left_out: &mut LeftOut) -> Result<BTreeMap<UserName, User>> {

@@ -96,7 +96,9 @@ impl Checks {
                 return;
             };
             // A thread ends only with its channel, which is here.
-            let _ = self.threads.get(thread).map(|thread| thread.send(check));
+            if let Some(thread) = self.threads.get(thread) {
+                let _ = thread.send(check);
+            }
         }
     }
 }

@@ -77,13 +77,15 @@ fn besieged<T>(
     })
 }
 
+/// 200 guesses before each, by two threads, would be a hundred times as long as alone. What is
+/// usual tells of the brakes; the worst of a few tells of other work of the machine, too.
 #[track_caller]
-fn assert_undelayed(alone: Duration, waits: &[Duration]) {
-    let worst = waits.iter().max().unwrap();
-    println!("alone {alone:?}, besieged {worst:?} at worst of {}", waits.len());
-    // 200 guesses before it, by two threads, would be a hundred times as long.
-    let longest = Duration::from_millis(500).max(alone * 25);
-    assert!(*worst < longest, "alone {alone:?}, besieged {waits:?}");
+fn assert_undelayed(alone: Duration, mut waits: Vec<Duration>) {
+    waits.sort_unstable();
+    let (usual, worst) = (waits[waits.len() / 2], waits[waits.len() - 1]);
+    println!("alone {alone:?}, besieged {usual:?}, at worst {worst:?} of {}", waits.len());
+    let longest = Duration::from_millis(500).max(alone * 10);
+    assert!(usual < longest && worst < longest * 3, "alone {alone:?}, besieged {waits:?}");
 }
 
 fn alone(port: u16) -> Duration {
@@ -104,7 +106,7 @@ fn guesses_of_one_address_delay_no_other() {
             (1..=INNOCENTS).map(wait).collect::<Vec<_>>()
         },
     );
-    assert_undelayed(alone, &waits);
+    assert_undelayed(alone, waits);
     assert!(gateway.has_logged("reason=busy"), "most are refused without a hash");
 }
 
@@ -126,8 +128,8 @@ fn guesses_of_many_addresses_delay_nobody_for_long() {
         let wait = |number| wait(port, Ipv4Addr::new(127, 0, 1, number));
         (known, (1..=INNOCENTS).map(wait).collect::<Vec<_>>())
     });
-    assert_undelayed(alone, &known);
-    assert_undelayed(alone, &strange);
+    assert_undelayed(alone, known);
+    assert_undelayed(alone, strange);
 }
 
 #[test]
@@ -141,6 +143,7 @@ fn a_refused_login_is_one_line_that_fail2ban_reads() {
         assert_eq!(login(port, guesser, name, "guess").unwrap(), ReasonCode::BadUserNameOrPassword);
     }
     wait(port, Ipv4Addr::new(127, 0, 0, 8));
+    gateway.wait_for_log("client connected");
     let lines = gateway.logged("auth refused");
     assert_eq!(lines.len(), names.len(), "{lines:?}");
     // By the journal, without time; from a file, with it; and by IPv6.

@@ -53,7 +53,7 @@ fn the_deciding_rule_is_named_before_and_after() {
     );
     explain(&["alice", "mail/alice/phone", "--client", "phone"], 0, "may read `mail/alice/phone`");
     explain(&["alice", "mail/alice/phone"], 1, "not `mail/alice/phone`");
-    explain(&["alice", "mail/alice/+", "--client", "+"], 2, "wildcard");
+    explain(&["alice", "mail/alice/+", "--client", "+"], 2, "contains `+` or `#`");
     explain(&["bob", salon], 0, "not scoped reads everything");
     explain(&["bob", salon, "--write"], 1, "only the gateway publishes below its root");
     explain(&["eve", salon], 1, "no such user: `eve`");

@@ -24,7 +24,7 @@ const SALT_BYTES_MIN: usize = 8;
 pub(super) struct Hash {
     rounds: NonZeroU32,
     salt: Vec<u8>,
-    hash: [u8; HASH_BYTES],
+    digest: [u8; HASH_BYTES],
 }
 
 impl Hash {
@@ -45,20 +45,20 @@ impl Hash {
         if salt.len() < SALT_BYTES_MIN {
             return Err(PasswordHashError::Incomplete);
         }
-        let hash = hash.try_into().map_err(|_| PasswordHashError::Incomplete)?;
-        Ok(Self { rounds, salt, hash })
+        let digest = hash.try_into().map_err(|_| PasswordHashError::Incomplete)?;
+        Ok(Self { rounds, salt, digest })
     }
 
     /// Whether this is the hash of `password`. Compares in constant time.
     pub(super) fn verify(&self, password: &[u8]) -> bool {
         let function = pbkdf2::PBKDF2_HMAC_SHA512;
-        pbkdf2::verify(function, self.rounds, &self.salt, password, &self.hash).is_ok()
+        pbkdf2::verify(function, self.rounds, &self.salt, password, &self.digest).is_ok()
     }
 }
 
 impl fmt::Display for Hash {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (salt, hash) = (STANDARD.encode(&self.salt), STANDARD.encode(self.hash));
+        let (salt, hash) = (STANDARD.encode(&self.salt), STANDARD.encode(self.digest));
         write!(formatter, "{PREFIX}{}${salt}${hash}", self.rounds)
     }
 }

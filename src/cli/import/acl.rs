@@ -27,7 +27,7 @@ pub(super) fn apply(lines: &[Line], users: &mut BTreeMap<UserName, User>, left_o
         let (word, rest) = line.text.split_once(char::is_whitespace).unwrap_or((&line.text, ""));
         let rest = rest.trim();
         match word {
-            "user" => of = whose(line, rest, users, left_out),
+            "user" => of = Some(whose(line, rest, users, left_out)),
             "topic" if of.is_none() => {
                 left_out.say(line, "what those without a login may has no rule here");
             }
@@ -64,19 +64,18 @@ pub(super) fn apply(lines: &[Line], users: &mut BTreeMap<UserName, User>, left_o
     }
 }
 
-/// Whom the next lines are about: `Some(None)` is nobody of ours.
-#[expect(clippy::option_option, reason = "nobody yet, nobody of ours, somebody")]
+/// Whom the next lines are about, if it is one of ours.
 fn whose(
     line: &Line,
     name: &str,
     users: &BTreeMap<UserName, User>,
     left_out: &mut LeftOut,
-) -> Option<Option<UserName>> {
+) -> Option<UserName> {
     let known = UserName::parse(name).ok().filter(|name| users.contains_key(name));
     if known.is_none() {
         left_out.say(line, "no user with a password that is taken over");
     }
-    Some(known)
+    known
 }
 
 fn grant<'a>(line: &'a Line, word: &str, rest: &str) -> Result<Grant<'a>, String> {

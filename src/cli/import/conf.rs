@@ -105,8 +105,10 @@ impl Mosquitto {
             return Err(format!("of the bridge `{bridge}`"));
         }
         match word {
-            "password_file" => self.password_file = Some(once(&self.password_file, value)?),
-            "acl_file" => self.acl_file = Some(once(&self.acl_file, value)?),
+            "password_file" => {
+                self.password_file = Some(once(self.password_file.as_deref(), value)?)
+            }
+            "acl_file" => self.acl_file = Some(once(self.acl_file.as_deref(), value)?),
             "listener" | "port" => {
                 self.bridge = None;
                 let (port, address) = value.split_once(char::is_whitespace).unwrap_or((&value, ""));
@@ -210,9 +212,9 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn once(known: &Option<PathBuf>, value: String) -> Result<PathBuf, String> {
+fn once(known: Option<&Path>, value: String) -> Result<PathBuf, String> {
     match known {
-        Some(known) if *known != Path::new(&value) => {
+        Some(known) if known != Path::new(&value) => {
             Err(format!("`{}` was named before; there is one for all", known.display()))
         }
         _ => Ok(value.into()),

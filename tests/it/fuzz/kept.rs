@@ -36,6 +36,11 @@ fn kept_topics_reach_whom_the_standard_says() {
 }
 
 #[test]
+fn kept_users_may_what_their_scopes_say_and_no_more() {
+    check("users", super::users);
+}
+
+#[test]
 fn kept_conversations_leave_nothing_behind() {
     check("conversation", super::conversation);
 }

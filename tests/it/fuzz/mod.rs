@@ -10,6 +10,7 @@ mod link;
 mod round_trip;
 mod source;
 mod topic_filter;
+mod users;
 mod websocket;
 
 pub use conversation::conversation;
@@ -18,4 +19,5 @@ pub(crate) use conversation::speech::speech;
 pub use decode::decode;
 pub use round_trip::round_trip;
 pub use topic_filter::topic_filter;
+pub use users::users;
 pub use websocket::websocket;

@@ -27,7 +27,7 @@ pub(super) fn shared(text: &str) -> Option<(&str, &str)> {
 }
 
 /// Of a filter and a name.
-pub(super) fn matches(filter: &str, name: &str) -> bool {
+pub(crate) fn matches(filter: &str, name: &str) -> bool {
     if name.starts_with('$') && (filter.starts_with('+') || filter.starts_with('#')) {
         return false;
     }
