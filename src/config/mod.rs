@@ -5,6 +5,7 @@ mod amount;
 mod check;
 mod complaint;
 mod defaults;
+mod difference;
 mod document;
 mod effective;
 mod report;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use check::slug_fault;
+pub use difference::{Change, adopted, difference, paired_listeners};
 pub use report::{Mistake, Position, Report};
 use written::Written;
 
