@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use maison::cli::{self, check, demo, drivers, publish, run, store, subscribe, subscriber, user};
+use maison::cli::{
+    self, check, demo, drivers, publish, reload, run, store, subscribe, subscriber, user,
+};
 
 /// The thermometer and the message hub of a house.
 #[derive(Parser)]
@@ -18,6 +20,7 @@ enum Command {
     Run(run::Arguments),
     Demo(demo::Arguments),
     Check(check::Arguments),
+    Reload(reload::Arguments),
     Drivers(drivers::Arguments),
     User(user::Arguments),
     Subscriber(subscriber::Arguments),
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Check(arguments) => Ok(check::run(arguments)),
+        Command::Reload(arguments) => Ok(reload::run(arguments)),
         Command::Drivers(arguments) => Ok(drivers::run(arguments)),
         Command::User(arguments) => {
             Ok(cli::with_state_dir(arguments.config(), |state_dir| user::run(arguments, state_dir)))

@@ -6,6 +6,7 @@ pub mod demo;
 pub mod drivers;
 mod exit;
 pub mod publish;
+pub mod reload;
 mod remote;
 pub mod run;
 pub mod store;

@@ -66,6 +66,7 @@ const FIXED: &[Key] = keys![
     "gateway.state_dir": gateway.state_dir,
     "broker.durability": broker.durability,
     "broker.max_packet_size": broker.max_packet_size,
+    "broker.sys_interval": broker.sys_interval,
     "broker.limits.connections": broker.limits.connections,
     "broker.limits.connections_per_address": broker.limits.connections_per_address,
     "broker.limits.connect_timeout": broker.limits.connect_timeout,
@@ -78,10 +79,10 @@ const FIXED: &[Key] = keys![
 
 /// What holds at once, for what comes from then on.
 const LIVE: &[Key] = keys![
+    "gateway.watch_files": gateway.watch_files,
     "broker.session_expiry": broker.session_expiry,
     "broker.queue.messages": broker.queue_messages,
     "broker.queue.bytes": broker.queue_bytes,
-    "broker.sys_interval": broker.sys_interval,
     "broker.private": broker.private,
     "broker.limits.sessions": broker.limits.sessions,
     "broker.limits.sessions_per_user": broker.limits.sessions_per_user,

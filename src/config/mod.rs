@@ -78,6 +78,8 @@ pub struct Gateway {
     pub root: String,
     /// CA, users, store, history.
     pub state_dir: PathBuf,
+    /// Whether a changed file is a reload.
+    pub watch_files: bool,
 }
 
 /// `[broker]`.

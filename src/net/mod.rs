@@ -28,7 +28,7 @@ use crate::mqtt::{DecodeError, Packet};
 pub use admission::{Admission, Bounds};
 pub use authority::{Authority, ClientIdentity};
 pub use bind::BindError;
-pub use listener::{Bound, Listener, Stop, Transport};
+pub use listener::{Bound, Door, Listener, Stop, Transport};
 pub use meter::{Meter, Metered};
 pub use names::Names;
 pub use tls::Tls;

@@ -50,6 +50,24 @@ impl Silence {
         silence
     }
 
+    /// Listens to these sensors from now on: as before to those it knows.
+    pub fn refit<'a>(
+        &mut self,
+        sensors: impl IntoIterator<Item = (SensorId, &'a SensorSettings)>,
+        now: Tick,
+    ) {
+        let mut new = Self::new(sensors, now);
+        for (subject, heard) in std::mem::take(&mut self.subjects) {
+            if let Some(fresh) = new.subjects.get(&subject) {
+                let patience = fresh.patience;
+                new.forget(subject);
+                new.due.extend(heard.due.map(|due| (due, subject)));
+                new.subjects.insert(subject, Heard { patience, ..heard });
+            }
+        }
+        *self = new;
+    }
+
     /// A report came. A sensor that is no longer believed need not be heard of.
     pub fn handle(&mut self, now: Tick, report: &Report) {
         let subject = (report.sensor, report.quantity);

@@ -26,6 +26,7 @@ mod onewire_scratchpad;
 mod onewire_tree;
 mod operating;
 mod people;
+mod reload;
 mod store;
 mod subscribers;
 mod system;
