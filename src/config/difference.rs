@@ -29,6 +29,10 @@ pub enum Change {
     ListenerRemoved(SocketAddr),
     /// The keys of a listener that differ.
     ListenerChanged(SocketAddr, Vec<&'static str>),
+    /// The keys of a listener are the same, and the certificate in its file is another.
+    CertificateChanged(SocketAddr),
+    /// The same of its authorities of client certificates.
+    AuthoritiesChanged(SocketAddr),
     /// A key that holds at once.
     Key(&'static str),
     /// A key that holds from the next start on.
@@ -287,6 +291,8 @@ impl fmt::Display for Change {
             Self::ListenerChanged(bind, keys) => {
                 write!(formatter, "listener changed: {bind}: {}", keys.join(", "))
             }
+            Self::CertificateChanged(bind) => write!(formatter, "certificate changed: {bind}"),
+            Self::AuthoritiesChanged(bind) => write!(formatter, "authorities changed: {bind}"),
             Self::Key(key) => write!(formatter, "changed: {key}"),
             Self::Restart(key) => write!(formatter, "needs a restart: {key}"),
         }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
@@ -65,10 +66,19 @@ impl Control {
         }
     }
 
-    /// The next one who asks, as far as that can be understood.
-    pub(super) async fn next(&self) -> Request {
+    /// Those who ask, as far as that can be understood, one after the other.
+    pub(super) fn serve(self) -> mpsc::Receiver<Request> {
+        let (sender, requests) = mpsc::channel(1);
+        if let Some(listener) = self.0 {
+            tokio::spawn(
+                async move { while sender.send(Self::next(&listener).await).await.is_ok() {} },
+            );
+        }
+        requests
+    }
+
+    async fn next(listener: &UnixListener) -> Request {
         loop {
-            let Some(listener) = &self.0 else { return std::future::pending().await };
             match listener.accept().await {
                 Ok((stream, _)) => match timeout(CONTROL_TIMEOUT, Request::read(stream)).await {
                     Ok(Ok(request)) => return request,

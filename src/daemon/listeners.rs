@@ -9,7 +9,7 @@ use super::StartError;
 use super::certificates::Certificates;
 use super::hub::Hub;
 use super::state::StateDir;
-use crate::config::{self, Settings, paired_listeners};
+use crate::config::{self, Change, Settings, paired_listeners};
 use crate::net::{self, Admission, Bound, Door, Listener, Meter, Service, Stop, Tls, Transport};
 
 /// The listeners at work.
@@ -22,6 +22,7 @@ pub(super) struct Listeners {
 
 struct Open {
     settings: config::Listener,
+    tls: Option<Arc<Tls>>,
     door: Door,
     stop: Stop,
 }
@@ -91,7 +92,7 @@ impl Listeners {
         }
         let open = prepared.listeners.into_iter().filter_map(|(settings, listening, plan)| {
             Some(match plan {
-                Plan::Open(bound) => self.serve(settings, bound, hub),
+                Plan::Open(bound) => self.serve(settings, listening.tls, bound, hub),
                 Plan::Change(index) => self.open.get(index)?.changed(settings, listening, hub),
             })
         });
@@ -103,30 +104,61 @@ impl Listeners {
         self.open.iter().for_each(|open| open.stop.stop());
     }
 
-    fn serve(&self, settings: config::Listener, bound: Bound, hub: &Arc<Hub>) -> Open {
+    /// What is other in the files of certificates whose listeners are the same.
+    pub(super) fn changes(&self, prepared: &Prepared) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for (settings, listening, plan) in &prepared.listeners {
+            let Plan::Change(index) = plan else { continue };
+            let Some(open) = self.open.get(*index).filter(|open| open.settings == *settings) else {
+                continue;
+            };
+            let (Some(old), Some(new)) = (&open.tls, &listening.tls) else { continue };
+            if !new.shows_as(old) {
+                changes.push(Change::CertificateChanged(settings.bind));
+            }
+            if !new.lets_in_all_of(old) || !old.lets_in_all_of(new) {
+                changes.push(Change::AuthoritiesChanged(settings.bind));
+            }
+        }
+        changes
+    }
+
+    fn serve(
+        &self,
+        settings: config::Listener,
+        tls: Option<Arc<Tls>>,
+        bound: Bound,
+        hub: &Arc<Hub>,
+    ) -> Open {
         let (door, stop) = (bound.door(), Stop::new());
         if let Ok(address) = bound.local_addr() {
-            let tls = settings.tls.is_some();
+            let is_encrypted = tls.is_some();
             let websocket = settings.transport == config::Transport::WebSocket;
-            info!(%address, tls, websocket, auth = ?settings.auth, "listening");
+            info!(%address, tls = is_encrypted, websocket, auth = ?settings.auth, "listening");
         }
         let service: Arc<dyn Service> = hub.clone();
         tokio::spawn(bound.metered(&self.meter).serve(service, stop.clone()));
-        Open { settings, door, stop }
+        Open { settings, tls, door, stop }
     }
 }
 
 impl Open {
     fn changed(&self, settings: config::Listener, listening: Listener, hub: &Hub) -> Self {
         let (door, stop) = (self.door.clone(), self.stop.clone());
-        if settings.lets_in_as(&self.settings) {
+        let tls = listening.tls.clone();
+        let lets_in_all = match (&self.tls, &tls) {
+            (Some(old), Some(new)) => new.lets_in_all_of(old),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        if lets_in_all && settings.lets_in_as(&self.settings) {
             door.change(listening);
         } else {
             door.end_handshakes();
             door.change(listening);
             hub.close_listener(door.name());
         }
-        Self { settings, door, stop }
+        Self { settings, tls, door, stop }
     }
 }
 

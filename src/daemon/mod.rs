@@ -197,10 +197,11 @@ impl Gateway {
     /// concerned do not notice. On an error nothing has changed.
     pub fn reload(&self, new: &Settings) -> Result<Vec<Change>, StartError> {
         let mut works = self.works();
-        let changes = difference(&works.settings, new);
+        let mut changes = difference(&works.settings, new);
         let settings = adopted(&works.settings, new);
         state::read_users(self.state.path())?;
         let opened = works.listeners.prepare(&settings, &self.state)?;
+        changes.extend(works.listeners.changes(&opened));
         // From here on nothing is refused any more.
         works.listeners.apply(opened, &self.hub);
         self.hub.reconfigure(allowance(&settings));

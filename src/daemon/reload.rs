@@ -20,15 +20,15 @@ use crate::limits::{RELOAD_QUIET, RELOAD_QUIET_TOTAL};
 /// is to end.
 pub async fn attend(gateway: &Gateway, path: Option<&Path>, signals: &mut Signals) {
     let path = path.unwrap_or(Path::new(DEFAULT_PATH));
-    let control = Control::open(gateway.state.path());
-    let mut files = Files::of(path, &gateway.works().settings);
+    let mut requests = Control::open(gateway.state.path()).serve();
+    let mut files = Files::of(sources(gateway, path));
     loop {
         tokio::select! {
             asked = signals.next() => match asked {
                 Asked::End => return,
                 Asked::HangUp => drop(reload(gateway, path)),
             },
-            request = control.next() => {
+            Some(request) = requests.recv() => {
                 let outcome = match path.canonicalize() {
                     Ok(own) if own != request.config => {
                         Outcome::OtherFile(own.display().to_string())
@@ -39,18 +39,28 @@ pub async fn attend(gateway: &Gateway, path: Option<&Path>, signals: &mut Signal
             }
             () = files.changed() => drop(reload(gateway, path)),
         }
-        files = Files::of(path, &gateway.works().settings);
+        let sources = sources(gateway, path);
+        if sources != files.sources {
+            files = Files::of(sources);
+            // What changed before they were watched.
+            reload(gateway, path);
+        }
     }
 }
 
-/// The files that settings come from.
-struct Files {
-    names: Vec<OsString>,
-    /// Absent where they are not watched.
-    changes: Option<Changes>,
+fn sources(gateway: &Gateway, path: &Path) -> Sources {
+    Sources::of(path, &gateway.works().settings)
 }
 
-impl Files {
+/// Which files settings come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Sources {
+    are_watched: bool,
+    folders: Vec<PathBuf>,
+    names: Vec<OsString>,
+}
+
+impl Sources {
     /// Those of the configuration at `path`, and what it names.
     fn of(path: &Path, settings: &Settings) -> Self {
         let mut named: Vec<&Path> = Vec::new();
@@ -69,7 +79,20 @@ impl Files {
         folders.retain(|folder| folder.is_dir());
         let names = named.iter().filter_map(|path| path.file_name()).map(OsString::from);
         let names = names.chain([OsString::from(PARTS)]).collect();
-        let changes = settings.gateway.watch_files.then(|| Changes::of(folders.iter()));
+        Self { are_watched: settings.gateway.watch_files, folders, names }
+    }
+}
+
+/// The files that settings come from, as they change.
+struct Files {
+    sources: Sources,
+    /// Absent where they are not watched.
+    changes: Option<Changes>,
+}
+
+impl Files {
+    fn of(sources: Sources) -> Self {
+        let changes = sources.are_watched.then(|| Changes::of(sources.folders.iter()));
         let changes = changes.and_then(|changes| match changes {
             Ok(changes) => Some(changes),
             Err(error) => {
@@ -77,12 +100,12 @@ impl Files {
                 None
             }
         });
-        Self { names, changes }
+        Self { sources, changes }
     }
 
     /// Waits until one of them has changed and none has for a while.
     async fn changed(&mut self) {
-        let Self { names, changes } = self;
+        let Self { sources: Sources { names, .. }, changes } = self;
         let Some(changes) = changes else { return pending().await };
         loop {
             match changes.next().await {

@@ -181,4 +181,17 @@ mod tests {
         silence.handle(after(PATIENCE), &humidity);
         assert_eq!(owed(&mut silence, 2), [Quantity::Humidity]);
     }
+    #[test]
+    fn a_refit_awaits_who_is_new_and_leaves_who_failed_in_peace() {
+        const B: SensorId = SensorId(1);
+        let mut silence = silence();
+        silence.handle(Tick::ZERO, &report(State::Failed(Reason::Range)));
+        silence.refit([(A, &settings()), (B, &settings())], after(PATIENCE));
+        let owed = silence.poll(after(PATIENCE * 9), AT).unwrap();
+        assert_eq!((owed.sensor, owed.state), (B, State::Stale));
+        assert_eq!(silence.poll(after(PATIENCE * 9), AT), None);
+        silence.handle(after(PATIENCE * 9), &report(State::Ok));
+        silence.refit([], after(PATIENCE * 9));
+        assert_eq!(silence.deadline(), None, "who is gone is not awaited");
+    }
 }

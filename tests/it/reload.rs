@@ -294,3 +294,48 @@ fn files_are_watched_unless_that_is_turned_off() {
     edit(&gateway, |text| text.replace("[gateway]\n", "[gateway]\nwatch_files = false\n"));
     gateway.wait_for_log("changed: gateway.watch_files");
 }
+
+/// The files are the same by name; who is connected stays by the certificate of then.
+#[test]
+fn a_certificate_is_swapped_under_those_who_are_there_and_a_wrong_one_is_refused() {
+    let gateway = gateway(SALON);
+    let folder = gateway.folder.path();
+    let config = gateway.config();
+    let mut add = binary();
+    add.current_dir(folder).args(["subscriber", "add", "alice", "--rooms", "salon", "--no-qr"]);
+    let added = add.args(["--certificate", "--config", config.to_str().unwrap()]).output().unwrap();
+    assert!(added.status.success(), "{added:?}");
+    let put = |from: &str, to: &str| {
+        fs::copy(folder.join(from), folder.join(to)).unwrap();
+    };
+    put("state/server.pem", "c.pem");
+    put("state/server.key", "k.pem");
+    let (port, path) = (free_port(), folder.display());
+    let tls = format!("{{ certificate = \"{path}/c.pem\", key = \"{path}/k.pem\" }}");
+    let listener = format!("bind = \"127.0.0.1:{port}\"\ntls = {tls}\nauth = \"anonymous\"\n");
+    edit(&gateway, |text| format!("{text}[[listener]]\n{listener}"));
+    hang_up(&gateway);
+    gateway.wait_for_log("listener added");
+    let encrypted = || {
+        let mut command = Command::new("mosquitto_sub");
+        command.args(["-t", "maison/#", "-v", "-h", "localhost", "-p", &port.to_string()]);
+        Client::start(command.args(["--cafile", &gateway.authority()]))
+    };
+    let stays = encrypted();
+    stays.expect("maison/salon/availability online");
+
+    put("alice/alice.pem", "c.pem");
+    hang_up(&gateway);
+    gateway.wait_for_log("certificate and key do not belong together");
+    let between = encrypted();
+    between.expect("maison/salon/availability online");
+    put("alice/alice.key", "k.pem");
+    hang_up(&gateway);
+    gateway.wait_for_log(&format!("certificate changed: 127.0.0.1:{port}"));
+    let mut refuses = encrypted();
+    assert!(!refuses.end().success(), "it is no certificate of a server");
+    edit(&gateway, |text| text + CAVE);
+    hang_up(&gateway);
+    stays.expect("maison/cave/availability online");
+    between.expect("maison/cave/availability online");
+}
