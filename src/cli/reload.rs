@@ -74,7 +74,8 @@ fn tell(outcome: &Outcome) -> ExitCode {
         }
         Outcome::OtherFile(file) => {
             super::complain(format_args!(
-                "the gateway runs on another file: `{file}`\n  hint: `maison reload --config {file}`"
+                "the gateway runs on another file: `{file}`\n  hint: \
+                 `maison reload --config {file}`"
             ));
             exit::code(exit::FAILED)
         }

@@ -16,8 +16,8 @@ use super::{Gateway, service, settings};
 use crate::config::{Change, Settings, Tls};
 use crate::limits::{RELOAD_QUIET, RELOAD_QUIET_TOTAL};
 
-/// Reloads the file at `path`, or the default one, whenever it is asked to; returns when the process
-/// is to end.
+/// Reloads the file at `path`, or the default one, whenever it is asked to; returns when the
+/// process is to end.
 pub async fn attend(gateway: &Gateway, path: Option<&Path>, signals: &mut Signals) {
     let path = path.unwrap_or(Path::new(DEFAULT_PATH));
     let mut requests = Control::open(gateway.state.path()).serve();

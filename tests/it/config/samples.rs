@@ -307,7 +307,8 @@ fn settings_written_back_are_the_same_settings() {
         texts.push(fs::read_to_string(entry.unwrap().path()).unwrap());
     }
     texts.push(
-        "[gateway]\nwatch_files = false\nroot = \"a\\\"b\\\\\"\nstate_dir = \"\u{e9}\\t\"\n[broker]\n\
+        "[gateway]\nwatch_files = false\nroot = \"a\\\"b\\\\\"\n\
+         state_dir = \"\u{e9}\\t\"\n[broker]\n\
          queue = { messages = 0, bytes = \"3 B\" }\nsession_expiry = \"1ms\"\n\
          sys_interval = \"100ms\"\nprivate = [\"a\\\\b/#\"]\n\
          limits = { queued = 0, keep_alive = \"1m30s\", topic_aliases = 0, inflight = 1 }\n\
