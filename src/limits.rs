@@ -202,6 +202,22 @@ pub const WEBSOCKET_FRAME_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// waits for no more than this.
 pub const WEBSOCKET_FRAME_BYTES_SENT_MAX: usize = 65_535;
 
+/// Quiet after a change of a configuration file before it is read: an editor writes in steps, and a
+/// script several files.
+pub const RELOAD_QUIET: Duration = Duration::from_millis(500);
+
+/// Longest that changes without a pause put a reload off.
+pub const RELOAD_QUIET_TOTAL: Duration = Duration::from_secs(10);
+
+/// Longest `maison reload` waits for its outcome: many certificates on a slow card.
+pub const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Longest that one who asks for a reload may take to say so, or to hear what came of it.
+pub const CONTROL_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Longest request for a reload, in bytes: a path of the system's `PATH_MAX`, each byte escaped.
+pub const CONTROL_REQUEST_BYTES_MAX: u64 = 32 * 1024;
+
 /// Longest a peer may take for its TLS handshake, on a slow Wi-Fi and a Pi Zero's RSA, and then
 /// again for its CONNECT (section 3.1.4 leaves it to us), unless configured otherwise.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

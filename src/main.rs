@@ -4,7 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use maison::cli::{
-    self, acl, ca, check, demo, drivers, import, publish, run, store, subscribe, subscriber, user,
+    self, acl, ca, check, demo, drivers, import, publish, reload, run, store, subscribe,
+    subscriber, user,
 };
 
 /// The thermometer and the message hub of a house.
@@ -20,6 +21,7 @@ enum Command {
     Run(run::Arguments),
     Demo(demo::Arguments),
     Check(check::Arguments),
+    Reload(reload::Arguments),
     Drivers(drivers::Arguments),
     User(user::Arguments),
     Subscriber(subscriber::Arguments),
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Check(arguments) => Ok(check::run(arguments)),
+        Command::Reload(arguments) => Ok(reload::run(arguments)),
         Command::Drivers(arguments) => Ok(drivers::run(arguments)),
         Command::User(arguments) => {
             Ok(cli::with_state_dir(arguments.config(), |state_dir| user::run(arguments, state_dir)))

@@ -158,7 +158,7 @@ impl Broker {
 
     /// When all queues together are too large, the largest gives up an eighth: whoever has been
     /// away longest with the most to hear pays, and the search for it is paid for by many messages.
-    fn relieve(&mut self, now: Tick) {
+    pub(super) fn relieve(&mut self, now: Tick) {
         let Some(max) = self.settings.bounds.queued_bytes else { return };
         while self.queued.bytes() > max {
             let largest = self.sessions.iter().max_by_key(|(_, session)| session.queue.size().1);

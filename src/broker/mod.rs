@@ -26,6 +26,7 @@ mod outputs;
 mod persistence;
 mod publish;
 mod queue;
+mod reconfigured;
 pub mod record;
 mod retained;
 mod rights;
@@ -70,7 +71,7 @@ use subscriptions::{Match, Subscriptions};
 use timers::{Timer, Timers};
 
 pub use persistence::{Delays, Keeping};
-pub use settings::{Bounds, Settings};
+pub use settings::{Allowance, Bounds, Settings};
 pub use statistics::{Statistics, Traffic};
 
 /// What the brain is told.
@@ -150,6 +151,13 @@ pub enum Input {
         rights: Rights,
         /// What counts no more.
         revoked: Revoked,
+    },
+    /// An operator has set this; it holds for what comes from now on.
+    Reconfigured(Allowance),
+    /// A listener lets nobody in any more, or not by the same terms: who came by it goes.
+    ListenerClosed {
+        /// Its name.
+        listener: Arc<str>,
     },
     /// Nothing but the passing of time.
     Wake,
@@ -366,6 +374,8 @@ impl Broker {
             Input::Paged(page) => self.paged(now, page),
             Input::Slept(time) => self.slept(now, time),
             Input::Rights { rights, revoked } => self.rights_changed(now, rights, &revoked),
+            Input::Reconfigured(allowance) => self.reconfigured(now, allowance),
+            Input::ListenerClosed { listener } => self.listener_closed(now, &listener),
             Input::Wake => self.wake(now),
             Input::Shutdown => self.shut_down(now),
         }

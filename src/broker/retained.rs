@@ -114,6 +114,11 @@ pub(super) enum Step<'a> {
 }
 
 impl Retained {
+    /// From now on clients may fill so much; what is there stays.
+    pub(super) fn bound(&mut self, bytes_max: usize) {
+        self.bytes_max = bytes_max;
+    }
+
     /// An empty store, of which clients may fill `bytes_max`.
     pub(super) fn new(bytes_max: usize) -> Self {
         let (by_topic, expiries) = (BTreeMap::new(), BTreeMap::new());

@@ -28,6 +28,20 @@ pub struct Settings {
     pub keeping: Keeping,
 }
 
+/// The part of [`Settings`] that can change while the broker works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    /// As in [`Settings`], for clients that come from then on.
+    pub session_expiry: Duration,
+    /// As in [`Settings`].
+    pub queue_messages: Option<usize>,
+    /// As in [`Settings`].
+    pub queue_bytes: Option<usize>,
+    /// As in [`Settings`]. What clients were told when they came must stay as it was: the receive
+    /// maximum, the topic alias maximum, the size of packets.
+    pub bounds: Bounds,
+}
+
 /// What one client, or all of them, may take at most; [`Default`] is what [`limits`] gives reasons
 /// for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use crate::limits;
-use crate::sampling::{Input, Output, Sampler, SensorId};
+use crate::sampling::{Input, Output, Sampler, Sensor, SensorId};
 use crate::sensors::{Fault, Measurement};
 use crate::time::Tick;
 
@@ -22,21 +22,35 @@ use super::{Bus, Clock};
 #[derive(Debug)]
 pub struct BusThread {
     name: String,
-    orders: Sender<Stop>,
+    orders: Sender<Order>,
     ended: Receiver<Infallible>,
     beat: Arc<AtomicU64>,
     thread: JoinHandle<()>,
 }
 
-#[derive(Debug)]
-struct Stop;
+/// Other sensors on a bus. Those that are not named go on as they are.
+pub struct Refit {
+    /// The hands for all that hang there from now on.
+    pub bus: Box<dyn Bus>,
+    /// Read no more.
+    pub gone: Vec<SensorId>,
+    /// Read from now on; one that is also gone begins anew.
+    pub new: Vec<Sensor>,
+}
+
+enum Order {
+    Stop,
+    Refit(Refit),
+}
 
 /// The thread's side.
 struct Round {
     name: String,
     bus: Box<dyn Bus>,
     desk: Desk,
-    orders: Receiver<Stop>,
+    orders: Receiver<Order>,
+    /// Orders that came while sensors were read.
+    refits: Vec<Refit>,
 }
 
 /// All but the bus, which is busy while answers come in.
@@ -66,7 +80,7 @@ pub fn spawn(
     let (order, orders) = mpsc::channel();
     let (ends, ended) = mpsc::channel::<Infallible>();
     let desk = Desk { sampler, clock, reports, beat: Arc::clone(&beat), to_read: VecDeque::new() };
-    let round = Round { name: name.to_owned(), bus, desk, orders };
+    let round = Round { name: name.to_owned(), bus, desk, orders, refits: Vec::new() };
     let thread = Builder::new().name(name.to_owned()).spawn(move || {
         let _told_by_its_drop = ends;
         round.run();
@@ -89,7 +103,13 @@ impl BusThread {
     /// Asks it to end after the read it is in. To stop several, ask all before stopping each.
     pub fn ask_to_stop(&self) {
         // An error means that it has ended.
-        let _ = self.orders.send(Stop);
+        let _ = self.orders.send(Order::Stop);
+    }
+
+    /// Asks it to read other sensors, after the read it is in.
+    pub fn refit(&self, refit: Refit) {
+        // An error means that it has ended.
+        let _ = self.orders.send(Order::Refit(refit));
     }
 
     /// Ends it. One that is blocked in a read for longer than `patience` is left behind: it ends by
@@ -117,10 +137,16 @@ impl Round {
 
     /// Carries out all that the sampler wants now.
     fn turn(&mut self) -> Life {
+        for Refit { bus, gone, new } in self.refits.drain(..) {
+            self.bus = bus;
+            self.desk.sampler.refit(self.desk.clock.now(), &gone, new);
+        }
         self.desk.wake();
         while let Some(sensors) = self.desk.to_read.pop_front() {
-            if !matches!(self.orders.try_recv(), Err(TryRecvError::Empty)) {
-                return Life::Ends;
+            match self.orders.try_recv() {
+                Err(TryRecvError::Empty) => {}
+                Ok(Order::Refit(refit)) => self.refits.push(refit),
+                Ok(Order::Stop) | Err(TryRecvError::Disconnected) => return Life::Ends,
             }
             self.read(&sensors);
         }
@@ -151,13 +177,20 @@ impl Round {
     }
 
     /// Sleeps until the sampler's deadline, or a while, or an order.
-    fn sleep(&self) -> Life {
+    fn sleep(&mut self) -> Life {
+        if !self.refits.is_empty() {
+            return Life::GoesOn;
+        }
         let now = self.desk.clock.now();
         let deadline = self.desk.sampler.deadline().unwrap_or(Tick::MAX);
         let time = deadline.since(now).clamp(limits::BUS_SLEEP_MIN, limits::BUS_SLEEP_MAX);
         match self.orders.recv_timeout(time) {
             Err(RecvTimeoutError::Timeout) => Life::GoesOn,
-            Ok(Stop) | Err(RecvTimeoutError::Disconnected) => Life::Ends,
+            Ok(Order::Refit(refit)) => {
+                self.refits.push(refit);
+                Life::GoesOn
+            }
+            Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => Life::Ends,
         }
     }
 }

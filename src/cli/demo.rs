@@ -19,7 +19,7 @@ use rumqttc::{
 use super::exit;
 use super::table::Table;
 use crate::config::Settings;
-use crate::daemon::signals::{Hangup, Signals};
+use crate::daemon::signals::Signals;
 use crate::daemon::state::StateDir;
 use crate::daemon::{Gateway, settings, state};
 use crate::net::tls;
@@ -72,7 +72,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         tokio::select! {
             shown = visit.show(&settings) => shown?,
             () = tokio::time::sleep(wanted) => {}
-            () = signals.end(Hangup::Ends) => {}
+            _ = signals.next() => {}
         }
         gateway.stop().await;
         println!("\nstopped: every room was published as offline");

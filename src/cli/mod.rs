@@ -9,6 +9,7 @@ pub mod drivers;
 mod exit;
 pub mod import;
 pub mod publish;
+pub mod reload;
 mod remote;
 pub mod run;
 pub mod store;

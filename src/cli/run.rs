@@ -9,9 +9,9 @@ use clap::Args;
 use tracing_subscriber::EnvFilter;
 
 use super::exit;
-use crate::daemon::signals::{Hangup, Signals};
+use crate::daemon::signals::Signals;
 use crate::daemon::state::StateError;
-use crate::daemon::{Gateway, StartError, service, settings};
+use crate::daemon::{Gateway, StartError, reload, service, settings};
 use crate::store::OpenError;
 
 /// Run the gateway in the foreground
@@ -27,7 +27,8 @@ pub struct Arguments {
 
 /// Runs until SIGTERM, SIGINT or Ctrl-C.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let settings = match settings::load(arguments.config.as_deref()) {
+    let config = arguments.config.as_deref();
+    let settings = match settings::load(config) {
         Ok(settings) => settings,
         Err(error) => {
             super::complain(error);
@@ -47,7 +48,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         };
         tokio::select! {
             () = service::attend(&gateway) => {}
-            () = signals.end(Hangup::GoesOn) => {}
+            () = reload::attend(&gateway, config, &mut signals) => {}
         }
         service::stopping();
         gateway.stop().await;

@@ -27,7 +27,7 @@ impl Default for Settings {
 
 impl Default for Gateway {
     fn default() -> Self {
-        Self { root: "maison".into(), state_dir: "/var/lib/maison".into() }
+        Self { root: "maison".into(), state_dir: "/var/lib/maison".into(), watch_files: true }
     }
 }
 

@@ -32,7 +32,8 @@ impl Settings {
 
 fn gateway(out: &mut String, gateway: &Gateway) -> fmt::Result {
     writeln!(out, "[gateway]\nroot = {}", quoted(&gateway.root))?;
-    writeln!(out, "state_dir = {}", quoted_path(&gateway.state_dir))
+    writeln!(out, "state_dir = {}", quoted_path(&gateway.state_dir))?;
+    writeln!(out, "watch_files = {}", gateway.watch_files)
 }
 
 fn broker(out: &mut String, broker: &Broker) -> fmt::Result {

@@ -5,6 +5,7 @@ mod amount;
 mod check;
 mod complaint;
 mod defaults;
+mod difference;
 mod document;
 mod effective;
 mod report;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use check::slug_fault;
+pub use difference::{Change, adopted, difference, paired_listeners};
 pub use report::{Mistake, Position, Report};
 use written::Written;
 
@@ -76,6 +78,8 @@ pub struct Gateway {
     pub root: String,
     /// CA, users, store, history.
     pub state_dir: PathBuf,
+    /// Whether a changed file is a reload.
+    pub watch_files: bool,
 }
 
 /// `[broker]`.

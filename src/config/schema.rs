@@ -79,6 +79,9 @@ tables! {
         /// exist, its parent is not. A relative path counts from the working directory. Default:
         /// `"/var/lib/maison"`.
         state_dir: String,
+        /// Whether the files of the configuration, and the certificates that it names, are looked
+        /// at when they change, as after `maison reload`. Default: `true`.
+        watch_files: bool,
     }
 
     /// `[broker]`.

@@ -2,52 +2,144 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::roster::{Fitted, Roster};
 use crate::bus::kernel::{Class, KernelFiles};
 use crate::bus::mailbox::Reports;
 use crate::bus::onewire::{KernelOneWire, discover_masters};
 use crate::bus::simulated::{self, Wired};
-use crate::bus::thread::{BusThread, spawn};
+use crate::bus::thread::{BusThread, Refit, spawn};
 use crate::bus::{Attached, Bus, Clock};
-use crate::config::{self, Settings};
+use crate::config;
 use crate::sampling::{Sampler, Sensor, SensorId};
 
 /// The simulated house has the same weather at each start.
 const WEATHER_SEED: u64 = 7;
 
-/// Starts a thread for each bus that has a sensor.
-pub(super) fn start(
-    settings: &Settings,
-    clock: &Arc<dyn Clock>,
-    reports: &Arc<Reports>,
-) -> io::Result<Vec<BusThread>> {
-    let mut sensors: BTreeMap<SensorId, Sensor> = BTreeMap::new();
-    let mut by_bus: BTreeMap<&config::Bus, Vec<Attached>> = BTreeMap::new();
-    for (id, room, sensor) in super::sensors(settings) {
-        let label = Arc::from(format!("{room} {}", sensor.address));
-        sensors.insert(id, Sensor { id, label, settings: sensor.sampling.clone() });
-        let attached = Attached {
-            id,
-            driver: sensor.driver,
-            address: sensor.address.clone(),
-            element: sensor.element,
-        };
-        by_bus.entry(&sensor.bus).or_default().push(attached);
-    }
-    let sysfs = &settings.hardware.sysfs;
-    let wired = by_bus.into_iter().flat_map(|(bus, attached)| wire(*bus, attached, sysfs, clock));
-    let mut threads = Vec::new();
-    for (name, bus, attached) in wired {
-        let mine = attached.iter().filter_map(|attached| sensors.remove(&attached.id)).collect();
-        // The phases of each bus are its own, and the same at each start.
-        let seed = u64::try_from(threads.len()).unwrap_or_default();
-        let sampler = Sampler::new(mine, seed, clock.now());
+/// The threads of all buses, and who hangs there.
+pub(super) struct Buses {
+    clock: Arc<dyn Clock>,
+    reports: Arc<Reports>,
+    sysfs: PathBuf,
+    running: Vec<Running>,
+    /// Threads started so far.
+    started: u64,
+}
+
+struct Running {
+    thread: BusThread,
+    attached: Vec<Attached>,
+    sensors: BTreeMap<SensorId, Sensor>,
+}
+
+impl Buses {
+    /// No bus yet.
+    pub(super) fn new(sysfs: &Path, clock: &Arc<dyn Clock>, reports: &Arc<Reports>) -> Self {
         let (clock, reports) = (Arc::clone(clock), Arc::clone(reports));
-        threads.push(spawn(&name, sampler, bus, clock, reports)?);
+        Self { clock, reports, sysfs: sysfs.to_owned(), running: Vec::new(), started: 0 }
     }
-    Ok(threads)
+
+    /// How many.
+    pub(super) fn len(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Their threads.
+    pub(super) fn threads(&self) -> impl Iterator<Item = &BusThread> {
+        self.running.iter().map(|running| &running.thread)
+    }
+
+    /// Their threads, which nobody looks after any more.
+    pub(super) fn take(&mut self) -> impl Iterator<Item = BusThread> {
+        std::mem::take(&mut self.running).into_iter().map(|running| running.thread)
+    }
+
+    /// A thread for each bus that has a sensor, and none for others. A thread whose sensors are the
+    /// same does not notice; one that has other sensors goes on with those that stay.
+    pub(super) fn fit(&mut self, roster: &Roster) -> io::Result<()> {
+        let wired = self.wired(roster);
+        let is_wanted =
+            |running: &Running| wired.iter().any(|(name, ..)| name == running.thread.name());
+        self.running.retain(is_wanted);
+        for (name, bus, attached) in wired {
+            let sensors = sensors(roster, &attached);
+            let same = self.running.iter_mut().find(|running| running.thread.name() == name);
+            match same {
+                Some(running) => running.refit(bus, attached, sensors),
+                None => self.start(&name, bus, attached, sensors)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn start(
+        &mut self,
+        name: &str,
+        bus: Box<dyn Bus>,
+        attached: Vec<Attached>,
+        sensors: BTreeMap<SensorId, Sensor>,
+    ) -> io::Result<()> {
+        // The phases of each bus are its own, and the same at each start.
+        let mine = sensors.values().cloned().collect();
+        let sampler = Sampler::new(mine, self.started, self.clock.now());
+        let (clock, reports) = (Arc::clone(&self.clock), Arc::clone(&self.reports));
+        let thread = spawn(name, sampler, bus, clock, reports)?;
+        self.started += 1;
+        self.running.push(Running { thread, attached, sensors });
+        Ok(())
+    }
+
+    fn wired(&self, roster: &Roster) -> Vec<Wired> {
+        let mut by_bus: BTreeMap<config::Bus, Vec<Attached>> = BTreeMap::new();
+        for Fitted { id, sensor, .. } in roster.sensors() {
+            let attached = Attached {
+                id: *id,
+                driver: sensor.driver,
+                address: sensor.address.clone(),
+                element: sensor.element,
+            };
+            by_bus.entry(sensor.bus).or_default().push(attached);
+        }
+        let wire = |(bus, attached)| wire(bus, attached, &self.sysfs, &self.clock);
+        by_bus.into_iter().flat_map(wire).collect()
+    }
+}
+
+impl Running {
+    fn refit(
+        &mut self,
+        bus: Box<dyn Bus>,
+        attached: Vec<Attached>,
+        sensors: BTreeMap<SensorId, Sensor>,
+    ) {
+        let fitted =
+            |attached: &[Attached], id: SensorId| attached.iter().find(|one| one.id == id).cloned();
+        let sampling = |sensors: &BTreeMap<SensorId, Sensor>, id: SensorId| {
+            sensors.get(&id).map(|sensor| sensor.settings.clone())
+        };
+        let is_same = |id: SensorId| {
+            fitted(&self.attached, id) == fitted(&attached, id)
+                && sampling(&self.sensors, id) == sampling(&sensors, id)
+        };
+        let gone: Vec<_> = self.sensors.keys().copied().filter(|id| !is_same(*id)).collect();
+        let new: Vec<_> = sensors.values().filter(|sensor| !is_same(sensor.id)).cloned().collect();
+        if !gone.is_empty() || !new.is_empty() {
+            self.thread.refit(Refit { bus, gone, new });
+        }
+        (self.attached, self.sensors) = (attached, sensors);
+    }
+}
+
+/// Those that hang at one bus, as its sampler needs them.
+fn sensors(roster: &Roster, attached: &[Attached]) -> BTreeMap<SensorId, Sensor> {
+    let here = |fitted: &&Fitted| attached.iter().any(|attached| attached.id == fitted.id);
+    let sensor = |Fitted { id, room, sensor }: &Fitted| {
+        let label = Arc::from(format!("{room} {}", sensor.address));
+        (*id, Sensor { id: *id, label, settings: sensor.sampling.clone() })
+    };
+    roster.sensors().iter().filter(here).map(sensor).collect()
 }
 
 /// The hands for one `bus` of the configuration: several where it is several buses.

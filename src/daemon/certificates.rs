@@ -17,11 +17,12 @@ use crate::net::{Authority, Names, Tls};
 /// How often it is looked at: the clock may be set late, an address may change.
 const LOOK_EVERY: Duration = Duration::from_secs(3600);
 
-/// The certificates of this gateway, and the listeners that show them.
+/// The certificates of this gateway, and the listeners that show them. Clones know the same.
+#[derive(Clone)]
 pub(crate) struct Certificates {
     folder: PathBuf,
     clock: Arc<dyn Clock>,
-    shown: Vec<Arc<Tls>>,
+    shown: Arc<Mutex<Vec<Arc<Tls>>>>,
     expiry: Expiry,
 }
 
@@ -44,7 +45,7 @@ impl Certificates {
     /// Of the gateway with that state folder.
     pub(crate) fn new(settings: &Settings, clock: &Arc<dyn Clock>) -> Self {
         let folder = settings.gateway.state_dir.clone();
-        Self { folder, clock: Arc::clone(clock), shown: Vec::new(), expiry: Expiry::default() }
+        Self { folder, clock: Arc::clone(clock), shown: Arc::default(), expiry: Expiry::default() }
     }
 
     /// When the certificate ends, from now on.
@@ -52,9 +53,9 @@ impl Certificates {
         self.expiry.clone()
     }
 
-    /// TLS for a listener; `None` where it is plain.
+    /// TLS for a listener, by its files as they are now; `None` where it is plain.
     pub(crate) fn of_listener(
-        &mut self,
+        &self,
         listener: &Listener,
         state: &StateDir,
     ) -> Result<Option<Arc<Tls>>, TlsError> {
@@ -64,13 +65,17 @@ impl Certificates {
         if listener.tls == Some(config::Tls::Own) {
             self.expiry.is_of(&own);
         }
-        self.shown.push(Arc::clone(&tls));
         Ok(Some(tls))
+    }
+
+    /// These are shown from now on.
+    pub(crate) fn show(&self, shown: Vec<Arc<Tls>>) {
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = shown;
     }
 
     /// Renews the certificate when it is time, for ever. Connections that exist stay as they are.
     pub(crate) async fn keep_fresh(self) {
-        while !self.shown.is_empty() {
+        loop {
             tokio::time::sleep(LOOK_EVERY).await;
             if let Err(error) = self.refresh() {
                 warn!(%error, "certificates not renewed");
@@ -79,9 +84,13 @@ impl Certificates {
     }
 
     fn refresh(&self) -> Result<(), StartError> {
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if shown.is_empty() {
+            return Ok(());
+        }
         let state = StateDir::visit(&self.folder)?;
         let (authority, own) = self.open(&state)?;
-        for tls in &self.shown {
+        for tls in &shown {
             tls.reload(&authority, &own)?;
         }
         if self.expiry.unix_s().is_some() {

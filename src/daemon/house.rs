@@ -2,13 +2,14 @@
 //! keeps the sentence that says how the house is.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
 
 use super::hub::Hub;
+use super::roster::Roster;
 use crate::bus::Clock;
 use crate::bus::mailbox::Reports;
 use crate::sampling::{Report, SensorId, Silence, State};
@@ -31,6 +32,10 @@ pub(super) struct Label {
 /// How the sensors are, for the service manager and the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Health {
+    /// Rooms that there are.
+    pub rooms: usize,
+    /// Sensors that there are.
+    pub sensors: usize,
     /// Sensors that were tried at least once.
     pub tried: usize,
     /// Sensors whose last reading was good, in all that they measure.
@@ -42,60 +47,114 @@ pub(super) struct Health {
 /// Publishes what the buses report, for ever.
 pub(super) struct Steward {
     hub: Arc<Hub>,
-    house: Arc<Mutex<House>>,
+    clock: Arc<dyn Clock>,
+    health: watch::Sender<Health>,
+    refitted: Notify,
+    care: Mutex<Care>,
+}
+
+/// What a steward knows of its house.
+struct Care {
+    house: House,
+    rooms: usize,
     labels: BTreeMap<SensorId, Label>,
     states: BTreeMap<(SensorId, Quantity), State>,
     silence: Silence,
     /// Losses of the mailbox that were told.
     folded: u64,
-    clock: Arc<dyn Clock>,
-    health: watch::Sender<Health>,
 }
 
 impl Steward {
-    /// A steward of `house`, whose sensors are called as `labels` says.
+    /// A steward of the house with these sensors, whose topics begin with `root`.
     pub(super) fn new(
         hub: Arc<Hub>,
-        house: Arc<Mutex<House>>,
-        labels: BTreeMap<SensorId, Label>,
-        silence: Silence,
+        root: &str,
+        roster: &Roster,
         clock: Arc<dyn Clock>,
-    ) -> (Self, watch::Receiver<Health>) {
-        let (health, watched) = watch::channel(Health::default());
-        let states = BTreeMap::new();
-        (Self { hub, house, labels, states, silence, folded: 0, clock, health }, watched)
+    ) -> (Arc<Self>, watch::Receiver<Health>) {
+        let rooms = roster.rooms();
+        let care = Care {
+            house: House::new(root, &rooms),
+            rooms: rooms.len(),
+            labels: roster.labels(),
+            states: BTreeMap::new(),
+            silence: Silence::new(roster.sampling(), clock.now()),
+            folded: 0,
+        };
+        let (health, watched) = watch::channel(care.health());
+        let (refitted, care) = (Notify::new(), Mutex::new(care));
+        (Arc::new(Self { hub, clock, health, refitted, care }), watched)
+    }
+
+    /// The first words: every room offline until a first good reading.
+    pub(super) fn begin(&self) {
+        let mut care = self.lock();
+        self.hub.publish(care.house.start(self.clock.wall()));
+    }
+
+    /// The last words.
+    pub(super) fn end(&self) {
+        let mut care = self.lock();
+        self.hub.publish(care.house.stop(self.clock.wall()));
+    }
+
+    /// These rooms and sensors from now on; those that stay go on without a gap.
+    pub(super) fn refit(&self, roster: &Roster) {
+        let mut care = self.lock();
+        let rooms = roster.rooms();
+        self.hub.publish(care.house.refit(&rooms, self.clock.wall()));
+        care.rooms = rooms.len();
+        care.labels = roster.labels();
+        let Care { states, labels, .. } = &mut *care;
+        states.retain(|(sensor, _), _| labels.contains_key(sensor));
+        care.silence.refit(roster.sampling(), self.clock.now());
+        self.health.send_replace(care.health());
+        drop(care);
+        self.refitted.notify_one();
     }
 
     /// Takes reports until the task is dropped.
-    pub(super) async fn serve(mut self, reports: Arc<Reports>) {
+    pub(super) async fn serve(self: Arc<Self>, reports: Arc<Reports>) {
         loop {
-            let deadline = self.silence.deadline().unwrap_or(Tick::MAX);
+            let deadline = self.lock().silence.deadline().unwrap_or(Tick::MAX);
             let wait = deadline.since(self.clock.now()).min(SLEEP_MAX);
             tokio::select! {
                 report = reports.next() => {
-                    self.silence.handle(self.clock.now(), &report);
-                    self.take(&report);
+                    let mut care = self.lock();
+                    care.silence.handle(self.clock.now(), &report);
+                    self.take(&mut care, &report);
                 }
+                () = self.refitted.notified() => {}
                 () = tokio::time::sleep(wait) => {}
             }
-            self.tell_folded(reports.folded());
-            while let Some(owed) = self.silence.poll(self.clock.now(), self.clock.wall()) {
-                self.take(&owed);
+            let mut care = self.lock();
+            care.tell_folded(reports.folded());
+            while let Some(owed) = care.silence.poll(self.clock.now(), self.clock.wall()) {
+                self.take(&mut care, &owed);
             }
         }
     }
 
-    fn take(&mut self, report: &Report) {
-        let publications = self.house.lock().unwrap_or_else(PoisonError::into_inner).report(report);
-        self.hub.publish(publications);
+    /// What a bus still says of a sensor that is gone is not heard.
+    fn take(&self, care: &mut Care, report: &Report) {
+        if !care.labels.contains_key(&report.sensor) {
+            return;
+        }
+        self.hub.publish(care.house.report(report));
         let subject = (report.sensor, report.quantity);
-        if self.states.get(&subject) != Some(&report.state) {
-            self.tell(report);
-            self.states.insert(subject, report.state);
-            self.health.send_replace(self.health());
+        if care.states.get(&subject) != Some(&report.state) {
+            care.tell(report);
+            care.states.insert(subject, report.state);
+            self.health.send_replace(care.health());
         }
     }
 
+    fn lock(&self) -> MutexGuard<'_, Care> {
+        self.care.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Care {
     /// Values that newer ones of the same sensor replaced before they could be published.
     fn tell_folded(&mut self, folded: u64) {
         if folded > self.folded {
@@ -142,7 +201,13 @@ impl Steward {
                 }
             })
         });
-        Health { tried: sensors.len(), ok, complaints: complaints.collect() }
+        Health {
+            rooms: self.rooms,
+            sensors: self.labels.len(),
+            tried: sensors.len(),
+            ok,
+            complaints: complaints.collect(),
+        }
     }
 }
 
@@ -154,9 +219,9 @@ mod tests {
     use crate::broker::{Bounds, Settings};
     use crate::bus::clock::ManualClock;
     use crate::config;
-    use crate::telemetry::{EventTopic, Room, Sensor};
+    use crate::telemetry::EventTopic;
 
-    const A: SensorId = SensorId(0);
+    const SILENT: [&str; 2] = ["salon: silent", "salon: humidity: silent"];
 
     /// As when the kernel does not come back from a read.
     #[tokio::test(start_paused = true)]
@@ -175,21 +240,13 @@ mod tests {
         let events = EventTopic::new("maison");
         let (hub, _logins) =
             Hub::new(settings, Arc::clone(&its_clock), events, Restored::default());
-        let (room, address): (Arc<str>, Arc<str>) = ("salon".into(), "28-1".into());
-        let quantities = vec![Quantity::Temperature];
-        let sensors = vec![Sensor { id: A, address: Arc::clone(&address), quantities }];
-        let house = House::new("maison", &[Room { slug: Arc::clone(&room), sensors }]);
-        let label = Label { room, address };
         let source = "[[rooms.salon.sensors]]\ndriver = \"sht3x\"\nbus = \"i2c-1\"";
         let source = config::Source { path: "a.toml".into(), text: source.into() };
-        let sampling = config::parse(&[source]).unwrap().rooms[0].sensors[0].sampling.clone();
-        let silence = Silence::new([(A, &sampling)], clock.now());
-        let labels = BTreeMap::from([(A, label)]);
-        let house = Arc::new(Mutex::new(house));
-        let (steward, mut health) = Steward::new(hub, house, labels, silence, its_clock);
+        let roster = Roster::new(&config::parse(&[source]).unwrap());
+        let (steward, mut health) = Steward::new(hub, "maison", &roster, its_clock);
         let serving = tokio::spawn(steward.serve(Arc::new(Reports::default())));
         clock.advance(Duration::from_secs(60));
-        let silent = health.wait_for(|health| health.complaints == ["salon: silent"]);
+        let silent = health.wait_for(|health| health.complaints == SILENT);
         tokio::time::timeout(Duration::from_secs(60), silent).await.unwrap().unwrap();
         serving.abort();
     }

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::access::{ConnectionId, Login, Peer, Revoked, Rights, Verdict};
 use crate::broker::record::{Page, Restored};
-use crate::broker::{Broker, Event, Input, Output, Retention, Settings, Statistics};
+use crate::broker::{Allowance, Broker, Event, Input, Output, Retention, Settings, Statistics};
 use crate::bus::Clock;
 use crate::daemon::{journal, keeper};
 use crate::limits::{TURN, TURN_PACKETS};
@@ -123,6 +123,16 @@ impl Hub {
     /// From now on these rules hold, and what was revoked counts no more.
     pub(super) fn rights(&self, rights: Rights, revoked: Revoked) {
         self.enter([Input::Rights { rights, revoked }]);
+    }
+
+    /// From now on this is allowed.
+    pub(super) fn reconfigure(&self, allowance: Allowance) {
+        self.enter([Input::Reconfigured(allowance)]);
+    }
+
+    /// Who came by this listener goes.
+    pub(super) fn close_listener(&self, listener: Arc<str>) {
+        self.enter([Input::ListenerClosed { listener }]);
     }
 
     /// Waits until every client that is there has acknowledged all that is for it.

@@ -4,24 +4,29 @@ mod brakes;
 mod buses;
 mod certificates;
 mod clock;
+pub mod control;
 mod house;
 mod hub;
 mod journal;
 mod keeper;
+mod listeners;
 mod logins;
 mod machine;
 mod observer;
 mod people;
+pub mod reload;
+mod roster;
 pub mod service;
 pub mod settings;
 pub mod signals;
 pub mod state;
+mod watching;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -33,24 +38,25 @@ use crate::broker::{self, Delays};
 use crate::bus::Clock;
 use crate::bus::mailbox::Reports;
 use crate::bus::thread::BusThread;
-use crate::config::{Durability, Settings};
+use crate::config::{Change, Durability, Settings, adopted, difference};
 use crate::limits::{BUS_STOP_TIMEOUT, LAST_WORDS_TIMEOUT, STOP_TIMEOUT, STORE_STOP_TIMEOUT};
+use crate::net::BindError;
 use crate::net::tls::TlsError;
-use crate::net::{self, Admission, BindError, Bound, Listener, Service, Stop, Transport};
-use crate::sampling::{SensorId, Silence};
 use crate::store::OpenError;
-use crate::telemetry::{EventTopic, House, Room, Sensor};
-use crate::time::Tick;
+use crate::telemetry::EventTopic;
 
+use buses::Buses;
 use certificates::Certificates;
 use clock::SystemClock;
 pub(crate) use clock::wall;
-use house::{Health, Label, Steward};
+use house::{Health, Steward};
 use hub::{Hub, Logins};
 use keeper::Opened;
+use listeners::Listeners;
 use logins::Checks;
 use machine::Machine;
 use observer::{Counter, Physician};
+use roster::Roster;
 use state::{StateDir, StateError, UsersFile};
 
 /// Why a gateway did not start. Its text says what, why, and a hint.
@@ -108,18 +114,25 @@ impl From<StateError> for StartError {
 
 /// A gateway at work. Dropped without [`Gateway::stop`] it ends without a word to its clients.
 pub struct Gateway {
-    rooms: usize,
-    sensors: usize,
     clock: Arc<dyn Clock>,
     hub: Arc<Hub>,
-    house: Arc<Mutex<House>>,
+    steward: Arc<Steward>,
     health: watch::Receiver<Health>,
     addresses: Vec<SocketAddr>,
-    buses: Vec<BusThread>,
-    accepting: Stop,
+    works: Mutex<Works>,
     tasks: JoinSet<()>,
+    is_ready: AtomicBool,
     /// Held, so that no second gateway works on the same folder.
-    _state: StateDir,
+    state: StateDir,
+}
+
+/// What a reload changes.
+struct Works {
+    settings: Settings,
+    roster: Roster,
+    listeners: Listeners,
+    buses: Buses,
+    rights: watch::Sender<Rights>,
 }
 
 impl Gateway {
@@ -129,46 +142,41 @@ impl Gateway {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let state = StateDir::open(&settings.gateway.state_dir)?;
         let users = Arc::new(UsersFile::open(&state)?);
-        let mut certificates = Certificates::new(settings, &clock);
-        let listeners = bind(settings, &state, &mut certificates)?;
-        let addresses = listeners.iter().filter_map(|bound| bound.local_addr().ok()).collect();
+        let certificates = Certificates::new(settings, &clock);
+        let meter = Arc::default();
+        let mut listeners = Listeners::new(settings, certificates.clone(), &meter);
+        let opened = listeners.prepare(settings, &state)?;
+        let addresses = opened.addresses();
         let store = Opened::open(&state, settings.broker.durability, &clock)?;
         let store_damage = store.as_ref().and_then(|opened| opened.damage.clone());
         let rights = rights(settings);
         let of_users = rights.clone().for_users(users.current());
+        let (rights, of_house) = watch::channel(rights);
         let (hub, logins) = Self::hub(settings, of_users, store, &clock)?;
-        let house = House::new(&settings.gateway.root, &rooms(settings));
-        let house = Arc::new(Mutex::new(house));
-        hub.publish(lock(&house).start(clock.wall()));
+        let roster = Roster::new(settings);
+        let root = &settings.gateway.root;
+        let (steward, health) = Steward::new(Arc::clone(&hub), root, &roster, Arc::clone(&clock));
+        steward.begin();
 
-        let (mut tasks, accepting, meter) = (JoinSet::new(), Stop::new(), Arc::default());
+        let mut tasks = JoinSet::new();
         if let Some(every) = settings.broker.sys_interval {
             let counter = Counter::start(hub.clone(), Arc::clone(&meter), Arc::clone(&clock));
             tasks.spawn(counter.keep_telling(every));
         }
-        for listener in listeners {
-            let service: Arc<dyn Service> = hub.clone();
-            tasks.spawn(listener.metered(&meter).serve(service, accepting.clone()));
-        }
+        listeners.apply(opened, &hub);
         let certificate = certificates.expiry();
         tasks.spawn(certificates.keep_fresh());
         let checks = Checks::start(&hub, &users).map_err(StartError::Thread)?;
         tasks.spawn(checks.answer(logins));
-        tasks.spawn(people::follow(users, Arc::clone(&hub), rights));
+        tasks.spawn(people::follow(users, Arc::clone(&hub), of_house));
         let timed = Arc::clone(&hub);
         tasks.spawn(async move { timed.keep_time().await });
 
         let reports = Arc::new(Reports::default());
-        let (steward, health) = Steward::new(
-            Arc::clone(&hub),
-            Arc::clone(&house),
-            labels(settings),
-            silence(settings, clock.now()),
-            Arc::clone(&clock),
-        );
-        tasks.spawn(steward.serve(Arc::clone(&reports)));
-        let buses = buses::start(settings, &clock, &reports).map_err(StartError::Thread)?;
-        let sensors = settings.rooms.iter().map(|room| room.sensors.len()).sum();
+        tasks.spawn(Arc::clone(&steward).serve(Arc::clone(&reports)));
+        let mut buses = Buses::new(&settings.hardware.sysfs, &clock, &reports);
+        buses.fit(&roster).map_err(StartError::Thread)?;
+        let sensors = roster.sensors().len();
         let physician = Physician {
             hub: Arc::clone(&hub),
             clock: Arc::clone(&clock),
@@ -181,19 +189,38 @@ impl Gateway {
         };
         tasks.spawn(physician.keep_telling());
         info!(rooms = settings.rooms.len(), sensors, buses = buses.len(), "started");
-        Ok(Self {
-            rooms: settings.rooms.len(),
-            sensors,
-            clock,
-            hub,
-            house,
-            health,
-            addresses,
-            buses,
-            accepting,
-            tasks,
-            _state: state,
-        })
+        let works = Works { settings: settings.clone(), roster, listeners, buses, rights };
+        let (works, is_ready) = (Mutex::new(works), AtomicBool::new(false));
+        Ok(Self { clock, hub, steward, health, addresses, works, tasks, is_ready, state })
+    }
+
+    /// Changes what differs in `new`, and says what that is; clients and sensors that are not
+    /// concerned do not notice. On an error nothing has changed.
+    pub fn reload(&self, new: &Settings) -> Result<Vec<Change>, StartError> {
+        let mut works = self.works();
+        let mut changes = difference(&works.settings, new);
+        let settings = adopted(&works.settings, new);
+        state::read_users(self.state.path())?;
+        let opened = works.listeners.prepare(&settings, &self.state)?;
+        changes.extend(works.listeners.changes(&opened));
+        // From here on nothing is refused any more.
+        works.listeners.apply(opened, &self.hub);
+        self.hub.reconfigure(allowance(&settings));
+        let of_house = rights(&settings);
+        if settings.broker.private != works.settings.broker.private {
+            works.rights.send_replace(of_house);
+        }
+        let roster = works.roster.refitted(&settings);
+        self.steward.refit(&roster);
+        let fitted = works.buses.fit(&roster);
+        works.roster = roster;
+        works.settings = settings;
+        fitted.map_err(StartError::Thread)?;
+        Ok(changes)
+    }
+
+    fn works(&self) -> MutexGuard<'_, Works> {
+        self.works.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The broker with what earlier lives left, its store at work, and the logins it wants checked.
@@ -226,11 +253,13 @@ impl Gateway {
     /// [`STOP_TIMEOUT`] and a little.
     pub async fn stop(mut self) {
         let asked = self.clock.now();
-        self.accepting.stop();
-        for bus in &self.buses {
-            bus.ask_to_stop();
-        }
-        self.hub.publish(lock(&self.house).stop(self.clock.wall()));
+        let mut buses: Vec<BusThread> = {
+            let mut works = self.works();
+            works.listeners.stop();
+            works.buses.take().collect()
+        };
+        buses.iter().for_each(BusThread::ask_to_stop);
+        self.steward.end();
         let farewell = async {
             // A client that does not acknowledge must not cost the others their good-bye.
             let _ = tokio::time::timeout(LAST_WORDS_TIMEOUT, self.hub.delivered()).await;
@@ -244,7 +273,7 @@ impl Gateway {
         self.tasks.shutdown().await;
         let left = STORE_STOP_TIMEOUT.saturating_sub(self.clock.now().since(asked));
         self.hub.close_store(left);
-        for bus in self.buses {
+        for bus in buses.drain(..) {
             let left = STOP_TIMEOUT.saturating_sub(self.clock.now().since(asked));
             bus.stop(left.min(BUS_STOP_TIMEOUT));
         }
@@ -252,49 +281,10 @@ impl Gateway {
     }
 
     /// The first bus whose loop has not gone round for `patience` past its time, if any.
-    fn late_bus(&self, patience: Duration) -> Option<&str> {
+    fn late_bus(&self, patience: Duration) -> Option<String> {
         let now = self.clock.now();
         let late = |bus: &&BusThread| now.since(bus.beat()) > patience;
-        self.buses.iter().find(late).map(BusThread::name)
-    }
-}
-
-fn lock(house: &Mutex<House>) -> std::sync::MutexGuard<'_, House> {
-    house.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn bind(
-    settings: &Settings,
-    state: &StateDir,
-    certificates: &mut Certificates,
-) -> Result<Vec<Bound>, StartError> {
-    let admission = Admission::new(net_bounds(settings));
-    let mut bound = Vec::new();
-    for listener in &settings.listeners {
-        let tls = certificates.of_listener(listener, state)?;
-        let is_encrypted = tls.is_some();
-        let listening = Listener {
-            name: Arc::from(listener.bind.to_string()),
-            bind: listener.bind,
-            policy: listener.auth,
-            tls,
-            transport: transport(listener),
-            packet_bytes_max: settings.broker.packet_bytes_max(),
-        };
-        let listening = Bound::bind(listening, &admission)?;
-        if let Ok(address) = listening.local_addr() {
-            let websocket = listener.transport == crate::config::Transport::WebSocket;
-            info!(%address, tls = is_encrypted, websocket, auth = ?listener.auth, "listening");
-        }
-        bound.push(listening);
-    }
-    Ok(bound)
-}
-
-fn transport(listener: &crate::config::Listener) -> Transport {
-    match listener.transport {
-        crate::config::Transport::Tcp => Transport::Tcp,
-        crate::config::Transport::WebSocket => Transport::WebSocket,
+        self.works().buses.threads().find(late).map(|bus| bus.name().to_owned())
     }
 }
 
@@ -303,12 +293,23 @@ pub(crate) fn rights(settings: &Settings) -> Rights {
     Rights::new(&settings.gateway.root).keeping_private(settings.broker.private.clone())
 }
 
-fn broker_settings(settings: &Settings, rights: Rights) -> broker::Settings {
-    broker::Settings {
+fn allowance(settings: &Settings) -> broker::Allowance {
+    broker::Allowance {
         session_expiry: settings.broker.session_expiry,
         queue_messages: settings.broker.queue_messages,
         queue_bytes: settings.broker.queue_bytes,
         bounds: broker_bounds(settings),
+    }
+}
+
+fn broker_settings(settings: &Settings, rights: Rights) -> broker::Settings {
+    let broker::Allowance { session_expiry, queue_messages, queue_bytes, bounds } =
+        allowance(settings);
+    broker::Settings {
+        session_expiry,
+        queue_messages,
+        queue_bytes,
+        bounds,
         assigned_prefix: assigned_prefix(),
         rights,
         keeping: match settings.broker.durability {
@@ -337,17 +338,6 @@ fn broker_bounds(settings: &Settings) -> broker::Bounds {
     }
 }
 
-fn net_bounds(settings: &Settings) -> net::Bounds {
-    let limits = &settings.broker.limits;
-    net::Bounds {
-        connections: limits.connections,
-        connections_per_address: limits.connections_per_address,
-        connect_timeout: limits.connect_timeout,
-        packet_bytes_before_login: limits.packet_before_login,
-        unfinished_bytes: limits.unfinished,
-    }
-}
-
 /// Chance, so that a client which comes back with a name of an earlier life meets nobody else.
 fn assigned_prefix() -> Arc<str> {
     use rustix::rand::{GetRandomFlags, getrandom};
@@ -355,41 +345,4 @@ fn assigned_prefix() -> Arc<str> {
     // Without chance the names are only less certain to be new.
     let _ = getrandom(&mut bytes, GetRandomFlags::empty());
     Arc::from(format!("maison-{:016x}", u64::from_be_bytes(bytes)))
-}
-
-/// Sensors are numbered in the order of the configuration.
-fn sensors(settings: &Settings) -> impl Iterator<Item = (SensorId, &str, &crate::config::Sensor)> {
-    let rooms = settings.rooms.iter();
-    let sensors =
-        rooms.flat_map(|room| room.sensors.iter().map(move |sensor| (&*room.slug, sensor)));
-    sensors.enumerate().map(|(number, (room, sensor))| (SensorId(number), room, sensor))
-}
-
-fn rooms(settings: &Settings) -> Vec<Room> {
-    let of_room = |slug: &str| {
-        let mine = sensors(settings).filter(|(_, room, _)| *room == slug);
-        let sensor = |(id, _, sensor): (SensorId, &str, &crate::config::Sensor)| Sensor {
-            id,
-            address: Arc::from(sensor.address.to_string()),
-            quantities: sensor.sampling.rules().map(|(quantity, _)| quantity).collect(),
-        };
-        mine.map(sensor).collect()
-    };
-    let room = |room: &crate::config::Room| Room {
-        slug: Arc::from(&*room.slug),
-        sensors: of_room(&room.slug),
-    };
-    settings.rooms.iter().map(room).collect()
-}
-
-fn labels(settings: &Settings) -> BTreeMap<SensorId, Label> {
-    let label = |(id, room, sensor): (SensorId, &str, &crate::config::Sensor)| {
-        let address = Arc::from(sensor.address.to_string());
-        (id, Label { room: Arc::from(room), address })
-    };
-    sensors(settings).map(label).collect()
-}
-
-fn silence(settings: &Settings, now: Tick) -> Silence {
-    Silence::new(sensors(settings).map(|(id, _, sensor)| (id, &sensor.sampling)), now)
 }

@@ -1,44 +1,53 @@
 //! The users as the broker knows them: what is changed on the command line holds at once, for those
 //! who are in as well.
 
-use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use inotify::{EventStream, Inotify, WatchMask};
+use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::hub::Hub;
 use super::state::UsersFile;
+use super::watching::Changes;
 use crate::access::{Revoked, Rights};
 
 /// How often the file is looked at where the kernel does not tell of changes.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// Tells the broker of each change, for ever.
-pub(super) async fn follow(users: Arc<UsersFile>, hub: Arc<Hub>, rights: Rights) {
-    let mut changes = Changes::of(users.folder());
+/// Tells the broker of each change, of the users or of the rights of the house, for ever.
+pub(super) async fn follow(
+    users: Arc<UsersFile>,
+    hub: Arc<Hub>,
+    mut rights: watch::Receiver<Rights>,
+) {
+    let mut changes = Changes::of([users.folder()]);
     if let Err(error) = &changes {
         warn!(%error, "changes of users are noticed after seconds");
     }
     let mut known = users.current();
     loop {
         let now = users.current();
-        if !Arc::ptr_eq(&known, &now) {
+        let is_other = rights.has_changed().unwrap_or(false);
+        if is_other || !Arc::ptr_eq(&known, &now) {
             let mut revoked = known.revoked(&now);
             revoked.passwords.retain(|name| !users.is_renewed(name, &known, &now));
             tell(&revoked);
-            hub.rights(rights.clone().for_users(Arc::clone(&now)), revoked);
+            let rights = rights.borrow_and_update().clone();
+            hub.rights(rights.for_users(Arc::clone(&now)), revoked);
             known = now;
         }
-        let is_told = match &mut changes {
-            Ok(changes) => changes.next().await.is_ok(),
-            Err(_) => false,
-        };
-        if !is_told {
-            tokio::time::sleep(LOOK_EVERY).await;
+        tokio::select! {
+            () = async {
+                let is_told = match &mut changes {
+                    Ok(changes) => changes.next().await.is_ok(),
+                    Err(_) => false,
+                };
+                if !is_told {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+            } => {}
+            Ok(()) = rights.changed() => rights.mark_changed(),
         }
     }
 }
@@ -53,26 +62,5 @@ fn tell(revoked: &Revoked) {
     }
     if !certificates.is_empty() {
         info!(certificates = certificates.join(","), "certificates revoked");
-    }
-}
-
-/// What happens to the files of a folder.
-struct Changes(EventStream<[u8; EVENTS_BYTES]>);
-
-/// Room for some events with names; what does not fit comes with the next read.
-const EVENTS_BYTES: usize = 4096;
-
-impl Changes {
-    fn of(folder: &Path) -> io::Result<Self> {
-        let watch = Inotify::init()?;
-        let written = WatchMask::MOVED_TO | WatchMask::CLOSE_WRITE | WatchMask::DELETE;
-        watch.watches().add(folder, written)?;
-        Ok(Self(watch.into_event_stream([0; EVENTS_BYTES])?))
-    }
-
-    /// Waits for some change.
-    async fn next(&mut self) -> io::Result<()> {
-        let event = self.0.next().await.ok_or(io::ErrorKind::UnexpectedEof)?;
-        event.map(|_| ())
     }
 }

@@ -1,5 +1,6 @@
 //! What systemd is told: READY, STATUS, WATCHDOG, STOPPING. Without systemd, nobody.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -19,12 +20,29 @@ const FIRST_TRY_MAX: Duration = Duration::from_secs(30);
 /// long as the loops that matter go round.
 pub async fn attend(gateway: &Gateway) {
     let mut health = gateway.health.clone();
-    let sensors = gateway.sensors;
-    let all_tried = health.wait_for(|health| health.tried >= sensors);
+    let all_tried = health.wait_for(|health| health.tried >= health.sensors);
     let in_time = tokio::time::timeout(FIRST_TRY_MAX, all_tried).await.is_ok();
+    let sensors = gateway.health.borrow().sensors;
     info!(sensors, all_tried = in_time, "ready");
+    gateway.is_ready.store(true, Ordering::Relaxed);
     notify(&[NotifyState::Ready]);
     tokio::join!(keep_status(gateway), feed_watchdog(gateway));
+}
+
+/// The configuration is being read again. One who has not said READY yet has nothing to take back.
+pub(super) fn reloading(gateway: &Gateway) {
+    if gateway.is_ready.load(Ordering::Relaxed) {
+        let since = NotifyState::monotonic_usec_now().ok();
+        let states = [Some(NotifyState::Reloading), since];
+        notify(&states.into_iter().flatten().collect::<Vec<_>>());
+    }
+}
+
+/// It has been read, whatever came of it.
+pub(super) fn reloaded(gateway: &Gateway) {
+    if gateway.is_ready.load(Ordering::Relaxed) {
+        notify(&[NotifyState::Ready]);
+    }
 }
 
 /// The process ends on purpose.
@@ -35,7 +53,7 @@ pub fn stopping() {
 async fn keep_status(gateway: &Gateway) {
     let mut health = gateway.health.clone();
     loop {
-        let sentence = sentence(gateway.rooms, &health.borrow_and_update());
+        let sentence = sentence(&health.borrow_and_update());
         notify(&[NotifyState::Status(&sentence)]);
         if health.changed().await.is_err() {
             return;
@@ -64,9 +82,9 @@ fn notify(states: &[NotifyState<'_>]) {
 }
 
 /// `5 rooms, 4 ok, 1 failed (chambre: crc)`
-fn sentence(rooms: usize, health: &Health) -> String {
+fn sentence(health: &Health) -> String {
     let complaints = &health.complaints;
-    let well = format!("{rooms} rooms, {} sensors ok", health.ok);
+    let well = format!("{} rooms, {} sensors ok", health.rooms, health.ok);
     if complaints.is_empty() {
         return well;
     }
@@ -79,10 +97,10 @@ mod tests {
 
     #[test]
     fn status_names_each_sensor_that_is_not_well() {
-        let mut health = Health { tried: 2, ok: 2, complaints: Vec::new() };
-        assert_eq!(sentence(2, &health), "2 rooms, 2 sensors ok");
+        let mut health = Health { rooms: 2, sensors: 2, tried: 2, ok: 2, complaints: Vec::new() };
+        assert_eq!(sentence(&health), "2 rooms, 2 sensors ok");
         health.ok = 1;
         health.complaints.push("chambre: crc".to_owned());
-        assert_eq!(sentence(2, &health), "2 rooms, 1 sensors ok, 1 not (chambre: crc)");
+        assert_eq!(sentence(&health), "2 rooms, 1 sensors ok, 1 not (chambre: crc)");
     }
 }

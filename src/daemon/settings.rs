@@ -12,6 +12,9 @@ use crate::limits::{CONFIG_FILE_BYTES_MAX, CONFIG_FILES_MAX};
 /// The file that is read unless another is given.
 pub const DEFAULT_PATH: &str = "/etc/maison/maison.toml";
 
+/// The folder next to it whose files are read as well.
+pub(super) const PARTS: &str = "conf.d";
+
 /// Why there are no settings. [`fmt::Display`] says it to the operator, with hints; the process
 /// then ends with status 78.
 #[derive(Debug)]
@@ -36,7 +39,7 @@ pub enum LoadError {
 pub fn load(path: Option<&Path>) -> Result<Settings, LoadError> {
     let main = path.unwrap_or(Path::new(DEFAULT_PATH));
     let mut sources = vec![source(main)?];
-    for part in parts(&main.with_file_name("conf.d"))? {
+    for part in parts(&main.with_file_name(PARTS))? {
         sources.push(source(&part)?);
     }
     config::parse(&sources).map_err(LoadError::Wrong)
@@ -65,7 +68,7 @@ fn parts(folder: &Path) -> Result<Vec<PathBuf>, LoadError> {
 }
 
 /// Editors leave files behind whose names start with a dot or end in something else.
-fn is_part(name: &OsStr) -> bool {
+pub(super) fn is_part(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     name.ends_with(b".toml") && !name.starts_with(b".")
 }

@@ -3,7 +3,6 @@
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::warn;
 
 /// What the process is asked from outside.
 #[derive(Debug)]
@@ -13,13 +12,13 @@ pub struct Signals {
     hangup: Signal,
 }
 
-/// What SIGHUP means.
+/// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hangup {
-    /// The terminal is gone: end.
-    Ends,
-    /// A service manager means "reload", which is not to be had yet: go on.
-    GoesOn,
+pub enum Asked {
+    /// SIGTERM or SIGINT: end.
+    End,
+    /// SIGHUP: the terminal is gone, or a service manager means "reload".
+    HangUp,
 }
 
 impl Signals {
@@ -32,17 +31,12 @@ impl Signals {
         })
     }
 
-    /// Waits for the first signal that means "end".
-    pub async fn end(&mut self, hangup: Hangup) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hangup.recv() => match hangup {
-                    Hangup::Ends => return,
-                    Hangup::GoesOn => warn!("a changed configuration needs a restart"),
-                },
-            }
+    /// Waits for the next one.
+    pub async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.terminate.recv() => Asked::End,
+            _ = self.interrupt.recv() => Asked::End,
+            _ = self.hangup.recv() => Asked::HangUp,
         }
     }
 }

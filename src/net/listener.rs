@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -53,7 +53,7 @@ pub enum Transport {
 #[derive(Debug)]
 pub struct Bound {
     socket: TcpListener,
-    context: Arc<Context>,
+    door: Door,
     meter: Arc<Meter>,
 }
 
@@ -61,9 +61,15 @@ pub struct Bound {
 #[derive(Clone, Debug)]
 pub struct Stop(watch::Sender<bool>);
 
+/// The terms of a listener, which can change while it listens. Clones are of the same listener.
+#[derive(Clone, Debug)]
+pub struct Door(Arc<RwLock<Arc<Context>>>);
+
 #[derive(Debug)]
 struct Context {
     listener: Listener,
+    /// Its terms hold no more, not even for handshakes in progress.
+    over: Stop,
     admission: Arc<Admission>,
     crowds: Complaint,
     handshakes: Complaint,
@@ -80,6 +86,11 @@ impl Stop {
         self.0.send_replace(true);
     }
 
+    /// Whether it is time.
+    pub fn is_stopped(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Waits for [`Stop::stop`].
     pub async fn stopped(&self) {
         let mut told = self.0.subscribe();
@@ -94,14 +105,52 @@ impl Default for Stop {
     }
 }
 
+impl Door {
+    fn new(listener: Listener, admission: &Arc<Admission>) -> Self {
+        Self(Arc::new(RwLock::new(Context::new(listener, admission))))
+    }
+
+    /// Other terms for who comes from now on, under the same name; the address stays. Who is there
+    /// stays.
+    pub fn change(&self, listener: Listener) {
+        let mut context = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let name = Arc::clone(&context.listener.name);
+        *context = Context::new(Listener { name, ..listener }, &context.admission);
+    }
+
+    /// Handshakes in progress come to nothing; who has come through may stay.
+    pub fn end_handshakes(&self) {
+        self.context().over.stop();
+    }
+
+    /// Name of the listener, as its peers carry it.
+    pub fn name(&self) -> Arc<str> {
+        Arc::clone(&self.context().listener.name)
+    }
+
+    fn context(&self) -> Arc<Context> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 impl Bound {
     /// Opens the socket. `admission` is shared by all listeners. Needs a tokio runtime.
     pub fn bind(listener: Listener, admission: &Arc<Admission>) -> Result<Self, BindError> {
         let socket = bind(listener.bind)?;
-        let (crowds, handshakes) = (Complaint::new(), Complaint::new());
-        let admission = Arc::clone(admission);
-        let context = Arc::new(Context { listener, admission, crowds, handshakes });
-        Ok(Self { socket, context, meter: Arc::default() })
+        let name = match socket.local_addr() {
+            // Two with a port of chance are not to have one name.
+            Ok(address) if *listener.name == *listener.bind.to_string() => {
+                Arc::from(address.to_string())
+            }
+            Ok(_) | Err(_) => listener.name,
+        };
+        let listener = Listener { name, ..listener };
+        Ok(Self { socket, door: Door::new(listener, admission), meter: Arc::default() })
+    }
+
+    /// Where its terms are changed.
+    pub fn door(&self) -> Door {
+        self.door.clone()
     }
 
     /// Counts what goes over its wires on that meter.
@@ -127,7 +176,7 @@ impl Bound {
                 Ok((stream, address)) => self.admit(stream, address, &service, &stop),
                 Err(error) if is_of_one_peer(&error) => debug!(%error, "peer left before accept"),
                 Err(error) => {
-                    self.context.crowds.log(|left_out| {
+                    self.door.context().crowds.log(|left_out| {
                         warn!(%error, left_out, "cannot accept connections");
                     });
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -143,16 +192,17 @@ impl Bound {
         service: &Arc<dyn Service>,
         stop: &Stop,
     ) {
-        match self.context.admission.admit(address.ip()) {
+        let context = self.door.context();
+        match context.admission.admit(address.ip()) {
             Ok(permit) => {
-                let (context, meter) = (Arc::clone(&self.context), Arc::clone(&self.meter));
+                let meter = Arc::clone(&self.meter);
                 let (service, stop) = (Arc::clone(service), stop.clone());
                 tokio::spawn(async move {
                     let stream = meter.attach(stream);
                     context.attend(stream, address, permit, service, stop).await;
                 });
             }
-            Err(full) => self.context.crowds.log(|left_out| {
+            Err(full) => context.crowds.log(|left_out| {
                 let bound = match full {
                     Full::House => "all",
                     Full::Address => "one address",
@@ -164,6 +214,12 @@ impl Bound {
 }
 
 impl Context {
+    fn new(listener: Listener, admission: &Arc<Admission>) -> Arc<Self> {
+        let (admission, over) = (Arc::clone(admission), Stop::new());
+        let (crowds, handshakes) = (Complaint::new(), Complaint::new());
+        Arc::new(Self { listener, over, admission, crowds, handshakes })
+    }
+
     async fn attend(
         &self,
         stream: Counted<TcpStream>,
@@ -200,6 +256,7 @@ impl Context {
         let patience = self.admission.bounds.connect_timeout;
         let greeted = tokio::select! {
             () = stop.stopped() => return None,
+            () = self.over.stopped() => return None,
             greeted = timeout(patience, handshake) => greeted,
         };
         match greeted {
@@ -244,6 +301,7 @@ impl Context {
         let handshake = websocket::accept(stream, origins);
         let upgraded = tokio::select! {
             () = stop.stopped() => return None,
+            () = self.over.stopped() => return None,
             upgraded = timeout(WEBSOCKET_HANDSHAKE_TIMEOUT, handshake) => upgraded,
         };
         match upgraded {

@@ -109,6 +109,15 @@ pub struct Tls {
     source: Source,
     policy: Policy,
     current: RwLock<Arc<ServerConfig>>,
+    shown: RwLock<Shown>,
+}
+
+/// What is in the files behind a [`Tls`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Shown {
+    chain: Vec<CertificateDer<'static>>,
+    /// Of client certificates; empty where none are asked for.
+    authorities: Vec<CertificateDer<'static>>,
 }
 
 impl Tls {
@@ -121,14 +130,32 @@ impl Tls {
         own: &Identity,
     ) -> Result<Self, TlsError> {
         let current = RwLock::new(configuration(&source, policy, authority, own)?);
-        Ok(Self { source, policy, current })
+        let shown = RwLock::new(shown(&source, policy, authority, own)?);
+        Ok(Self { source, policy, current, shown })
     }
 
     /// Looks at the certificates again, for handshakes from now on. On an error all stays.
     pub fn reload(&self, authority: &Authority, own: &Identity) -> Result<(), TlsError> {
         let new = configuration(&self.source, self.policy, authority, own)?;
+        let shown = shown(&self.source, self.policy, authority, own)?;
+        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = shown;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(())
+    }
+
+    /// Whether the other shows the same certificate.
+    pub fn shows_as(&self, other: &Self) -> bool {
+        self.shown().chain == other.shown().chain
+    }
+
+    /// Whether it takes each client certificate that the other takes.
+    pub fn lets_in_all_of(&self, other: &Self) -> bool {
+        let mine = self.shown().authorities;
+        other.shown().authorities.iter().all(|authority| mine.contains(authority))
+    }
+
+    fn shown(&self) -> Shown {
+        self.shown.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whose client certificates it takes.
@@ -237,6 +264,26 @@ fn configuration(
             server_config(&identity, verifier)
         }
     }
+}
+
+fn shown(
+    source: &Source,
+    policy: Policy,
+    authority: &Authority,
+    own: &Identity,
+) -> Result<Shown, TlsError> {
+    let (chain, place) = match source {
+        Source::Own => (own.chain.clone(), None),
+        Source::Files { certificate, client_ca, .. } => {
+            (certificates_of(&read(certificate)?, certificate)?, client_ca.as_deref())
+        }
+    };
+    let authorities = match (policy, place) {
+        (Policy::Anonymous | Policy::Password, _) => Vec::new(),
+        (_, Some(place)) => certificates_of(&read(place)?, place)?,
+        (_, None) => certificates_of(authority.pem(), Path::new("ca.pem"))?,
+    };
+    Ok(Shown { chain, authorities })
 }
 
 fn server_config(

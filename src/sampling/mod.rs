@@ -31,7 +31,7 @@ use schedule::{Schedule, Verdict};
 pub use settings::{Calibration, Rules, SensorSettings};
 pub use silence::Silence;
 
-/// Names a sensor in the whole house: its position in the configuration.
+/// Names a sensor in the whole house: a number that no other sensor has or had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SensorId(pub usize);
 
@@ -131,6 +131,18 @@ impl Sampler {
         }
         assert!(sampler.probes.len() <= limits::SENSORS_MAX, "more sensors than a house has");
         sampler
+    }
+
+    /// Forgets sensors that are gone, and takes in new ones, which are read at once; one that is in
+    /// both begins anew. To be called while no answer is awaited.
+    pub fn refit(&mut self, now: Tick, gone: &[SensorId], new: Vec<Sensor>) {
+        for sensor in gone {
+            self.schedule.remove(*sensor);
+            self.probes.remove(sensor);
+        }
+        for sensor in new {
+            self.add(sensor, now);
+        }
     }
 
     fn add(&mut self, sensor: Sensor, now: Tick) {

@@ -79,7 +79,7 @@ impl Schedule {
         Self { seed, start, groups: BTreeMap::new() }
     }
 
-    /// Adds a sensor to those with its interval.
+    /// Adds a sensor to those with its interval; all of them are read at once.
     pub(super) fn add(&mut self, sensor: SensorId, interval: Duration, retries: u8) {
         let (seed, start) = (self.seed, self.start);
         let group = self.groups.entry(interval).or_insert_with(|| Group {
@@ -87,7 +87,16 @@ impl Schedule {
             next: start,
             members: BTreeMap::new(),
         });
+        group.next = start;
         group.members.insert(sensor, Member { retries, cycle: Cycle::Idle, failed_cycles: 0 });
+    }
+
+    /// Reads a sensor no more.
+    pub(super) fn remove(&mut self, sensor: SensorId) {
+        self.groups.retain(|_, group| {
+            group.members.remove(&sensor);
+            !group.members.is_empty()
+        });
     }
 
     /// The sensors to be read now, in the order of their names; they count as being read from here

@@ -50,6 +50,24 @@ impl Silence {
         silence
     }
 
+    /// Listens to these sensors from now on: as before to those it knows.
+    pub fn refit<'a>(
+        &mut self,
+        sensors: impl IntoIterator<Item = (SensorId, &'a SensorSettings)>,
+        now: Tick,
+    ) {
+        let mut new = Self::new(sensors, now);
+        for (subject, heard) in std::mem::take(&mut self.subjects) {
+            if let Some(fresh) = new.subjects.get(&subject) {
+                let patience = fresh.patience;
+                new.forget(subject);
+                new.due.extend(heard.due.map(|due| (due, subject)));
+                new.subjects.insert(subject, Heard { patience, ..heard });
+            }
+        }
+        *self = new;
+    }
+
     /// A report came. A sensor that is no longer believed need not be heard of.
     pub fn handle(&mut self, now: Tick, report: &Report) {
         let subject = (report.sensor, report.quantity);
@@ -162,5 +180,18 @@ mod tests {
         assert_eq!(owed(&mut silence, 1), [Quantity::Temperature]);
         silence.handle(after(PATIENCE), &humidity);
         assert_eq!(owed(&mut silence, 2), [Quantity::Humidity]);
+    }
+    #[test]
+    fn a_refit_awaits_who_is_new_and_leaves_who_failed_in_peace() {
+        const B: SensorId = SensorId(1);
+        let mut silence = silence();
+        silence.handle(Tick::ZERO, &report(State::Failed(Reason::Range)));
+        silence.refit([(A, &settings()), (B, &settings())], after(PATIENCE));
+        let owed = silence.poll(after(PATIENCE * 9), AT).unwrap();
+        assert_eq!((owed.sensor, owed.state), (B, State::Stale));
+        assert_eq!(silence.poll(after(PATIENCE * 9), AT), None);
+        silence.handle(after(PATIENCE * 9), &report(State::Ok));
+        silence.refit([], after(PATIENCE * 9));
+        assert_eq!(silence.deadline(), None, "who is gone is not awaited");
     }
 }

@@ -34,6 +34,7 @@ mod system;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,6 +86,7 @@ pub struct Sensor {
 /// The rooms as their subscribers see them.
 #[derive(Debug)]
 pub struct House {
+    root: String,
     state: TopicName,
     info: Publication,
     rooms: Vec<RoomView>,
@@ -93,12 +95,10 @@ pub struct House {
 impl House {
     /// A house whose topics begin with `root`.
     pub fn new(root: &str, rooms: &[Room]) -> Self {
-        let slugs: Vec<_> = rooms.iter().map(|room| &*room.slug).collect();
-        let info = payload::info(env!("CARGO_PKG_VERSION"), &slugs);
-        let info_topic = named(&format!("{root}/_gateway/info"));
         Self {
+            root: root.to_owned(),
             state: named(&format!("{root}/_gateway/state")),
-            info: retained(info_topic, QoS::AtLeastOnce, info, Some(payload::json())),
+            info: info(root, rooms),
             rooms: rooms.iter().map(|room| RoomView::new(root, room)).collect(),
         }
     }
@@ -109,6 +109,34 @@ impl House {
             self.rooms.iter_mut().flat_map(|room| room.unknown(at)).collect();
         publications.push(self.info());
         publications.push(self.state("online"));
+        publications
+    }
+
+    /// These rooms and sensors from now on. Who stays goes on without a gap; a room that is gone is
+    /// offline, and what nobody speaks for any more is no longer retained.
+    pub fn refit(&mut self, rooms: &[Room], at: Timestamp) -> Vec<Publication> {
+        let mut before = std::mem::take(&mut self.rooms);
+        let mut old: BTreeSet<TopicName> =
+            before.iter().flat_map(RoomView::topics).cloned().collect();
+        let mut news = Vec::new();
+        for room in rooms {
+            let mut view = RoomView::new(&self.root, room);
+            news.extend(match before.iter().position(|other| other.slug() == &*room.slug) {
+                Some(index) => view.inherit(before.swap_remove(index), at),
+                None => view.unknown(at),
+            });
+            old.retain(|topic| !view.topics().any(|mine| mine == topic));
+            self.rooms.push(view);
+        }
+        let mut publications: Vec<_> = before.iter_mut().filter_map(RoomView::leave).collect();
+        let nothing = |topic| retained(topic, QoS::AtLeastOnce, String::new(), None);
+        publications.extend(old.into_iter().map(nothing));
+        publications.extend(news);
+        let info = info(&self.root, rooms);
+        if info != self.info {
+            self.info = info.clone();
+            publications.push(info);
+        }
         publications
     }
 
@@ -135,4 +163,11 @@ impl House {
     fn state(&self, payload: &'static str) -> Publication {
         retained(self.state.clone(), QoS::AtLeastOnce, payload.to_owned(), None)
     }
+}
+
+fn info(root: &str, rooms: &[Room]) -> Publication {
+    let slugs: Vec<_> = rooms.iter().map(|room| &*room.slug).collect();
+    let info = payload::info(env!("CARGO_PKG_VERSION"), &slugs);
+    let topic = named(&format!("{root}/_gateway/info"));
+    retained(topic, QoS::AtLeastOnce, info, Some(payload::json()))
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::mqtt::TopicName;
 use crate::sampling::{Reading, Report, SensorId, State};
 use crate::time::Timestamp;
 use crate::units::Quantity;
@@ -92,6 +93,33 @@ impl Probe {
         let Some(own) = &mut self.own else { return Vec::new() };
         let mut publications = match self.condition.value() {
             Some(value) if report.value.is_some() => own.number.show(value),
+            Some(_) => Vec::new(),
+            None => own.number.clear(),
+        };
+        publications.extend(own.tell_status(&self.condition));
+        publications
+    }
+
+    /// Its own topics.
+    pub(super) fn topics(&self) -> impl Iterator<Item = &TopicName> {
+        let own = self.own.iter();
+        own.flat_map(|own| own.number.topics().chain([own.status.topic()]))
+    }
+
+    /// It is the sensor that the other was.
+    pub(super) fn inherit(&mut self, other: Self) {
+        self.condition = other.condition;
+        if let (Some(own), Some(before)) = (&mut self.own, other.own) {
+            own.number.inherit(&before.number);
+            own.status.inherit(before.status);
+        }
+    }
+
+    /// What its own topics do not tell yet.
+    pub(super) fn catch_up(&mut self) -> Vec<Publication> {
+        let Some(own) = &mut self.own else { return Vec::new() };
+        let mut publications = match self.condition.value() {
+            Some(value) if !own.number.is_shown() => own.number.show(value),
             Some(_) => Vec::new(),
             None => own.number.clear(),
         };

@@ -39,6 +39,23 @@ impl Number {
         Self { plain, json: None, qos: QoS::AtLeastOnce, kept: Kept::Perhaps }
     }
 
+    /// The topics it has.
+    pub(super) fn topics(&self) -> impl Iterator<Item = &TopicName> {
+        [Some(&self.plain), self.json.as_ref()].into_iter().flatten()
+    }
+
+    /// What the other has retained on the same topics.
+    pub(super) fn inherit(&mut self, other: &Self) {
+        if self.plain == other.plain {
+            self.kept = other.kept;
+        }
+    }
+
+    /// Whether a value is retained.
+    pub(super) fn is_shown(&self) -> bool {
+        self.kept == Kept::Yes
+    }
+
     /// A value that counts.
     pub(super) fn show(&mut self, value: Sourced<'_>) -> Vec<Publication> {
         self.kept = Kept::Yes;
@@ -60,8 +77,7 @@ impl Number {
             Kept::No => return Vec::new(),
             Kept::Perhaps | Kept::Yes => self.kept = Kept::No,
         }
-        let topics = [Some(&self.plain), self.json.as_ref()].into_iter().flatten();
-        topics.map(|topic| retained(topic.clone(), self.qos, String::new(), None)).collect()
+        self.topics().map(|topic| retained(topic.clone(), self.qos, String::new(), None)).collect()
     }
 }
 
@@ -76,6 +92,18 @@ impl<T: PartialEq> News<T> {
     /// Nothing was told yet.
     pub(super) const fn new(topic: TopicName) -> Self {
         Self { topic, told: None }
+    }
+
+    /// Its topic.
+    pub(super) const fn topic(&self) -> &TopicName {
+        &self.topic
+    }
+
+    /// What the other has told on the same topic.
+    pub(super) fn inherit(&mut self, other: Self) {
+        if self.topic == other.topic {
+            self.told = other.told;
+        }
     }
 
     /// Tells it, if it was not what was told last.

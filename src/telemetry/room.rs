@@ -2,7 +2,9 @@
 //! online as long as any of its sensors has a temperature that counts.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use crate::mqtt::TopicName;
 use crate::sampling::Report;
 use crate::time::Timestamp;
 use crate::units::Quantity;
@@ -14,6 +16,7 @@ use super::{Publication, Room, Sensor};
 /// One room.
 #[derive(Debug)]
 pub(super) struct RoomView {
+    slug: Arc<str>,
     availability: News<Availability>,
     temperature: Strand,
     others: Vec<Strand>,
@@ -48,10 +51,43 @@ impl RoomView {
         let others = [Quantity::Humidity, Quantity::Pressure].map(|it| (it, giving(it)));
         let others = others.into_iter().filter(|(_, sources)| !sources.is_empty());
         Self {
+            slug: Arc::clone(&room.slug),
             availability: News::new(named(&format!("{base}/availability"))),
             temperature: Strand::new(&base, Quantity::Temperature, giving(Quantity::Temperature)),
             others: others.map(|(it, sources)| Strand::new(&base, it, sources)).collect(),
         }
+    }
+
+    /// As in its topics.
+    pub(super) fn slug(&self) -> &str {
+        &self.slug
+    }
+
+    /// All that it may have retained.
+    pub(super) fn topics(&self) -> impl Iterator<Item = &TopicName> {
+        let strands = [&self.temperature].into_iter().chain(&self.others);
+        [self.availability.topic()].into_iter().chain(strands.flat_map(Strand::topics))
+    }
+
+    /// It goes on for the other, perhaps with other sensors; of new ones nothing is known from `at`
+    /// on.
+    pub(super) fn inherit(&mut self, other: Self, at: Timestamp) -> Vec<Publication> {
+        let Self { availability, temperature, mut others, .. } = other;
+        self.availability.inherit(availability);
+        let outcome = self.temperature.inherit(Some(temperature), at);
+        let mut publications = self.lead(outcome);
+        for strand in &mut self.others {
+            let same = others.iter().position(|other| other.quantity() == strand.quantity());
+            let before = same.map(|index| others.swap_remove(index));
+            let outcome = strand.inherit(before, at);
+            publications.extend(follow(strand, outcome));
+        }
+        publications
+    }
+
+    /// Nobody speaks for it any more.
+    pub(super) fn leave(&mut self) -> Option<Publication> {
+        self.tell(Availability::Offline)
     }
 
     /// The room is offline, and nothing is known of its sensors from `at` on.
@@ -74,13 +110,7 @@ impl RoomView {
         let mut strands = self.others.iter_mut();
         let (strand, outcome) =
             strands.find_map(|strand| strand.report(report).map(|outcome| (strand, outcome)))?;
-        let (mut publications, last) = match outcome {
-            Outcome::Light(publications) => (publications, Vec::new()),
-            Outcome::Dark(publications, last) => (publications, last),
-        };
-        publications.extend(strand.tell_status());
-        publications.extend(last);
-        Some(publications)
+        Some(follow(strand, outcome))
     }
 
     /// The temperature decides whether the room is online. That it is not is told before its
@@ -99,6 +129,17 @@ impl RoomView {
     fn tell(&mut self, availability: Availability) -> Option<Publication> {
         self.availability.tell(availability, availability.payload(), None)
     }
+}
+
+/// What a quantity that does not lead tells.
+fn follow(strand: &mut Strand, outcome: Outcome) -> Vec<Publication> {
+    let (mut publications, last) = match outcome {
+        Outcome::Light(publications) => (publications, Vec::new()),
+        Outcome::Dark(publications, last) => (publications, last),
+    };
+    publications.extend(strand.tell_status());
+    publications.extend(last);
+    publications
 }
 
 /// The sensors of a room, each with topics that no other has: a second one of the same printed

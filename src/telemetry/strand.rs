@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::mqtt::TopicName;
 use crate::sampling::{Report, SensorId};
 use crate::time::Timestamp;
 use crate::units::Quantity;
@@ -65,6 +66,47 @@ impl Strand {
             probes: probes(quantity, sources),
             in_use: 0,
         }
+    }
+
+    /// Its topics, and those of its sensors.
+    pub(super) fn topics(&self) -> impl Iterator<Item = &TopicName> {
+        let probes = self.probes.iter().flat_map(Probe::topics);
+        self.number.topics().chain([self.status.topic()]).chain(probes)
+    }
+
+    /// What it measures.
+    pub(super) const fn quantity(&self) -> Quantity {
+        self.quantity
+    }
+
+    /// It goes on for the other, perhaps with other sensors; of new ones nothing is known from `at`
+    /// on.
+    pub(super) fn inherit(&mut self, other: Option<Self>, at: Timestamp) -> Outcome {
+        let Some(other) = other else {
+            return Outcome::Dark(self.unknown(at), self.number.clear());
+        };
+        let was = other.probes.get(other.in_use).map(Probe::id);
+        self.number.inherit(&other.number);
+        self.status.inherit(other.status);
+        let mut before = other.probes;
+        let mut publications = Vec::new();
+        for probe in &mut self.probes {
+            match before.iter().position(|other| other.id() == probe.id()) {
+                Some(index) => probe.inherit(before.swap_remove(index)),
+                None => publications.extend(probe.unknown(at)),
+            }
+            publications.extend(probe.catch_up());
+        }
+        let stays = self.probes.iter().position(|probe| Some(probe.id()) == was);
+        self.in_use = stays.unwrap_or(0);
+        let Some(best) = self.best() else {
+            return Outcome::Dark(publications, self.number.clear());
+        };
+        self.in_use = best;
+        let is_news = stays != Some(best) || !self.number.is_shown();
+        let value = self.probes.get(best).and_then(Probe::value).filter(|_| is_news);
+        publications.extend(value.into_iter().flat_map(|value| self.number.show(value)));
+        Outcome::Light(publications)
     }
 
     /// Nothing is known of its sensors from `at` on.

@@ -1,6 +1,7 @@
 //! What subscribers see of reports.
 
 mod quantities;
+mod refit;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -28,6 +28,7 @@ mod onewire_scratchpad;
 mod onewire_tree;
 mod operating;
 mod people;
+mod reload;
 mod rights;
 mod store;
 mod subscribers;

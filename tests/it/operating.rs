@@ -39,7 +39,7 @@ fn every_signal_to_stop_publishes_offline_within_two_seconds() {
         let client = subscriber(&gateway);
         client.expect("maison/salon/availability online");
         gateway.signal(Signal::HUP);
-        gateway.wait_for_log("needs a restart");
+        gateway.wait_for_log("configuration read again");
         let started = Instant::now();
         let status = gateway.end_by(signal);
         assert!(status.success(), "{status}");

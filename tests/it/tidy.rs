@@ -72,7 +72,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("rustls::", &["net/", "cli/remote.rs"]),
     ("tungstenite", &["net/websocket"]),
     ("rumqttc", &["cli/"]),
-    ("inotify", &["daemon/people.rs"]),
+    ("inotify", &["daemon/watching.rs"]),
     ("sd_notify", &["daemon/service.rs"]),
     ("toml::", &["config/"]),
     ("crossterm", &["cli/"]),

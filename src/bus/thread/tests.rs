@@ -26,6 +26,10 @@ where
 }
 
 fn sampler(sensors: usize) -> Sampler {
+    Sampler::new((0..sensors).map(sensor).collect(), 0, Tick::ZERO)
+}
+
+fn sensor(number: usize) -> Sensor {
     let settings = SensorSettings {
         interval: INTERVAL,
         retries: 0,
@@ -44,16 +48,15 @@ fn sampler(sensors: usize) -> Sampler {
         humidity: None,
         pressure: None,
     };
-    let sensor = |number: usize| Sensor {
-        id: SensorId(number),
-        label: format!("sensor {number}").into(),
-        settings: settings.clone(),
-    };
-    Sampler::new((0..sensors).map(sensor).collect(), 0, Tick::ZERO)
+    Sensor { id: SensorId(number), label: format!("sensor {number}").into(), settings }
 }
 
 /// A round of the thread, without the thread.
-fn round<F>(sensors: usize, clock: &Arc<ManualClock>, bus: F) -> (Round, Arc<Reports>, Sender<Stop>)
+fn round<F>(
+    sensors: usize,
+    clock: &Arc<ManualClock>,
+    bus: F,
+) -> (Round, Arc<Reports>, Sender<Order>)
 where
     F: FnMut(&[SensorId], &mut dyn FnMut(SensorId, Result<Measurement, Fault>)) + Send + 'static,
 {
@@ -66,7 +69,9 @@ where
         beat: Arc::default(),
         to_read: VecDeque::new(),
     };
-    (Round { name: "test".to_owned(), bus: Box::new(Scripted(bus)), desk, orders }, reports, order)
+    let bus = Box::new(Scripted(bus));
+    let round = Round { name: "test".to_owned(), bus, desk, orders, refits: Vec::new() };
+    (round, reports, order)
 }
 
 fn warm(thousandths: i32) -> Measurement {
@@ -147,7 +152,7 @@ fn nothing_is_read_once_it_was_told_to_stop() {
     let clock = Arc::new(ManualClock::default());
     let (mut round, reports, order) =
         round(1, &clock, |_, _| panic!("read after the order to stop"));
-    order.send(Stop).unwrap();
+    order.send(Order::Stop).unwrap();
     assert_eq!(round.turn(), Life::Ends);
     assert_eq!(take_all(&reports), []);
 }
@@ -209,4 +214,33 @@ fn a_thread_that_hangs_in_a_read_does_not_hold_the_stop() {
     thread.stop(Duration::ZERO);
     drop(release);
     assert_eq!(hangs.recv(), Err(mpsc::RecvError), "it ends by itself");
+}
+
+#[test]
+fn other_sensors_are_read_at_once_and_those_that_stay_keep_their_state() {
+    let clock = Arc::new(ManualClock::default());
+    let (mut round, reports, order) = round(2, &clock, |sensors, answer| {
+        sensors.iter().for_each(|sensor| answer(*sensor, Ok(warm(20_000))));
+    });
+    assert_eq!(round.turn(), Life::GoesOn);
+    assert_eq!(take_all(&reports).len(), 2);
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    let bus = Box::new(Scripted(
+        move |sensors: &[SensorId],
+              answer: &mut dyn FnMut(SensorId, Result<Measurement, Fault>)| {
+            seen.lock().unwrap().push(sensors.to_vec());
+            sensors.iter().for_each(|sensor| answer(*sensor, Ok(warm(20_000))));
+        },
+    ));
+    order.send(Order::Refit(Refit { bus, gone: vec![SensorId(1)], new: vec![sensor(7)] })).unwrap();
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(round.sleep(), Life::GoesOn);
+    assert_eq!(round.turn(), Life::GoesOn);
+    assert_eq!(*asked.lock().unwrap(), [[SensorId(0), SensorId(7)]]);
+    let numbers: Vec<_> = take_all(&reports)
+        .into_iter()
+        .map(|report| (report.sensor.0, report.value.map(|reading| reading.number)))
+        .collect();
+    assert_eq!(numbers, [(0, Some(2)), (7, Some(1))]);
 }

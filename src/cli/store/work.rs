@@ -5,7 +5,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Failure;
-use crate::daemon::signals::{Hangup, Signals};
+use crate::daemon::signals::Signals;
 use crate::store::{Progress, VisitError};
 
 /// Between two looks at how far it is; what is done before the first one shows no bar.
@@ -38,7 +38,7 @@ async fn attend<T: Send + 'static>(
     let done = loop {
         tokio::select! {
             done = &mut working => break done,
-            () = signals.end(Hangup::Ends) => {
+            _ = signals.next() => {
                 progress.stop();
                 match tokio::time::timeout(PATIENCE, &mut working).await {
                     Ok(done) => break done,

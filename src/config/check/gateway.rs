@@ -18,6 +18,7 @@ pub(super) fn gateway(field: &Field<schema::Gateway>, complaints: &mut Complaint
     Gateway {
         root: root(&written.root, default.root, complaints),
         state_dir: path(&written.state_dir, "state_dir", default.state_dir, complaints),
+        watch_files: written.watch_files.value().copied().unwrap_or(default.watch_files),
     }
 }
 

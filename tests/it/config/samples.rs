@@ -117,6 +117,7 @@ const FIXED_KEYS: &str = r#"
 [gateway]
 root = "home/maison"
 state_dir = "state"
+watch_files = false
 [broker]
 durability = "crash"
 max_packet_size = "256 MiB"
@@ -165,6 +166,7 @@ fn the_fixed_keys_of_gateway_and_broker_mean_what_they_say() {
     let settings = settings(FIXED_KEYS);
     assert_eq!(settings.gateway.root, "home/maison");
     assert_eq!(settings.gateway.state_dir, Path::new("state"));
+    assert!(!settings.gateway.watch_files);
     assert_eq!(settings.broker.durability, Durability::Crash);
     assert_eq!(settings.broker.max_packet_size, 256 * 1024 * 1024);
     assert_eq!(settings.broker.session_expiry, Duration::from_secs(5400));
@@ -305,7 +307,8 @@ fn settings_written_back_are_the_same_settings() {
         texts.push(fs::read_to_string(entry.unwrap().path()).unwrap());
     }
     texts.push(
-        "[gateway]\nroot = \"a\\\"b\\\\\"\nstate_dir = \"\u{e9}\\t\"\n[broker]\n\
+        "[gateway]\nwatch_files = false\nroot = \"a\\\"b\\\\\"\n\
+         state_dir = \"\u{e9}\\t\"\n[broker]\n\
          queue = { messages = 0, bytes = \"3 B\" }\nsession_expiry = \"1ms\"\n\
          sys_interval = \"100ms\"\nprivate = [\"a\\\\b/#\"]\n\
          limits = { queued = 0, keep_alive = \"1m30s\", topic_aliases = 0, inflight = 1 }\n\

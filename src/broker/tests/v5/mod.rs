@@ -3,6 +3,7 @@
 mod connecting;
 mod delivering;
 mod publishing;
+mod reconfigured;
 mod refusing;
 mod rights;
 mod sessions;

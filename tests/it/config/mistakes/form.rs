@@ -28,7 +28,7 @@ fn text_that_is_no_toml() {
     );
     check(
         "[gateway]\nétat = 1",
-        ":2:1: unknown key: `état`\n  hint: `[gateway]` has `root`, `state_dir`",
+        ":2:1: unknown key: `état`\n  hint: `[gateway]` has `root`, `state_dir`, `watch_files`",
     );
 }
 

@@ -222,6 +222,7 @@ impl Model {
                 panic!("there is no store: {other:?}")
             }
             Input::Rights { .. } => panic!("the rights stay"),
+            Input::Reconfigured(_) | Input::ListenerClosed { .. } => panic!("the house stays"),
         }
     }
 

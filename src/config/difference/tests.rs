@@ -1,0 +1,98 @@
+use super::*;
+use crate::config::{Source, parse};
+
+fn settings(text: &str) -> Settings {
+    parse(&[Source { path: "a.toml".into(), text: text.into() }]).unwrap()
+}
+
+const HOUSE: &str = r#"
+[rooms.salon]
+[[rooms.salon.sensors]]
+driver = "ds18b20"
+bus = "w1"
+address = "28-01131e858aef"
+
+[[rooms.salon.sensors]]
+driver = "sht3x"
+bus = "i2c-1"
+
+[[listener]]
+bind = "127.0.0.1:1883"
+
+[[listener]]
+bind = "[::]:8883"
+tls = true
+auth = "password"
+"#;
+
+#[track_caller]
+fn check(old: &str, new: &str, expected: &[&str]) {
+    let (old, new) = (settings(old), settings(new));
+    let lines: Vec<_> = difference(&old, &new).iter().map(Change::to_string).collect();
+    assert_eq!(lines, expected);
+    let left = difference(&adopted(&old, &new), &new);
+    assert!(left.iter().all(|change| matches!(change, Change::Restart(_))), "{left:?}");
+}
+
+#[test]
+fn what_is_the_same_has_no_line() {
+    check(HOUSE, HOUSE, &[]);
+}
+
+#[test]
+fn rooms_and_sensors_are_named_with_the_keys_that_differ() {
+    let cave = "[rooms.cave]\n[[rooms.cave.sensors]]\ndriver = \"cpu\"\nbus = \"thermal\"\n";
+    check(HOUSE, &format!("{HOUSE}{cave}"), &["room added: cave"]);
+    check(&format!("{HOUSE}{cave}"), HOUSE, &["room removed: cave"]);
+    let named = HOUSE.replace("[rooms.salon]\n", "[rooms.salon]\nname = \"Le salon\"\n");
+    check(HOUSE, &named, &["room changed: salon: name"]);
+    let address = "address = \"28-01131e858aef\"\n";
+    let other = HOUSE.replace(address, "address = \"28-3c01d6075f12\"\n");
+    let expected = ["sensor removed: salon 28-01131e858aef", "sensor added: salon 28-3c01d6075f12"];
+    check(HOUSE, &other, &expected);
+    let keys = "interval = \"2s\"\nstale_after = \"1m\"\noffset = 0.5\ndecimals = 2\n";
+    let tuned = HOUSE.replace(address, &format!("{address}{keys}"));
+    let expected =
+        "sensor changed: salon 28-01131e858aef: interval, stale_after, calibration, decimals";
+    check(HOUSE, &tuned, &[expected]);
+}
+
+#[test]
+fn listeners_are_known_by_their_address() {
+    let bare = HOUSE.replace("[[listener]]\nbind = \"127.0.0.1:1883\"\n", "");
+    check(HOUSE, &bare, &["listener removed: 127.0.0.1:1883"]);
+    check(&bare, HOUSE, &["listener added: 127.0.0.1:1883"]);
+    let stricter = HOUSE.replace("auth = \"password\"", "auth = \"certificate\"");
+    check(HOUSE, &stricter, &["listener changed: [::]:8883: auth"]);
+    let chance = |auth: &str| format!("[[listener]]\nbind = \"127.0.0.1:0\"\nauth = \"{auth}\"\n");
+    let (one, other) = (chance("anonymous"), chance("password"));
+    check(&format!("{one}{other}"), &other, &["listener removed: 127.0.0.1:0"]);
+}
+
+#[test]
+fn keys_hold_at_once_or_need_a_restart() {
+    let old = "[gateway]\nroot = \"a\"\n[broker]\nsession_expiry = \"1d\"\n";
+    let new = "[gateway]\nroot = \"b\"\n[broker]\nsession_expiry = \"2d\"\n";
+    check(old, new, &["needs a restart: gateway.root", "changed: broker.session_expiry"]);
+    let adopted = adopted(&settings(old), &settings(new));
+    assert_eq!(adopted.gateway.root, "a");
+}
+
+/// A key that was forgotten would be neither changed nor told.
+#[test]
+fn every_key_but_rooms_and_listeners_is_compared() {
+    let names: Vec<_> = FIXED.iter().chain(LIVE).map(|key| key.name).collect();
+    let text = Settings::default().to_toml();
+    let mut table = String::new();
+    let mut keys = 0;
+    for line in text.lines().take_while(|line| !line.starts_with("[[")) {
+        if let Some(title) = line.strip_prefix('[') {
+            table = title.trim_end_matches(']').to_owned();
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            let wanted = format!("{table}.{key}");
+            assert!(names.iter().any(|name| name.starts_with(&wanted)), "{wanted}");
+            keys += 1;
+        }
+    }
+    assert_eq!(names.len(), keys + 1, "the queue has two");
+}

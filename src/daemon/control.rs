@@ -1,0 +1,114 @@
+//! The socket in the state folder by which `maison reload` asks a gateway that runs. One line of
+//! JSON each way: the configuration file that is meant, and what came of it.
+
+use std::io;
+use std::os::unix::net::UnixStream as Visitor;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tracing::{debug, warn};
+
+use crate::limits::{CONTROL_REQUEST_BYTES_MAX, CONTROL_TIMEOUT, RELOAD_TIMEOUT};
+
+const SOCKET: &str = "control";
+
+/// What came of a reload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", content = "lines", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It holds; each line is something that differs from before.
+    Applied(Vec<String>),
+    /// All is as before; each line is something that is wrong.
+    Refused(Vec<String>),
+    /// The gateway runs on this other file.
+    OtherFile(String),
+}
+
+/// Asks the gateway of a state folder to read `config` again, and waits for what comes of it.
+/// Blocks for [`RELOAD_TIMEOUT`] at most.
+pub fn ask(state_dir: &Path, config: &Path) -> io::Result<Outcome> {
+    let mut stream = Visitor::connect(state_dir.join(SOCKET))?;
+    stream.set_read_timeout(Some(RELOAD_TIMEOUT))?;
+    serde_json::to_writer(&mut stream, &config.canonicalize()?)?;
+    io::Write::write_all(&mut stream, b"\n")?;
+    let mut answer = String::new();
+    io::Read::read_to_string(&mut stream, &mut answer)?;
+    Ok(serde_json::from_str(&answer)?)
+}
+
+/// The gateway's end.
+pub(super) struct Control(Option<UnixListener>);
+
+/// Somebody who asked, and waits.
+pub(super) struct Request {
+    stream: BufReader<UnixStream>,
+    /// Which file is meant.
+    pub config: PathBuf,
+}
+
+impl Control {
+    /// Opens it in the folder of the gateway, which is alone there: what an earlier life left is in
+    /// nobody's use. Only who may look into the folder can ask.
+    pub(super) fn open(folder: &Path) -> Self {
+        let path = folder.join(SOCKET);
+        // What cannot be removed is said by `bind`.
+        let _ = std::fs::remove_file(&path);
+        match UnixListener::bind(&path) {
+            Ok(listener) => Self(Some(listener)),
+            Err(error) => {
+                warn!(%error, socket = %path.display(), "`maison reload` cannot ask; SIGHUP can");
+                Self(None)
+            }
+        }
+    }
+
+    /// Those who ask, as far as that can be understood, one after the other.
+    pub(super) fn serve(self) -> mpsc::Receiver<Request> {
+        let (sender, requests) = mpsc::channel(1);
+        if let Some(listener) = self.0 {
+            tokio::spawn(
+                async move { while sender.send(Self::next(&listener).await).await.is_ok() {} },
+            );
+        }
+        requests
+    }
+
+    async fn next(listener: &UnixListener) -> Request {
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => match timeout(CONTROL_TIMEOUT, Request::read(stream)).await {
+                    Ok(Ok(request)) => return request,
+                    Ok(Err(error)) => debug!(%error, "request not understood"),
+                    Err(_) => debug!("request not finished"),
+                },
+                Err(error) => {
+                    debug!(%error, "nobody can ask at the moment");
+                    tokio::time::sleep(CONTROL_TIMEOUT).await;
+                }
+            }
+        }
+    }
+}
+
+impl Request {
+    async fn read(stream: UnixStream) -> io::Result<Self> {
+        let mut stream = BufReader::new(stream);
+        let mut line = Vec::new();
+        (&mut stream).take(CONTROL_REQUEST_BYTES_MAX).read_until(b'\n', &mut line).await?;
+        let config = serde_json::from_slice(&line)?;
+        Ok(Self { stream, config })
+    }
+
+    /// Tells what came of it.
+    pub(super) async fn answer(mut self, outcome: &Outcome) {
+        let Ok(text) = serde_json::to_vec(outcome) else { return };
+        match timeout(CONTROL_TIMEOUT, self.stream.get_mut().write_all(&text)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) | Err(_) => debug!("who asked for a reload does not wait for its outcome"),
+        }
+    }
+}

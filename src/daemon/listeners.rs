@@ -1,0 +1,192 @@
+//! Where clients are let in: opened, changed and closed, at the start and at each reload.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tracing::info;
+
+use super::StartError;
+use super::certificates::Certificates;
+use super::hub::Hub;
+use super::state::StateDir;
+use crate::config::{self, Change, Settings, paired_listeners};
+use crate::net::{self, Admission, Bound, Door, Listener, Meter, Service, Stop, Tls, Transport};
+
+/// The listeners at work.
+pub(super) struct Listeners {
+    open: Vec<Open>,
+    certificates: Certificates,
+    admission: Arc<Admission>,
+    meter: Arc<Meter>,
+}
+
+struct Open {
+    settings: config::Listener,
+    tls: Option<Arc<Tls>>,
+    door: Door,
+    stop: Stop,
+}
+
+/// All that a reload or a start needs: nothing of it can fail any more.
+pub(super) struct Prepared {
+    listeners: Vec<(config::Listener, Listener, Plan)>,
+    gone: Vec<usize>,
+}
+
+enum Plan {
+    Open(Bound),
+    /// The listener of that index goes on, by these terms.
+    Change(usize),
+}
+
+impl Listeners {
+    /// None is open yet.
+    pub(super) fn new(settings: &Settings, certificates: Certificates, meter: &Arc<Meter>) -> Self {
+        let admission = Admission::new(net_bounds(settings));
+        Self { open: Vec::new(), certificates, admission, meter: Arc::clone(meter) }
+    }
+
+    /// Reads all certificates and takes all new ports; who listens now does not notice.
+    pub(super) fn prepare(
+        &self,
+        settings: &Settings,
+        state: &StateDir,
+    ) -> Result<Prepared, StartError> {
+        let old: Vec<_> = self.open.iter().map(|open| open.settings.clone()).collect();
+        let mut prepared = Prepared { listeners: Vec::new(), gone: Vec::new() };
+        for (before, after) in paired_listeners(&old, &settings.listeners) {
+            let Some(listener) = after.and_then(|index| settings.listeners.get(index)) else {
+                prepared.gone.extend(before);
+                continue;
+            };
+            let tls = self.certificates.of_listener(listener, state)?;
+            let listening = Listener {
+                name: Arc::from(listener.bind.to_string()),
+                bind: listener.bind,
+                policy: listener.auth,
+                tls,
+                transport: transport(listener),
+                packet_bytes_max: settings.broker.packet_bytes_max(),
+            };
+            let plan = match before {
+                Some(index) => Plan::Change(index),
+                None => Plan::Open(Bound::bind(listening.clone(), &self.admission)?),
+            };
+            prepared.listeners.push((listener.clone(), listening, plan));
+        }
+        Ok(prepared)
+    }
+
+    /// Lets clients in as prepared. Who came by a listener that is gone, or by terms that do not
+    /// hold any more, is sent away; nobody else notices.
+    pub(super) fn apply(&mut self, prepared: Prepared, hub: &Arc<Hub>) {
+        let shown: Vec<Arc<Tls>> = prepared
+            .listeners
+            .iter()
+            .filter_map(|(_, listening, _)| listening.tls.clone())
+            .collect();
+        self.certificates.show(shown);
+        for open in prepared.gone.iter().filter_map(|index| self.open.get(*index)) {
+            open.stop.stop();
+            hub.close_listener(open.door.name());
+        }
+        let open = prepared.listeners.into_iter().filter_map(|(settings, listening, plan)| {
+            Some(match plan {
+                Plan::Open(bound) => self.serve(settings, listening.tls, bound, hub),
+                Plan::Change(index) => self.open.get(index)?.changed(settings, listening, hub),
+            })
+        });
+        self.open = open.collect();
+    }
+
+    /// Nobody is let in any more; who is in stays.
+    pub(super) fn stop(&self) {
+        self.open.iter().for_each(|open| open.stop.stop());
+    }
+
+    /// What is other in the files of certificates whose listeners are the same.
+    pub(super) fn changes(&self, prepared: &Prepared) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for (settings, listening, plan) in &prepared.listeners {
+            let Plan::Change(index) = plan else { continue };
+            let Some(open) = self.open.get(*index).filter(|open| open.settings == *settings) else {
+                continue;
+            };
+            let (Some(old), Some(new)) = (&open.tls, &listening.tls) else { continue };
+            if !new.shows_as(old) {
+                changes.push(Change::CertificateChanged(settings.bind));
+            }
+            if !new.lets_in_all_of(old) || !old.lets_in_all_of(new) {
+                changes.push(Change::AuthoritiesChanged(settings.bind));
+            }
+        }
+        changes
+    }
+
+    fn serve(
+        &self,
+        settings: config::Listener,
+        tls: Option<Arc<Tls>>,
+        bound: Bound,
+        hub: &Arc<Hub>,
+    ) -> Open {
+        let (door, stop) = (bound.door(), Stop::new());
+        if let Ok(address) = bound.local_addr() {
+            let is_encrypted = tls.is_some();
+            let websocket = settings.transport == config::Transport::WebSocket;
+            info!(%address, tls = is_encrypted, websocket, auth = ?settings.auth, "listening");
+        }
+        let service: Arc<dyn Service> = hub.clone();
+        tokio::spawn(bound.metered(&self.meter).serve(service, stop.clone()));
+        Open { settings, tls, door, stop }
+    }
+}
+
+impl Open {
+    fn changed(&self, settings: config::Listener, listening: Listener, hub: &Hub) -> Self {
+        let (door, stop) = (self.door.clone(), self.stop.clone());
+        let tls = listening.tls.clone();
+        let lets_in_all = match (&self.tls, &tls) {
+            (Some(old), Some(new)) => new.lets_in_all_of(old),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        if lets_in_all && settings.lets_in_as(&self.settings) {
+            door.change(listening);
+        } else {
+            door.end_handshakes();
+            door.change(listening);
+            hub.close_listener(door.name());
+        }
+        Self { settings, tls, door, stop }
+    }
+}
+
+impl Prepared {
+    /// Where it is listened at new ports.
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        let bound = self.listeners.iter().filter_map(|(_, _, plan)| match plan {
+            Plan::Open(bound) => Some(bound),
+            Plan::Change(_) => None,
+        });
+        bound.filter_map(|bound| bound.local_addr().ok()).collect()
+    }
+}
+
+fn transport(listener: &config::Listener) -> Transport {
+    match listener.transport {
+        config::Transport::Tcp => Transport::Tcp,
+        config::Transport::WebSocket => Transport::WebSocket,
+    }
+}
+
+fn net_bounds(settings: &Settings) -> net::Bounds {
+    let limits = &settings.broker.limits;
+    net::Bounds {
+        connections: limits.connections,
+        connections_per_address: limits.connections_per_address,
+        connect_timeout: limits.connect_timeout,
+        packet_bytes_before_login: limits.packet_before_login,
+        unfinished_bytes: limits.unfinished,
+    }
+}

@@ -1,0 +1,170 @@
+//! Reading the configuration again while the gateway works: when it is asked by a signal, by
+//! `maison reload`, or when a file has changed.
+
+use std::ffi::{OsStr, OsString};
+use std::future::pending;
+use std::path::{Path, PathBuf};
+
+use tokio::time::{Instant, timeout};
+use tracing::{error, info, warn};
+
+use super::control::{Control, Outcome};
+use super::settings::{DEFAULT_PATH, PARTS};
+use super::signals::{Asked, Signals};
+use super::watching::Changes;
+use super::{Gateway, service, settings};
+use crate::config::{Change, Settings, Tls};
+use crate::limits::{RELOAD_QUIET, RELOAD_QUIET_TOTAL};
+
+/// Reloads the file at `path`, or the default one, whenever it is asked to; returns when the
+/// process is to end.
+pub async fn attend(gateway: &Gateway, path: Option<&Path>, signals: &mut Signals) {
+    let path = path.unwrap_or(Path::new(DEFAULT_PATH));
+    let mut requests = Control::open(gateway.state.path()).serve();
+    let mut files = Files::of(sources(gateway, path));
+    loop {
+        tokio::select! {
+            asked = signals.next() => match asked {
+                Asked::End => return,
+                Asked::HangUp => drop(reload(gateway, path)),
+            },
+            Some(request) = requests.recv() => {
+                let outcome = match path.canonicalize() {
+                    Ok(own) if own != request.config => {
+                        Outcome::OtherFile(own.display().to_string())
+                    }
+                    Ok(_) | Err(_) => reload(gateway, path),
+                };
+                request.answer(&outcome).await;
+            }
+            () = files.changed() => drop(reload(gateway, path)),
+        }
+        let sources = sources(gateway, path);
+        if sources != files.sources {
+            files = Files::of(sources);
+            // What changed before they were watched.
+            reload(gateway, path);
+        }
+    }
+}
+
+fn sources(gateway: &Gateway, path: &Path) -> Sources {
+    Sources::of(path, &gateway.works().settings)
+}
+
+/// Which files settings come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Sources {
+    are_watched: bool,
+    folders: Vec<PathBuf>,
+    names: Vec<OsString>,
+}
+
+impl Sources {
+    /// Those of the configuration at `path`, and what it names.
+    fn of(path: &Path, settings: &Settings) -> Self {
+        let mut named: Vec<&Path> = Vec::new();
+        for listener in &settings.listeners {
+            if let Some(Tls::Files { certificate, key, client_ca }) = &listener.tls {
+                named.extend([certificate.as_path(), key.as_path()]);
+                named.extend(client_ca.as_deref());
+            }
+        }
+        let folder = |path: &Path| match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+            Some(_) | None => PathBuf::from("."),
+        };
+        let mut folders: Vec<_> = named.iter().map(|path| folder(path)).collect();
+        folders.extend([folder(path), path.with_file_name(PARTS)]);
+        folders.retain(|folder| folder.is_dir());
+        let names = named.iter().filter_map(|path| path.file_name()).map(OsString::from);
+        let names = names.chain([OsString::from(PARTS)]).collect();
+        Self { are_watched: settings.gateway.watch_files, folders, names }
+    }
+}
+
+/// The files that settings come from, as they change.
+struct Files {
+    sources: Sources,
+    /// Absent where they are not watched.
+    changes: Option<Changes>,
+}
+
+impl Files {
+    fn of(sources: Sources) -> Self {
+        let changes = sources.are_watched.then(|| Changes::of(sources.folders.iter()));
+        let changes = changes.and_then(|changes| match changes {
+            Ok(changes) => Some(changes),
+            Err(error) => {
+                warn!(%error, "configuration is not watched, `maison reload` reads it again");
+                None
+            }
+        });
+        Self { sources, changes }
+    }
+
+    /// Waits until one of them has changed and none has for a while.
+    async fn changed(&mut self) {
+        let Self { sources: Sources { names, .. }, changes } = self;
+        let Some(changes) = changes else { return pending().await };
+        loop {
+            match changes.next().await {
+                Ok(name) if concerns(names, name.as_deref()) => break,
+                Ok(_) => {}
+                Err(_) => return pending().await,
+            }
+        }
+        let begun = Instant::now();
+        while begun.elapsed() < RELOAD_QUIET_TOTAL {
+            if timeout(RELOAD_QUIET, changes.next()).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Whether a file of that name is one of ours; `None`: the kernel has lost count.
+fn concerns(names: &[OsString], name: Option<&OsStr>) -> bool {
+    name.is_none_or(|name| {
+        settings::is_part(name) || names.iter().any(|known| known.as_os_str() == name)
+    })
+}
+
+/// Checks all files as a whole, then changes what differs.
+fn reload(gateway: &Gateway, path: &Path) -> Outcome {
+    service::reloading(gateway);
+    let outcome = match settings::load(Some(path)) {
+        Ok(settings) => match gateway.reload(&settings) {
+            Ok(changes) => Outcome::Applied(told(&changes)),
+            Err(error) => Outcome::Refused(refused([error.to_string()])),
+        },
+        Err(error) => {
+            let report = error.report();
+            Outcome::Refused(refused(report.mistakes().iter().map(ToString::to_string)))
+        }
+    };
+    service::reloaded(gateway);
+    outcome
+}
+
+/// One line a change.
+fn told(changes: &[Change]) -> Vec<String> {
+    info!(changes = changes.len(), "configuration read again");
+    for change in changes {
+        match change {
+            Change::Restart(_) => warn!("{change}"),
+            _ => info!("{change}"),
+        }
+    }
+    changes.iter().map(ToString::to_string).collect()
+}
+
+/// One line a mistake.
+fn refused(mistakes: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mistakes: Vec<_> = mistakes.into_iter().collect();
+    error!(mistakes = mistakes.len(), "configuration refused, the one before stays");
+    for mistake in &mistakes {
+        error!("{}", mistake.replace("\n  ", "; "));
+    }
+    mistakes
+}

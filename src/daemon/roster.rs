@@ -1,0 +1,123 @@
+//! Who is who among the sensors: a number for each, which it keeps over reloads.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::house::Label;
+use crate::config::{self, Settings};
+use crate::sampling::{SensorId, SensorSettings};
+use crate::telemetry::{Room, Sensor};
+
+/// The sensors of the configuration, in its order.
+#[derive(Clone, Debug)]
+pub(super) struct Roster {
+    fitted: Vec<Fitted>,
+    slugs: Vec<Arc<str>>,
+    next: usize,
+}
+
+/// A sensor with its number.
+#[derive(Clone, Debug)]
+pub(super) struct Fitted {
+    pub id: SensorId,
+    /// Slug of its room.
+    pub room: Arc<str>,
+    pub sensor: config::Sensor,
+}
+
+impl Roster {
+    /// Of a gateway that starts: numbered in the order of the configuration.
+    pub(super) fn new(settings: &Settings) -> Self {
+        Self { fitted: Vec::new(), slugs: Vec::new(), next: 0 }.refitted(settings)
+    }
+
+    /// After a reload: a sensor that is where it was keeps its number, and none is given twice.
+    pub(super) fn refitted(&self, settings: &Settings) -> Self {
+        let mut next = self.next;
+        let mut fitted: Vec<Fitted> = Vec::new();
+        for room in &settings.rooms {
+            for sensor in &room.sensors {
+                let is_it = |old: &&Fitted| {
+                    *old.room == *room.slug && sensor.is_at_the_place_of(&old.sensor)
+                };
+                let id = self.fitted.iter().find(is_it).map_or_else(
+                    || {
+                        next += 1;
+                        SensorId(next - 1)
+                    },
+                    |old| old.id,
+                );
+                let room = Arc::from(&*room.slug);
+                fitted.push(Fitted { id, room, sensor: sensor.clone() });
+            }
+        }
+        let slugs = settings.rooms.iter().map(|room| Arc::from(&*room.slug)).collect();
+        Self { fitted, slugs, next }
+    }
+
+    /// All of them.
+    pub(super) fn sensors(&self) -> &[Fitted] {
+        &self.fitted
+    }
+
+    /// As subscribers see them.
+    pub(super) fn rooms(&self) -> Vec<Room> {
+        let sensor = |fitted: &Fitted| Sensor {
+            id: fitted.id,
+            address: Arc::from(fitted.sensor.address.to_string()),
+            quantities: fitted.sensor.sampling.rules().map(|(quantity, _)| quantity).collect(),
+        };
+        let room = |slug: &Arc<str>| {
+            let mine = self.fitted.iter().filter(|fitted| fitted.room == *slug);
+            Room { slug: Arc::clone(slug), sensors: mine.map(sensor).collect() }
+        };
+        self.slugs.iter().map(room).collect()
+    }
+
+    /// As operators call them.
+    pub(super) fn labels(&self) -> BTreeMap<SensorId, Label> {
+        let label = |fitted: &Fitted| {
+            let address = Arc::from(fitted.sensor.address.to_string());
+            (fitted.id, Label { room: Arc::clone(&fitted.room), address })
+        };
+        self.fitted.iter().map(label).collect()
+    }
+
+    /// How each is sampled.
+    pub(super) fn sampling(&self) -> impl Iterator<Item = (SensorId, &SensorSettings)> {
+        self.fitted.iter().map(|fitted| (fitted.id, &fitted.sensor.sampling))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str) -> Settings {
+        config::parse(&[config::Source { path: "a.toml".into(), text: text.into() }]).unwrap()
+    }
+
+    fn sensor(room: &str, address: &str, rest: &str) -> String {
+        format!(
+            "[[rooms.{room}.sensors]]\ndriver = \"ds18b20\"\nbus = \"w1\"\n\
+             address = \"{address}\"\n{rest}\n"
+        )
+    }
+
+    fn ids(roster: &Roster) -> Vec<(&str, usize)> {
+        roster.sensors().iter().map(|fitted| (&*fitted.room, fitted.id.0)).collect()
+    }
+
+    #[test]
+    fn a_sensor_keeps_its_number_and_none_is_given_twice() {
+        const A: &str = "28-01131e858aef";
+        const B: &str = "28-3c01d6075f12";
+        let first = Roster::new(&settings(&(sensor("cave", A, "") + &sensor("salon", B, ""))));
+        assert_eq!(ids(&first), [("cave", 0), ("salon", 1)]);
+        let tuned = settings(&sensor("salon", B, "interval = \"2s\""));
+        let second = first.refitted(&tuned);
+        assert_eq!(ids(&second), [("salon", 1)]);
+        let third = second.refitted(&settings(&(sensor("cave", A, "") + &sensor("salon", B, ""))));
+        assert_eq!(ids(&third), [("cave", 2), ("salon", 1)]);
+    }
+}

@@ -1,0 +1,344 @@
+//! A changed configuration holds at once or is refused as a whole; who is not concerned does not
+//! notice.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::net::UnixDatagram;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::gateway::{Client, Gateway, binary, recorded_tree};
+
+const SALON: &str = r#"
+[rooms.salon]
+[[rooms.salon.sensors]]
+driver = "ds18b20"
+bus = "w1"
+address = "28-01131e858aef"
+interval = "1s"
+"#;
+
+const CAVE: &str = r#"
+[rooms.cave]
+[[rooms.cave.sensors]]
+driver = "ds18b20"
+bus = "w1"
+address = "28-3c01d6075f12"
+interval = "1s"
+"#;
+
+/// A gateway that does not look at its files by itself.
+fn gateway(rooms: &str) -> Gateway {
+    let folder = Gateway::prepare(rooms);
+    recorded_tree(&folder.path().join("sys"));
+    let config = folder.path().join("maison.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(config, text.replace("[gateway]\n", "[gateway]\nwatch_files = false\n")).unwrap();
+    Gateway::start(folder)
+}
+
+fn edit(gateway: &Gateway, change: impl FnOnce(String) -> String) {
+    let config = gateway.config();
+    fs::write(&config, change(fs::read_to_string(&config).unwrap())).unwrap();
+}
+
+fn hang_up(gateway: &Gateway) {
+    gateway.signal(Signal::HUP);
+}
+
+/// A 5.0 subscriber to all below `maison`, which says of each message whether it was retained.
+fn subscriber(port: u16) -> Client {
+    let mut command = Command::new("mosquitto_sub");
+    command.args(["-V", "5", "-F", "%r %t %p", "-t", "maison/#", "-q", "1", "-h", "127.0.0.1"]);
+    Client::start(command.args(["-p", &port.to_string()]))
+}
+
+/// A port that is free now.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn count(client: &Client, what: &str) -> usize {
+    client.lines.all().iter().filter(|line| line.contains(what)).count()
+}
+
+#[test]
+fn a_wrong_file_is_told_line_by_line_and_the_one_before_stays() {
+    let mut gateway = gateway(SALON);
+    let client = subscriber(gateway.plain_port());
+    client.lines.wait("online", |line| line.ends_with("salon/availability online"));
+    edit(&gateway, |text| text.replace("ds18b20", "ds18b21") + "[rooms.Cave]\n");
+    hang_up(&gateway);
+    let line = gateway.wait_for_log("configuration refused, the one before stays");
+    assert!(line.contains("mistakes=2"), "{line}");
+    gateway.wait_for_log("did you mean `ds18b20`");
+    gateway.wait_for_log("`Cave`");
+    edit(&gateway, |text| text.replace("ds18b21", "ds18b20").replace("[rooms.Cave]\n", CAVE));
+    hang_up(&gateway);
+    gateway.wait_for_log("room added: cave");
+    client.expect("0 maison/cave/availability online");
+    assert_eq!(count(&client, "salon/availability offline"), 0);
+    let (status, _) = gateway.stop();
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+fn rooms_come_and_go_and_the_others_do_not_notice() {
+    let gateway = gateway(SALON);
+    let client = subscriber(gateway.plain_port());
+    client.lines.wait("21.4", |line| line == "1 maison/salon/temperature 21.4");
+    edit(&gateway, |text| text + CAVE);
+    hang_up(&gateway);
+    gateway.wait_for_log("room added: cave");
+    client.lines.wait("cave", |line| line.starts_with("0 maison/cave/temperature "));
+    client
+        .lines
+        .wait("info", |line| line.starts_with("0 maison/_gateway/info") && line.contains("cave"));
+
+    edit(&gateway, |text| text.replace(CAVE, ""));
+    hang_up(&gateway);
+    gateway.wait_for_log("room removed: cave");
+    client.expect("0 maison/cave/availability offline");
+    client.expect("0 maison/cave/temperature ");
+    client.expect("0 maison/cave/availability ");
+    let late = subscriber(gateway.plain_port());
+    late.lines.wait("salon", |line| line == "1 maison/salon/temperature 21.4");
+    late.expect("1 maison/salon/availability online");
+    assert_eq!(count(&late, "maison/cave/"), 0, "nothing of it is retained");
+    assert_eq!(count(&client, "salon/availability"), 1, "told once, when it subscribed");
+    let numbers = client.lines.all().into_iter().filter(|line| line.contains("salon/temperature "));
+    assert!(numbers.into_iter().all(|line| line.ends_with(" 21.4")), "never cleared");
+}
+
+#[test]
+fn a_sensor_that_is_changed_goes_on_and_one_beside_it_begins() {
+    let gateway = gateway(SALON);
+    let client = subscriber(gateway.plain_port());
+    client.lines.wait("online", |line| line.ends_with("salon/availability online"));
+    let second = CAVE.replace("[rooms.cave]\n", "").replace("rooms.cave", "rooms.salon");
+    let second = second.replace("interval = \"1s\"", "interval = \"2s\"");
+    edit(&gateway, |text| text + "offset = 1.5\n" + &second);
+    hang_up(&gateway);
+    gateway.wait_for_log("sensor changed: salon 28-01131e858aef: calibration");
+    gateway.wait_for_log("sensor added: salon 28-3c01d6075f12");
+    client.expect("0 maison/salon/temperature 22.9");
+    let its_own = "0 maison/salon/sensor/28-3c01d6075f12/temperature ";
+    client.lines.wait("its own", |line| line.starts_with(its_own));
+    let other = "0 maison/salon/sensor/28-01131e858aef/temperature ";
+    client.lines.wait("its own", |line| line.starts_with(other));
+
+    edit(&gateway, |text| text.replace(&second, ""));
+    hang_up(&gateway);
+    gateway.wait_for_log("sensor removed: salon 28-3c01d6075f12");
+    client.expect(its_own);
+    client.expect(other);
+    assert_eq!(count(&client, "salon/availability offline"), 0);
+}
+
+#[test]
+fn listeners_open_and_close_and_their_clients_alone_are_sent_away() {
+    let gateway = gateway(SALON);
+    let stays = subscriber(gateway.plain_port());
+    let port = free_port();
+    let listener = format!("[[listener]]\nbind = \"127.0.0.1:{port}\"\nauth = \"anonymous\"\n");
+    edit(&gateway, |text| text + &listener);
+    hang_up(&gateway);
+    gateway.wait_for_log(&format!("listener added: 127.0.0.1:{port}"));
+    let mut goes = subscriber(port);
+    goes.lines.wait("online", |line| line.ends_with("salon/availability online"));
+
+    edit(&gateway, |text| text.replace(&listener, &listener.replace("anonymous", "password")));
+    hang_up(&gateway);
+    gateway.wait_for_log(&format!("listener changed: 127.0.0.1:{port}: auth"));
+    gateway.wait_for_log("this listener was closed or changed");
+    goes.end();
+    let again = subscriber(port);
+    let line = gateway.wait_for_log("auth refused");
+    assert!(line.contains("no-credentials"), "{line}");
+    drop(again);
+
+    edit(&gateway, |text| text.replace(&listener.replace("anonymous", "password"), ""));
+    hang_up(&gateway);
+    gateway.wait_for_log(&format!("listener removed: 127.0.0.1:{port}"));
+    let started = std::time::Instant::now();
+    while TcpListener::bind(("127.0.0.1", port)).is_err() {
+        assert!(started.elapsed() < Duration::from_secs(10), "the port is not free");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    stays.lines.wait("online", |line| line.ends_with("salon/availability online"));
+    assert!(!gateway.has_logged("connection lost"));
+}
+
+#[test]
+fn a_port_in_use_refuses_all_of_it() {
+    let gateway = gateway(SALON);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let bind = taken.local_addr().unwrap();
+    edit(&gateway, |text| text + CAVE + &format!("[[listener]]\nbind = \"{bind}\"\n"));
+    hang_up(&gateway);
+    gateway.wait_for_log(&format!("address already in use: `{bind}`"));
+    gateway.wait_for_log("configuration refused, the one before stays");
+    drop(taken);
+    hang_up(&gateway);
+    gateway.wait_for_log("room added: cave");
+}
+
+#[test]
+fn bounds_hold_at_once_and_what_cannot_is_said() {
+    let gateway = gateway(SALON);
+    edit(&gateway, |text| {
+        text.replace(
+            "[broker]\n",
+            "[broker]\nsession_expiry = \"1h\"\nmax_packet_size = \"2 MiB\"\n",
+        ) + "[broker.limits]\ntopic_levels = 8\n"
+    });
+    hang_up(&gateway);
+    gateway.wait_for_log("changed: broker.session_expiry");
+    gateway.wait_for_log("changed: broker.limits.topic_levels");
+    gateway.wait_for_log("needs a restart: broker.max_packet_size");
+    let port = gateway.plain_port().to_string();
+    let publish = |topic: &str| -> Output {
+        let mut command = Command::new("mosquitto_pub");
+        command.args(["-V", "5", "-h", "127.0.0.1", "-p", &port, "-q", "1", "-t", topic]);
+        command.args(["-m", "x", "-d"]).output().unwrap()
+    };
+    let said = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
+    let deep = publish("a/b/c/d/e/f/g/h/i");
+    assert!(said(&deep).contains("RC:144") || !deep.status.success(), "{deep:?}");
+    let output = publish("a/b/c/d/e/f/g/h");
+    assert!(output.status.success() && said(&output).contains("PUBACK"), "{output:?}");
+}
+
+/// RELOADING with its time, then READY, whatever came of it.
+#[test]
+fn the_service_manager_is_told_of_a_reload() {
+    let folder = Gateway::prepare(SALON);
+    recorded_tree(&folder.path().join("sys"));
+    let socket = folder.path().join("notify");
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let gateway = Gateway::spawn_with(folder, |command| {
+        command.env("NOTIFY_SOCKET", &socket);
+    });
+    let wait_for = |what: &str| loop {
+        let mut buffer = [0; 1024];
+        let read = manager.recv(&mut buffer).expect(what);
+        let told = String::from_utf8_lossy(&buffer[..read]).into_owned();
+        if told.contains(what) {
+            return told;
+        }
+    };
+    wait_for("READY=1");
+    fs::remove_file(gateway.config()).unwrap();
+    hang_up(&gateway);
+    assert!(wait_for("RELOADING=1").contains("MONOTONIC_USEC="));
+    wait_for("READY=1");
+    gateway.wait_for_log("no such file");
+}
+
+fn reload(gateway: &Gateway) -> Output {
+    let mut command = binary();
+    command.args(["reload", "--config", gateway.config().to_str().unwrap()]).output().unwrap()
+}
+
+#[track_caller]
+fn check_reload(gateway: &Gateway, code: i32, out: &str, error: &str) {
+    let output = reload(gateway);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{stdout}{stderr}");
+    assert_eq!(stdout, out);
+    assert!(stderr.contains(error) && stderr.is_empty() == error.is_empty(), "{stderr}");
+}
+
+#[test]
+fn the_command_prints_the_difference_or_every_mistake() {
+    let mut gateway = gateway(SALON);
+    check_reload(&gateway, 0, "nothing has changed\n", "");
+    edit(&gateway, |text| text + CAVE);
+    check_reload(&gateway, 0, "room added: cave\n", "");
+    edit(&gateway, |text| text.replace("ds18b20", "ds18b21"));
+    check_reload(&gateway, 78, "", "unknown sensor driver: `ds18b21`");
+    edit(&gateway, |text| text.replace("ds18b21", "ds18b20"));
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let bind = taken.local_addr().unwrap();
+    edit(&gateway, |text| text + &format!("[[listener]]\nbind = \"{bind}\"\n"));
+    check_reload(&gateway, 1, "", "address already in use");
+    gateway.stop();
+    check_reload(&gateway, 69, "", "no gateway is running");
+}
+
+#[test]
+fn the_command_does_not_reload_a_gateway_of_another_file() {
+    let gateway = gateway(SALON);
+    let other = gateway.folder.path().join("other.toml");
+    fs::copy(gateway.config(), &other).unwrap();
+    let output = binary().args(["reload", "--config", other.to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("runs on another file") && errors.contains("maison.toml"), "{errors}");
+}
+
+#[test]
+fn files_are_watched_unless_that_is_turned_off() {
+    let folder = Gateway::prepare(SALON);
+    recorded_tree(&folder.path().join("sys"));
+    fs::create_dir(folder.path().join("conf.d")).unwrap();
+    let gateway = Gateway::start(folder);
+    let part = gateway.folder.path().join("conf.d/cave.toml");
+    fs::write(&part, CAVE).unwrap();
+    gateway.wait_for_log("room added: cave");
+    fs::write(&part, "no TOML").unwrap();
+    gateway.wait_for_log("configuration refused, the one before stays");
+    fs::remove_file(&part).unwrap();
+    gateway.wait_for_log("room removed: cave");
+    edit(&gateway, |text| text.replace("[gateway]\n", "[gateway]\nwatch_files = false\n"));
+    gateway.wait_for_log("changed: gateway.watch_files");
+}
+
+/// The files are the same by name; who is connected stays by the certificate of then.
+#[test]
+fn a_certificate_is_swapped_under_those_who_are_there_and_a_wrong_one_is_refused() {
+    let gateway = gateway(SALON);
+    let folder = gateway.folder.path();
+    let config = gateway.config();
+    let mut add = binary();
+    add.current_dir(folder).args(["subscriber", "add", "alice", "--rooms", "salon", "--no-qr"]);
+    let added = add.args(["--certificate", "--config", config.to_str().unwrap()]).output().unwrap();
+    assert!(added.status.success(), "{added:?}");
+    let put = |from: &str, to: &str| {
+        fs::copy(folder.join(from), folder.join(to)).unwrap();
+    };
+    put("state/server.pem", "c.pem");
+    put("state/server.key", "k.pem");
+    let (port, path) = (free_port(), folder.display());
+    let tls = format!("{{ certificate = \"{path}/c.pem\", key = \"{path}/k.pem\" }}");
+    let listener = format!("bind = \"127.0.0.1:{port}\"\ntls = {tls}\nauth = \"anonymous\"\n");
+    edit(&gateway, |text| format!("{text}[[listener]]\n{listener}"));
+    hang_up(&gateway);
+    gateway.wait_for_log("listener added");
+    let encrypted = || {
+        let mut command = Command::new("mosquitto_sub");
+        command.args(["-t", "maison/#", "-v", "-h", "localhost", "-p", &port.to_string()]);
+        Client::start(command.args(["--cafile", &gateway.authority()]))
+    };
+    let stays = encrypted();
+    stays.expect("maison/salon/availability online");
+
+    put("alice/alice.pem", "c.pem");
+    hang_up(&gateway);
+    gateway.wait_for_log("certificate and key do not belong together");
+    let between = encrypted();
+    between.expect("maison/salon/availability online");
+    put("alice/alice.key", "k.pem");
+    hang_up(&gateway);
+    gateway.wait_for_log(&format!("certificate changed: 127.0.0.1:{port}"));
+    let mut refuses = encrypted();
+    assert!(!refuses.end().success(), "it is no certificate of a server");
+    edit(&gateway, |text| text + CAVE);
+    hang_up(&gateway);
+    stays.expect("maison/cave/availability online");
+    between.expect("maison/cave/availability online");
+}
