@@ -126,7 +126,9 @@ pub fn difference(old: &Settings, new: &Settings) -> Vec<Change> {
 #[must_use]
 pub fn adopted(old: &Settings, new: &Settings) -> Settings {
     let mut adopted = new.clone();
-    FIXED.iter().for_each(|key| (key.take)(&mut adopted, old));
+    for key in FIXED {
+        (key.take)(&mut adopted, old);
+    }
     adopted
 }
 
@@ -237,7 +239,7 @@ fn sensor_keys(old: &Sensor, new: &Sensor) -> Vec<String> {
         ("stale_after", *stale_after != new.sampling.stale_after),
     ];
     let mut keys: Vec<String> =
-        keys.into_iter().filter_map(|(key, is)| is.then(|| key.to_owned())).collect();
+        keys.into_iter().filter(|(_, is)| *is).map(|(key, _)| key.to_owned()).collect();
     for quantity in Quantity::ALL {
         let rules = [old.sampling.rules_of(quantity), new.sampling.rules_of(quantity)];
         let differing = match rules {

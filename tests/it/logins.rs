@@ -83,7 +83,7 @@ fn besieged<T>(
 fn assert_undelayed(alone: Duration, mut waits: Vec<Duration>) {
     waits.sort_unstable();
     let (usual, worst) = (waits[waits.len() / 2], waits[waits.len() - 1]);
-    println!("alone {alone:?}, besieged {usual:?}, at worst {worst:?} of {}", waits.len());
+    eprintln!("alone {alone:?}, besieged {usual:?}, at worst {worst:?} of {}", waits.len());
     let longest = Duration::from_millis(500).max(alone * 10);
     assert!(usual < longest && worst < longest * 3, "alone {alone:?}, besieged {waits:?}");
 }
