@@ -106,7 +106,7 @@ impl Mosquitto {
         }
         match word {
             "password_file" => {
-                self.password_file = Some(once(self.password_file.as_deref(), value)?)
+                self.password_file = Some(once(self.password_file.as_deref(), value)?);
             }
             "acl_file" => self.acl_file = Some(once(self.acl_file.as_deref(), value)?),
             "listener" | "port" => {
