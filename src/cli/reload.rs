@@ -65,7 +65,9 @@ fn tell(outcome: &Outcome) -> ExitCode {
             ExitCode::SUCCESS
         }
         Outcome::Applied(changes) => {
-            changes.iter().for_each(|change| println!("{change}"));
+            for change in changes {
+                println!("{change}");
+            }
             ExitCode::SUCCESS
         }
         Outcome::Refused(mistakes) => {

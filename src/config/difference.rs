@@ -237,7 +237,7 @@ fn sensor_keys(old: &Sensor, new: &Sensor) -> Vec<String> {
         ("stale_after", *stale_after != new.sampling.stale_after),
     ];
     let mut keys: Vec<String> =
-        keys.into_iter().filter_map(|(key, is)| is.then(|| key.to_owned())).collect();
+        keys.into_iter().filter(|(_, is)| *is).map(|(key, _)| key.to_owned()).collect();
     for quantity in Quantity::ALL {
         let rules = [old.sampling.rules_of(quantity), new.sampling.rules_of(quantity)];
         let differing = match rules {

@@ -106,9 +106,9 @@ impl Request {
     /// Tells what came of it.
     pub(super) async fn answer(mut self, outcome: &Outcome) {
         let Ok(text) = serde_json::to_vec(outcome) else { return };
-        match timeout(CONTROL_TIMEOUT, self.stream.get_mut().write_all(&text)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) | Err(_) => debug!("who asked for a reload does not wait for its outcome"),
+        let written = timeout(CONTROL_TIMEOUT, self.stream.get_mut().write_all(&text)).await;
+        if !matches!(written, Ok(Ok(()))) {
+            debug!("who asked for a reload does not wait for its outcome");
         }
     }
 }

@@ -63,21 +63,21 @@ struct Sources {
 impl Sources {
     /// Those of the configuration at `path`, and what it names.
     fn of(path: &Path, settings: &Settings) -> Self {
-        let mut named: Vec<&Path> = Vec::new();
+        let mut certificates: Vec<&Path> = Vec::new();
         for listener in &settings.listeners {
             if let Some(Tls::Files { certificate, key, client_ca }) = &listener.tls {
-                named.extend([certificate.as_path(), key.as_path()]);
-                named.extend(client_ca.as_deref());
+                certificates.extend([certificate.as_path(), key.as_path()]);
+                certificates.extend(client_ca.as_deref());
             }
         }
         let folder = |path: &Path| match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             Some(_) | None => PathBuf::from("."),
         };
-        let mut folders: Vec<_> = named.iter().map(|path| folder(path)).collect();
+        let mut folders: Vec<_> = certificates.iter().map(|path| folder(path)).collect();
         folders.extend([folder(path), path.with_file_name(PARTS)]);
         folders.retain(|folder| folder.is_dir());
-        let names = named.iter().filter_map(|path| path.file_name()).map(OsString::from);
+        let names = certificates.iter().filter_map(|path| path.file_name()).map(OsString::from);
         let names = names.chain([OsString::from(PARTS)]).collect();
         Self { are_watched: settings.gateway.watch_files, folders, names }
     }
@@ -151,9 +151,10 @@ fn reload(gateway: &Gateway, path: &Path) -> Outcome {
 fn told(changes: &[Change]) -> Vec<String> {
     info!(changes = changes.len(), "configuration read again");
     for change in changes {
-        match change {
-            Change::Restart(_) => warn!("{change}"),
-            _ => info!("{change}"),
+        if matches!(change, Change::Restart(_)) {
+            warn!("{change}");
+        } else {
+            info!("{change}");
         }
     }
     changes.iter().map(ToString::to_string).collect()
