@@ -15,7 +15,7 @@ const POINTS: i64 = 12_000;
 
 /// The same of a chip on a pin, whose every edge takes its time; each of its steps is tried by
 /// `every_tenth_comes_back`.
-const POINTS_ON_A_PIN: i64 = 300;
+const POINTS_ON_A_PIN: i64 = 311;
 
 /// The largest error of each quantity of a driver, in thousandths of its unit.
 type Errors = Vec<(Quantity, u32)>;
