@@ -351,6 +351,29 @@ mod tests {
         assert_eq!(chip(Kind::Dht11, 24_400, 53_000), [0x35, 0x00, 0x18, 0x04, 0x51]);
     }
 
+    /// All that either can say, through the driver's own decoding.
+    #[test]
+    fn every_tenth_comes_back() {
+        use crate::sensors::dht::Kind as Driver;
+        let check = |kind, driver: Driver, celsius: i32, percent: i32| {
+            let read = driver.decode(chip(kind, celsius * 100, percent * 100)).unwrap();
+            assert_eq!(read.temperature, MilliCelsius::new(celsius * 100), "{driver:?}");
+            assert_eq!(read.humidity, Some(MilliPercent::new(percent * 100)), "{driver:?}");
+        };
+        for celsius in -400..=800 {
+            check(Kind::Dht22, Driver::Dht22, celsius, (celsius + 401).min(1000));
+        }
+        for percent in 1..=1000 {
+            check(Kind::Dht22, Driver::Dht22, 215, percent);
+        }
+        for celsius in -200..=600 {
+            check(Kind::Dht11, Driver::Dht11, celsius, 500);
+        }
+        for percent in 5..=95 {
+            check(Kind::Dht11, Driver::Dht11, 215, percent * 10);
+        }
+    }
+
     #[test]
     fn it_sends_what_it_measured_when_it_was_asked_before() {
         let mut chip = Dht::new(Kind::Dht22, 1, Tick::ZERO);

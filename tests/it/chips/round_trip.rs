@@ -13,13 +13,9 @@ use super::bench::{Bench, allowed, any_air, drivers, error, further_elements, wi
 /// Temperatures tried of each chip, evenly over its range, with its ends.
 const POINTS: i64 = 12_000;
 
-/// The same; of a chip on a pin, whose every edge takes its time, somewhere in each step.
-fn points(driver: Driver, range: i64) -> i64 {
-    match wiring(driver) {
-        Some(Wiring::Pin) => range * 1100 / i64::from(driver.facts().temperature.step_millionths),
-        _ => POINTS,
-    }
-}
+/// The same of a chip on a pin, whose every edge takes its time; each of its steps is tried by
+/// `every_tenth_comes_back`.
+const POINTS_ON_A_PIN: i64 = 311;
 
 /// The largest error of each quantity of a driver, in thousandths of its unit.
 type Errors = Vec<(Quantity, u32)>;
@@ -40,7 +36,8 @@ fn worst_of(driver: Driver) -> Errors {
     let (low, high) =
         (facts.temperature.lowest.thousandths(), facts.temperature.highest.thousandths());
     let range = i64::from(high - low);
-    let points = points(driver, range);
+    let is_on_a_pin = wiring(driver) == Some(Wiring::Pin);
+    let points = if is_on_a_pin { POINTS_ON_A_PIN } else { POINTS };
     for point in 0..=points {
         let wide = range * point / points;
         let temperature = MilliCelsius::new(low + i32::try_from(wide).unwrap());
