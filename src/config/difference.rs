@@ -126,7 +126,9 @@ pub fn difference(old: &Settings, new: &Settings) -> Vec<Change> {
 #[must_use]
 pub fn adopted(old: &Settings, new: &Settings) -> Settings {
     let mut adopted = new.clone();
-    FIXED.iter().for_each(|key| (key.take)(&mut adopted, old));
+    for key in FIXED {
+        (key.take)(&mut adopted, old);
+    }
     adopted
 }
 
