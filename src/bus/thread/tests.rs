@@ -220,7 +220,9 @@ fn a_thread_that_hangs_in_a_read_does_not_hold_the_stop() {
 fn other_sensors_are_read_at_once_and_those_that_stay_keep_their_state() {
     let clock = Arc::new(ManualClock::default());
     let (mut round, reports, order) = round(2, &clock, |sensors, answer| {
-        sensors.iter().for_each(|sensor| answer(*sensor, Ok(warm(20_000))));
+        for &sensor in sensors {
+            answer(sensor, Ok(warm(20_000)));
+        }
     });
     assert_eq!(round.turn(), Life::GoesOn);
     assert_eq!(take_all(&reports).len(), 2);
@@ -230,7 +232,9 @@ fn other_sensors_are_read_at_once_and_those_that_stay_keep_their_state() {
         move |sensors: &[SensorId],
               answer: &mut dyn FnMut(SensorId, Result<Measurement, Fault>)| {
             seen.lock().unwrap().push(sensors.to_vec());
-            sensors.iter().for_each(|sensor| answer(*sensor, Ok(warm(20_000))));
+            for &sensor in sensors {
+                answer(sensor, Ok(warm(20_000)));
+            }
         },
     ));
     order.send(Order::Refit(Refit { bus, gone: vec![SensorId(1)], new: vec![sensor(7)] })).unwrap();
