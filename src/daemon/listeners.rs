@@ -101,7 +101,9 @@ impl Listeners {
 
     /// Nobody is let in any more; who is in stays.
     pub(super) fn stop(&self) {
-        self.open.iter().for_each(|open| open.stop.stop());
+        for open in &self.open {
+            open.stop.stop();
+        }
     }
 
     /// What is other in the files of certificates whose listeners are the same.
