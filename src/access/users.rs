@@ -286,7 +286,7 @@ fn parse_line(line: &str) -> Result<(UserName, User), UsersFault> {
     Ok((name, User { password, scope, certificates }))
 }
 
-/// As [`parse_line`] reads it.
+/// As `parse_line` reads it.
 impl fmt::Display for User {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(password) = &self.password {
