@@ -420,6 +420,10 @@ pub const SCRATCHPAD_READS_MAX: u32 = 4;
 /// Answers that a DHT is asked for in one reading, until two are the same: 2 s each.
 pub const DHT_ANSWERS_MAX: usize = 5;
 
+/// Good answers of a DHT in a row after which its line is trusted: with one bit in 40 flipped, six
+/// in ten answers have a wrong sum, so that eight good ones come in a row once in two thousand.
+pub const DHT_DOUBT: u32 = 8;
+
 /// Readings in a row that fail for every chip of a bus before its device is opened anew.
 pub const BUS_FAILURES_MAX: u32 = 5;
 

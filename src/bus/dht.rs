@@ -10,7 +10,8 @@
 //! An operating system interrupts this process whenever it likes. So each edge is known to lie
 //! between two times, each pulse to be between two lengths, and a bit counts only if it cannot be
 //! the other one. Eight bits of a sum notice one mistake in 256, so an answer counts when two are
-//! the same, or three are near each other.
+//! the same, or three are near each other. Where a sum was wrong lately bits are flipped on the
+//! wire itself, two of which a sum may miss, and the same two again: there three must be the same.
 
 use std::time::Duration;
 
@@ -38,6 +39,9 @@ pub struct DhtPin<P, W> {
     watch: W,
     sensor: Option<(SensorId, Kind)>,
     asked_at: Option<Duration>,
+    /// Good answers until the line is trusted: so many at the start, and after each that was wrong
+    /// though every pulse was seen.
+    doubt: u32,
 }
 
 /// Shortest time from one answer to the next (datasheet of the AM2302, section 7.3).
@@ -78,7 +82,7 @@ where
     pub fn new(pin: P, watch: W, attached: &[Attached]) -> Self {
         let mut chips = attached.iter();
         let sensor = chips.find_map(|sensor| Some((sensor.id, Kind::of(sensor.driver)?)));
-        Self { pin, watch, sensor, asked_at: None }
+        Self { pin, watch, sensor, asked_at: None, doubt: limits::DHT_DOUBT }
     }
 
     /// The pin, to look at.
@@ -91,21 +95,34 @@ where
         &mut self.pin
     }
 
-    /// Takes 2 s, and 2 s more for each answer that is lost. Where nobody answers twice nobody is
-    /// there.
+    /// Takes 2 s, and 2 s more for each answer that is lost, old or in doubt. Where nobody answers
+    /// twice nobody is there.
     fn believed(&mut self, kind: Kind) -> Result<Measurement, Fault> {
         let mut seen: Vec<Measurement> = Vec::with_capacity(limits::DHT_ANSWERS_MAX);
         let mut failed = None;
         for _ in 0..limits::DHT_ANSWERS_MAX {
             match self.answer(kind).and_then(|frame| kind.decode(frame)) {
-                Ok(read) if seen.contains(&read) => return Ok(read),
-                Ok(read) => seen.push(read),
+                Ok(read) => {
+                    seen.push(read);
+                    let alike = seen.iter().filter(|other| **other == read).count();
+                    let is_doubtful = self.doubt > 0;
+                    self.doubt = self.doubt.saturating_sub(1);
+                    if alike >= if is_doubtful { 3 } else { 2 } {
+                        return Ok(read);
+                    }
+                }
                 Err(fault @ (Fault::Absent | Fault::StuckLow)) if failed == Some(fault) => {
                     return Err(fault);
                 }
-                Err(fault) => failed = Some(fault),
+                Err(fault) => {
+                    if matches!(fault, Fault::Crc | Fault::WrongChip) {
+                        self.doubt = limits::DHT_DOUBT;
+                    }
+                    failed = Some(fault);
+                }
             }
             if let [one, other, third] = seen[..]
+                && self.doubt == 0
                 && let Some(middle) = middle([one, other, third])
             {
                 return Ok(middle);

@@ -1,6 +1,7 @@
 //! A DHT11 or DHT22 down to its edges: it answers to a long low pulse with pulses of its own, whose
 //! lengths are its bits (datasheet of the AM2302, section 7).
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ pub struct Dht {
     pub bit_flips: Odds,
     /// How often its supply fails within an answer.
     pub brown_outs: Odds,
+    /// Bits that are inverted in its next answers, the next one first.
+    pub inverted: VecDeque<[u8; 5]>,
 }
 
 impl Dht {
@@ -56,6 +59,7 @@ impl Dht {
             chance: Chance::new(seed),
             bit_flips: Odds::NEVER,
             brown_outs: Odds::NEVER,
+            inverted: VecDeque::new(),
         };
         chip.power_up(now);
         chip
@@ -229,6 +233,9 @@ impl DhtPin {
         let Some(mut bytes) = chip.answer(now, now.since(fell)) else { return };
         if let Some(Mishap::BitFlip(bit)) = mishap {
             invert(&mut bytes, bit);
+        }
+        for (byte, mask) in bytes.iter_mut().zip(chip.inverted.pop_front().unwrap_or_default()) {
+            *byte ^= mask;
         }
         for bit in 0..40 {
             if chip.chance.happens(chip.bit_flips) {

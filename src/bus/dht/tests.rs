@@ -49,7 +49,7 @@ fn what_was_measured_long_ago_is_not_taken_for_new() {
         let begin = bench.clock.now();
         assert_eq!(bench.read(), Ok(thousandths));
         let seconds = bench.clock.now().since(begin).as_secs();
-        assert!((4..8).contains(&seconds), "{seconds} s for three answers");
+        assert!((4..9).contains(&seconds), "{seconds} s for three answers or four");
         bench.clock.advance(Duration::from_secs(600));
     }
 }
@@ -93,6 +93,24 @@ fn answers_that_waver_count_by_their_middle() {
     assert_eq!(middle(wavering), Some(read(21_500, 50_100)));
     assert_eq!(middle([read(21_600, 50_000), read(21_400, 50_000), read(22_000, 50_000)]), None);
     assert_eq!(middle([read(21_500, 50_000), read(21_500, 50_100), read(21_500, 54_000)]), None);
+}
+
+/// Two bits that a sum misses, inverted twice in the same way: found in 100,002 readings with one
+/// bit in 40 inverted, when two alike were enough.
+#[test]
+fn a_mistake_that_is_made_twice_is_not_believed_where_sums_were_wrong() {
+    const MISSED: [u8; 5] = [0, 0x04, 0, 0x04, 0];
+    const NOTICED: [u8; 5] = [0, 0, 0, 0x01, 0];
+    let mut bench = bench(Jitter::NONE);
+    // 50 % is 0x01f4, 24.9 °C 0x00f9: bit 2 of the low bytes is one here and zero there.
+    for thousandths in [24_900; 4] {
+        bench.warm(thousandths);
+        assert_eq!(bench.read(), Ok(24_900));
+    }
+    let chip = bench.bus.pin_mut().chip_mut().unwrap();
+    chip.inverted = [NOTICED, MISSED, MISSED].into();
+    assert_eq!(bench.read(), Err(Fault::Crc), "two good ones are too few");
+    assert_eq!(bench.read(), Ok(24_900));
 }
 
 #[test]
