@@ -107,7 +107,7 @@ impl Client {
         Ok(())
     }
 
-    /// Reads all that is there and hands in each packet: its first byte, and what is behind its length.
+    /// Reads all that is there and hands in each packet: its first byte, and its body.
     pub fn read(
         &mut self,
         buffer: &mut [u8],
