@@ -302,6 +302,23 @@ mod tests {
         assert_eq!(id(&window.send(Tick::ZERO, message(QoS::AtLeastOnce))), 2);
     }
 
+    /// [MQTT-2.2.1-4]: however many stay in use, and wherever.
+    #[test]
+    fn identifiers_in_use_are_passed_over_on_every_way_round() {
+        let mut window = Window::new(20);
+        let mut stay = Vec::new();
+        for number in 0..200_000_u32 {
+            let sent = id(&window.send(Tick::ZERO, message(QoS::AtLeastOnce)));
+            assert!(!stay.contains(&sent), "{sent} is in use");
+            if [3, 500, 501, 65_000, 65_532, 70_000, 131_000].contains(&number) {
+                stay.push(sent);
+            } else {
+                window.acknowledged(PacketId::new(sent).unwrap());
+            }
+        }
+        assert_eq!(window.len(), 7);
+    }
+
     /// [MQTT-2.3.1-4] of 3.1.1: an identifier is free after PUBCOMP, not after PUBREC.
     #[test]
     fn a_released_identifier_is_still_in_use() {
