@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Broker, Durability, Gateway, Hardware, Limits, Listener, Settings, Tls, Transport};
 use crate::access::Policy;
 use crate::limits;
-use crate::sampling::{Calibration, Rules, SensorSettings};
+use crate::sampling::{Calibration, Rules, SensorSettings, Tolerance};
 use crate::sensors::catalog::{Driver, Span};
 use crate::units::Quantity;
 
@@ -118,10 +118,15 @@ pub(super) fn rules(quantity: Quantity, chip: Span) -> Rules {
         rate_per_minute: Some(rate_per_minute),
         calibration: Calibration::Offset(chip.lowest.with(0)),
         median: 1,
+        alpha: 1000,
         decimals: 1,
         deadband,
     }
 }
+
+/// How far sensors of a room may be apart unless its keys say otherwise: a floor and a ceiling differ
+/// by degrees, so nobody is bothered unasked.
+pub(super) const TOLERANCE: Tolerance = Tolerance { spread: 0, patience: Duration::from_secs(5 * 60) };
 
 /// Default of `stale_after` for an `interval`: three readings missed.
 pub(super) fn stale_after(interval: Duration) -> Duration {

@@ -28,7 +28,7 @@ use written::Written;
 use crate::access::Policy;
 use crate::limits::PACKET_BYTES_MAX;
 use crate::mqtt::TopicFilter;
-use crate::sampling::SensorSettings;
+use crate::sampling::{Combination, SensorSettings, Tolerance};
 use crate::sensors::Address;
 use crate::sensors::catalog::Driver;
 use crate::sensors::element::Element;
@@ -212,6 +212,10 @@ pub struct Room {
     pub slug: String,
     /// As people call it.
     pub name: String,
+    /// What its value is where it has several sensors.
+    pub combine: Combination,
+    /// How far they may be apart.
+    pub tolerance: Tolerance,
     /// In order; none is allowed.
     pub sensors: Vec<Sensor>,
 }

@@ -202,6 +202,18 @@ tables! {
         /// As people call it, with accents; at most 64 characters, each name once. Default: the
         /// slug.
         name: String,
+        /// What the value of the room is where it has several sensors: `"first-healthy"`, the first
+        /// that is well; `"median"` or `"mean"` of all that are well. One whose last reading was
+        /// bad counts as long as none is well and its last good one is not stale. Default:
+        /// `"first-healthy"`.
+        combine: String,
+        /// Furthest that the temperatures of its sensors may be apart, in °C, 0 to 50. When they
+        /// are further apart for `disagreement_after`, the room's `alert` says so, and its value is
+        /// of quality `suspect`. 0: no bound. Default: 0.0.
+        disagreement: Decimal,
+        /// How long they must be further apart before the alarm, and nearer before its end, 0 s to
+        /// 1 d. Default: `"5m"`.
+        disagreement_after: Duration,
         /// The thermometers of the room. A room may have none.
         sensors: Vec<At<Sensor>>,
     }
@@ -242,10 +254,14 @@ tables! {
         max_rate: Decimal,
         /// What is added to each reading, −50 to 50 °C. Not beside `calibration`. Default: 0.0.
         offset: Decimal,
-        /// Two points that were measured; the line through them corrects each reading.
+        /// Points that were measured; the line or the curve through them corrects each reading.
         calibration: Calibration,
         /// Number of last readings whose median counts, odd, 1 to 31; 1: none. Default: 1.
         median: i64,
+        /// Weight of each new median in an exponential moving average, 0.001 to 1; 1: none. It
+        /// begins with the first reading, and anew when none was good for `stale_after`. Default:
+        /// 1.0.
+        alpha: Decimal,
         /// Digits after the dot that are published, 0 to 3. Default: 1.
         decimals: i64,
         /// Smallest change that is published at once, in °C, 0 to 50. Default: 0.1.
@@ -305,22 +321,29 @@ tables! {
         max_rate: Decimal,
         /// What is added to each reading, −50 to 50 % or −350 to 350 hPa. Default: 0.0.
         offset: Decimal,
-        /// Two points that were measured.
+        /// Points that were measured.
         calibration: Calibration,
         /// Number of last readings whose median counts, odd, 1 to 31. Default: 1.
         median: i64,
+        /// Weight of each new median in an exponential moving average, 0.001 to 1. Default: 1.0.
+        alpha: Decimal,
         /// Digits after the dot that are published, 0 to 3. Default: 1.
         decimals: i64,
         /// Smallest change that is published at once. Default: 0.5 % or 0.1 hPa.
         deadband: Decimal,
     }
 
-    /// `calibration` of a sensor.
+    /// `calibration` of a sensor: two points, or any number and a degree.
     table Calibration at "`calibration` of a sensor" {
-        /// `[raw, true]` at the low end, in °C for a temperature. Required.
+        /// `[raw, true]` at the low end, in °C for a temperature. Required, or `points`.
         low: Point,
-        /// `[raw, true]` at the high end, 1 or more above. Required.
+        /// `[raw, true]` at the high end, 1 or more above. Required beside `low`.
         high: Point,
+        /// 2 to 32 of `[raw, true]`, in any order, 1 or more apart: the polynomial that passes them
+        /// nearest corrects each reading. Beyond them it goes on straight.
+        points: Vec<At<Point>>,
+        /// Degree of the polynomial, 1 (a line) to 3, lower than there are points. Default: 1.
+        degree: i64,
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{Bus, Durability};
 use crate::access::Policy;
+use crate::sampling::Combination;
 use crate::sensors::element::{Platinum, Side, Wires};
 
 /// `durability`.
@@ -20,6 +21,13 @@ pub(super) const POLICIES: [(&str, Policy); 5] = [
     ("certificate", Policy::Certificate),
     ("certificate-or-password", Policy::CertificateOrPassword),
     ("certificate-and-password", Policy::CertificateAndPassword),
+];
+
+/// `combine` of a room.
+pub(super) const COMBINATIONS: [(&str, Combination); 3] = [
+    (Combination::FirstHealthy.name(), Combination::FirstHealthy),
+    (Combination::Median.name(), Combination::Median),
+    (Combination::Mean.name(), Combination::Mean),
 ];
 
 /// `side` of a thermistor.

@@ -2,6 +2,8 @@
 //! its place, so that everything else is checked as well.
 
 mod address;
+mod calibration;
+mod combine;
 mod element;
 mod gateway;
 mod kernel;

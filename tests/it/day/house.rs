@@ -122,6 +122,7 @@ fn settings() -> SensorSettings {
             rate_per_minute: Some(30_000),
             calibration: Calibration::Offset(MilliCelsius::new(0).value()),
             median: 1,
+            alpha: 1000,
             decimals: 1,
             deadband: DEADBAND,
         },
@@ -234,7 +235,7 @@ impl House {
                     }
                 }
                 sampling::Output::Report(report) => {
-                    let publications = self.telemetry.report(&report);
+                    let publications = self.telemetry.report(&report, self.now, at);
                     self.publish(publications);
                 }
             }
