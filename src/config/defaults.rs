@@ -124,9 +124,10 @@ pub(super) fn rules(quantity: Quantity, chip: Span) -> Rules {
     }
 }
 
-/// How far sensors of a room may be apart unless its keys say otherwise: a floor and a ceiling differ
-/// by degrees, so nobody is bothered unasked.
-pub(super) const TOLERANCE: Tolerance = Tolerance { spread: 0, patience: Duration::from_secs(5 * 60) };
+/// How far sensors of a room may be apart unless its keys say otherwise: a floor and a ceiling
+/// differ by degrees, so nobody is bothered unasked.
+pub(super) const TOLERANCE: Tolerance =
+    Tolerance { spread: 0, patience: Duration::from_secs(5 * 60) };
 
 /// Default of `stale_after` for an `interval`: three readings missed.
 pub(super) fn stale_after(interval: Duration) -> Duration {

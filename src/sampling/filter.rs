@@ -1,8 +1,8 @@
-//! From a believed raw reading to the value that may be shown: calibration, median,
-//! average, rounding.
+//! From a believed raw reading to the value that may be shown: calibration, median, average,
+//! rounding.
 //!
-//! A reading that is refused enters none of them: a median and an average are of the last good ones,
-//! and stay as they are until the next.
+//! A reading that is refused enters none of them: a median and an average are of the last good
+//! ones, and stay as they are until the next.
 
 use std::collections::VecDeque;
 

@@ -2,8 +2,8 @@
 //!
 //! It is fitted once, in floating point; each reading is corrected in whole numbers. What is fitted
 //! is the correction, true − raw, over the stretch from the lowest to the highest point, which is
-//! mapped to −1 … 1: so the numbers stay small and of one size. Beyond that stretch the curve goes on
-//! straight, as it left it: a polynomial that is followed further soon leads anywhere.
+//! mapped to −1 … 1: so the numbers stay small and of one size. Beyond that stretch the curve goes
+//! on straight, as it left it: a polynomial that is followed further soon leads anywhere.
 
 use std::sync::Arc;
 

@@ -51,7 +51,8 @@ impl Sourced {
     /// Of the plain number: what the JSON says, for those who read 5.0 properties.
     pub(super) fn properties(&self) -> MessageProperties {
         let at = self.reading.at.to_string();
-        let said = [("t", &*at), ("q", self.state.name()), ("s", &*self.sensor), ("u", self.unit())];
+        let said =
+            [("t", &*at), ("q", self.state.name()), ("s", &*self.sensor), ("u", self.unit())];
         let user_properties = said.into_iter().chain(mark(self.reading.at));
         MessageProperties {
             user_properties: user_properties.map(property).collect(),
@@ -81,8 +82,7 @@ pub(super) fn disagreement(limit: Measured, sensors: &[Sourced], at: Timestamp) 
     let (low, high) = (values().min().unwrap_or(limit), values().max().unwrap_or(limit));
     let spread = i32::try_from(high.distance(low)).unwrap_or(i32::MAX);
     let decimals = sensors.iter().map(|sensor| sensor.reading.decimals).max().unwrap_or(0);
-    let named: Vec<_> =
-        sensors.iter().map(|sensor| (&*sensor.sensor, sensor.decimal())).collect();
+    let named: Vec<_> = sensors.iter().map(|sensor| (&*sensor.sensor, sensor.decimal())).collect();
     let mut fields = vec![
         ("alert", text("disagreement")),
         ("spread", limit.with(spread).to_decimal(decimals)),

@@ -129,8 +129,7 @@ fn check_distances(
         raw(other).0.saturating_sub(raw(one).0) < POINTS_DISTANCE_MIN
     };
     let Some([one, other]) = pairs.find(near) else { return Some(()) };
-    let (first, second) =
-        if one.place <= other.place { (one, other) } else { (other, one) };
+    let (first, second) = if one.place <= other.place { (one, other) } else { (other, one) };
     let complaint = Complaint::value(second.place, "two points are too near");
     let found = format!("{} and {}", raw(&first).written(), raw(&second).written());
     let hint = format!("1 {} or more from one raw value to the next", quantity.unit());

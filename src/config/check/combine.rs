@@ -18,8 +18,7 @@ pub(super) fn combine(
     complaints: &mut Complaints,
 ) -> (Combination, Tolerance) {
     let combination = Combination::default();
-    let combination =
-        word(&room.combine, "combination", &COMBINATIONS, combination, complaints);
+    let combination = word(&room.combine, "combination", &COMBINATIONS, combination, complaints);
     let most = Decimal(limits::CORRECTION_MAX);
     let spread =
         within(&room.disagreement, "disagreement", Decimal(0)..=most, Decimal(0), complaints);
@@ -42,12 +41,7 @@ pub(super) fn combine(
 }
 
 /// One sensor has nobody to be combined with, and nobody who contradicts it.
-fn needs_several<T>(
-    room: &schema::Room,
-    field: &Field<T>,
-    key: &str,
-    complaints: &mut Complaints,
-) {
+fn needs_several<T>(room: &schema::Room, field: &Field<T>, key: &str, complaints: &mut Complaints) {
     let number = match &room.sensors {
         Field::Absent => 0,
         Field::Wrong => return,

@@ -146,7 +146,8 @@ fn alpha(field: &Field<Decimal>, default: u32, complaints: &mut Complaints) -> u
     if field.given().is_none() {
         return default;
     }
-    let Decimal(alpha) = within(field, "alpha", Decimal(1)..=Decimal(1000), Decimal(1000), complaints);
+    let Decimal(alpha) =
+        within(field, "alpha", Decimal(1)..=Decimal(1000), Decimal(1000), complaints);
     u32::try_from(alpha).unwrap_or(default)
 }
 

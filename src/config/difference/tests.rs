@@ -56,9 +56,9 @@ fn rooms_and_sensors_are_named_with_the_keys_that_differ() {
     check(HOUSE, &other, &expected);
     let keys = "interval = \"2s\"\nstale_after = \"1m\"\noffset = 0.5\nalpha = 0.2\ndecimals = 2\n";
     let tuned = HOUSE.replace(address, &format!("{address}{keys}"));
-    let expected =
-        "sensor changed: salon 28-01131e858aef: interval, stale_after, calibration, alpha, decimals";
-    check(HOUSE, &tuned, &[expected]);
+    let keys = "interval, stale_after, calibration, alpha, decimals";
+    let expected = format!("sensor changed: salon 28-01131e858aef: {keys}");
+    check(HOUSE, &tuned, &[&expected]);
 }
 
 #[test]

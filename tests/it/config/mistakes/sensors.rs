@@ -230,42 +230,42 @@ fn curves_of_calibration() {
     };
     check_curve(
         "points = [[1, 0], [20, 20], [1.2, 0.5]]",
-        ":5:47: two points are too near: `1.0 and 1.2`\n  \
-         hint: the first is at `:5:28`; 1 °C or more from one raw value to the next",
+        ":5:45: two points are too near: `1.0 and 1.2`\n  \
+         hint: the first is at `:5:27`; 1 °C or more from one raw value to the next",
     );
     check_curve(
         "points = [[1, 0], [1, 0]]",
-        ":5:37: two points are too near: `1.0 and 1.0`\n  \
-         hint: the first is at `:5:28`; 1 °C or more from one raw value to the next",
+        ":5:35: two points are too near: `1.0 and 1.0`\n  \
+         hint: the first is at `:5:27`; 1 °C or more from one raw value to the next",
     );
     check_curve(
         "points = [[1, 0], [20, 20]], degree = 2",
-        ":5:56: `degree` too high for 2 points: `2`\n  \
+        ":5:55: `degree` too high for 2 points: `2`\n  \
          hint: lower than their number: at most `1`",
     );
     check_curve(
         "points = [[1, 0], [20, 20]], degree = 4",
-        ":5:56: `degree` out of range: `4`\n  hint: from `1` to `3`",
+        ":5:55: `degree` out of range: `4`\n  hint: from `1` to `3`",
     );
     check_curve(
         "points = [[1, 0]]",
-        ":5:27: too few points: `1`\n  \
+        ":5:26: too few points: `1`\n  \
          hint: two or more; what moves all alike is an `offset`",
     );
     check_curve(
         "points = [[1, 0], [10, 59], [20, 20]], degree = 2",
-        ":5:27: the curve through these points turns back: `degree 2`\n  \
+        ":5:26: the curve through these points turns back: `degree 2`\n  \
          hint: one of them is wrong, or the degree is too high",
     );
     check_curve(
-        "points = [[1, 90], [10, 10]], low = [0, 0]",
-        ":5:28: raw and true temperature are too far apart: `1.0 and 90.0`\n  \
+        "points = [[1, 52], [10, 60]], low = [0, 0]",
+        ":5:27: raw and true temperature are too far apart: `1.0 and 52.0`\n  \
          hint: by at most 50 °C\n\
-         :5:54: `low` beside `points`\n  hint: put it among them",
+         :5:53: `low` beside `points`\n  hint: put it among them",
     );
     check_curve(
         "low = [0, 0], high = [100, 99], degree = 2",
-        ":5:59: `degree` without `points`\n  \
+        ":5:58: `degree` without `points`\n  \
          hint: as in `{ points = [[raw, true], …], degree = 2 }`",
     );
 }
