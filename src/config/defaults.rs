@@ -3,11 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Broker, Durability, Gateway, Hardware, Limits, Listener, Settings, Tls, Transport};
+use super::{
+    Broker, Durability, Gateway, Hardware, Limits, Listener, Settings, Simulation, Tls, Transport,
+};
 use crate::access::Policy;
 use crate::limits;
 use crate::sampling::{Calibration, Rules, SensorSettings, Tolerance};
 use crate::sensors::catalog::{Driver, Span};
+use crate::sim::weather::{Climate, Heating};
 use crate::units::Quantity;
 
 /// Shortest default of `stale_after`: a fast sensor may miss some readings.
@@ -19,6 +22,7 @@ impl Default for Settings {
             gateway: Gateway::default(),
             broker: Broker::default(),
             hardware: Hardware::default(),
+            simulation: Simulation::default(),
             listeners: listeners(),
             rooms: Vec::new(),
         }
@@ -72,6 +76,20 @@ impl Default for Limits {
 impl Default for Hardware {
     fn default() -> Self {
         Self { sysfs: "/sys".into() }
+    }
+}
+
+impl Default for Simulation {
+    fn default() -> Self {
+        Self {
+            seed: 7,
+            start: None,
+            noise: true,
+            weather: Climate::USUAL,
+            heating: Heating::USUAL,
+            places: Vec::new(),
+            faults: Vec::new(),
+        }
     }
 }
 

@@ -79,6 +79,13 @@ const FIXED: &[Key] = keys![
     "broker.limits.topic_aliases": broker.limits.topic_aliases,
     "broker.limits.unfinished": broker.limits.unfinished,
     "hardware.sysfs": hardware.sysfs,
+    "simulation.seed": simulation.seed,
+    "simulation.start": simulation.start,
+    "simulation.noise": simulation.noise,
+    "simulation.weather": simulation.weather,
+    "simulation.heating": simulation.heating,
+    "simulation.places": simulation.places,
+    "simulation.faults": simulation.faults,
 ];
 
 /// What holds at once, for what comes from then on.

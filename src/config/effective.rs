@@ -1,5 +1,7 @@
 //! Settings → TOML text that means the same, with nothing left to defaults.
 
+mod simulation;
+
 use std::fmt::{self, Write};
 use std::path::Path;
 
@@ -25,8 +27,10 @@ impl Settings {
         broker(out, &self.broker)?;
         limits(out, &self.broker.limits)?;
         writeln!(out, "\n[hardware]\nsysfs = {}", quoted_path(&self.hardware.sysfs))?;
+        simulation::house(out, &self.simulation)?;
         self.listeners.iter().try_for_each(|it| listener(out, it))?;
-        self.rooms.iter().try_for_each(|it| room(out, it))
+        self.rooms.iter().try_for_each(|it| room(out, it))?;
+        simulation::script(out, &self.simulation)
     }
 }
 

@@ -6,6 +6,7 @@ use super::{Bus, Durability};
 use crate::access::Policy;
 use crate::sampling::Combination;
 use crate::sensors::element::{Platinum, Side, Wires};
+use crate::sim::weather::Place;
 
 /// `durability`.
 pub(super) const DURABILITIES: [(&str, Durability); 3] = [
@@ -29,6 +30,10 @@ pub(super) const COMBINATIONS: [(&str, Combination); 3] = [
     (Combination::Median.name(), Combination::Median),
     (Combination::Mean.name(), Combination::Mean),
 ];
+
+/// `place` of a simulated sensor.
+pub(super) const PLACES: [(&str, Place); 3] =
+    [("room", Place::Room), ("cellar", Place::Cellar), ("outside", Place::Outside)];
 
 /// `side` of a thermistor.
 pub(super) const SIDES: [(&str, Side); 2] = [("ground", Side::Ground), ("supply", Side::Supply)];

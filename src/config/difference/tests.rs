@@ -98,5 +98,6 @@ fn every_key_but_rooms_and_listeners_is_compared() {
             keys += 1;
         }
     }
-    assert_eq!(names.len(), keys + 1, "the queue has two");
+    // The queue has two; the start is not written if it is now; places and faults have headers.
+    assert_eq!(names.len(), keys + 1 + 3);
 }
