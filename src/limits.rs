@@ -351,6 +351,13 @@ pub const SENSORS_MAX: usize = 1024;
 /// Readings a median may span.
 pub const MEDIAN_READINGS_MAX: usize = 31;
 
+/// Highest degree of a polynomial that calibrates: what the curve of a sensor has, and no more than
+/// the errors of measured points bear.
+pub const CALIBRATION_DEGREE_MAX: usize = 3;
+
+/// Measured points of one calibration: a night with a second thermometer.
+pub const CALIBRATION_POINTS_MAX: usize = 32;
+
 /// Wait before the first retry of a failed reading: longer than a disturbance of the line lasts.
 pub const RETRY_BACKOFF_MIN: Duration = Duration::from_millis(50);
 
