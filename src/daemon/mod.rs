@@ -176,7 +176,7 @@ impl Gateway {
         listeners.apply(opened, &hub);
         let certificate = certificates.expiry();
         tasks.spawn(certificates.keep_fresh());
-        let checks = Checks::start(&hub, &users).map_err(StartError::Thread)?;
+        let checks = Checks::start(&hub, &users)?;
         tasks.spawn(checks.answer(logins));
         tasks.spawn(people::follow(users, Arc::clone(&hub), of_house));
         let timed = Arc::clone(&hub);
