@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::gateway::{CAVE, Client, Gateway, SALON, free_port, listener, tool};
 
@@ -111,6 +111,44 @@ fn a_device_publishes_to_its_own_room_and_nowhere_else() {
     alice.expect("maison/garage/temperature 7.5");
     let salon = alice.lines.all().into_iter().filter(|line| line.contains("salon"));
     assert!(salon.into_iter().all(|line| !line.contains("7.5")));
+}
+
+/// Asked of the gateway while it runs, of what it wrote when it stopped after that.
+#[test]
+fn who_was_last_here_and_when_is_listed_beside_a_gateway_and_without_one() {
+    let mut gateway = gateway("certificate-or-password");
+    let text = says(&gateway, &["add", "alice", "--rooms", "salon", "--no-qr"]);
+    says(&gateway, &["add", "eve", "--rooms", "cave", "--no-qr"]);
+    let line = |text: &str, name: &str| -> String {
+        text.lines().find(|line| line.starts_with(name)).expect("it is listed").to_owned()
+    };
+    let listed = says(&gateway, &["list"]);
+    assert!(listed.lines().next().unwrap().ends_with("last seen"), "{listed}");
+    assert!(line(&listed, "alice").ends_with("  never"), "{listed}");
+    let client = shell(printed(&text, "mosquitto_sub"));
+    client.expect("maison/salon/temperature 21.4");
+    let alice = line(&says(&gateway, &["list"]), "alice");
+    let today = &humantime::format_rfc3339_seconds(SystemTime::now()).to_string()[..10];
+    assert!(alice.contains(&format!("  here since {today}T")), "{alice}");
+    assert!(alice.ends_with("Z, from 127.0.0.1") || alice.ends_with("Z, from ::1"), "{alice}");
+    let object = |name: &str| {
+        let all: Vec<serde_json::Value> =
+            serde_json::from_str(&says(&gateway, &["list", "--json"])).unwrap();
+        all.into_iter().find(|one| one["name"] == name).unwrap()["last_seen"].clone()
+    };
+    assert_eq!(object("alice")["connections"], 1);
+    assert!(object("eve").is_null());
+
+    drop(client);
+    gateway.wait_for_log("client disconnected");
+    let gone = says(&gateway, &["list"]);
+    assert!(line(&gone, "alice").contains(&format!("  {today}T")), "{gone}");
+    assert_eq!(object("alice")["connections"], 0);
+    assert!(!gateway.folder.path().join("state/seen").exists(), "the card has borne nothing yet");
+    gateway.stop();
+    assert_eq!(says(&gateway, &["list"]), gone);
+    let written = fs::metadata(gateway.folder.path().join("state/seen")).unwrap().len();
+    assert!(written < 100, "{written} bytes");
 }
 
 #[test]
