@@ -212,6 +212,10 @@ pub const RELOAD_QUIET_TOTAL: Duration = Duration::from_secs(10);
 /// Longest `maison reload` waits for its outcome: many certificates on a slow card.
 pub const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How often the card is told who was last there and when: with four times a day it bears some
+/// kilobytes, and a pulled plug costs some hours of an answer that nothing depends on.
+pub const VISITS_INTERVAL: Duration = Duration::from_secs(6 * 3600);
+
 /// Longest that one who asks for a reload may take to say so, or to hear what came of it.
 pub const CONTROL_TIMEOUT: Duration = Duration::from_secs(2);
 

@@ -237,6 +237,8 @@ pub enum Event {
         peer: SocketAddr,
         /// Its client identifier.
         client_id: String,
+        /// On whose behalf it was there.
+        principal: Principal,
         /// In which way.
         reason: Cow<'static, str>,
     },

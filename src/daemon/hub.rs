@@ -10,6 +10,7 @@ use std::time::Duration;
 use foldhash::fast::FixedState;
 use tokio::sync::{Notify, mpsc};
 
+use super::visits::Visits;
 use crate::access::{ConnectionId, Login, Peer, Revoked, Rights, Verdict};
 use crate::broker::record::{Page, Restored};
 use crate::broker::{Allowance, Broker, Event, Input, Output, Retention, Settings, Statistics};
@@ -27,6 +28,7 @@ pub(super) struct Hub {
     brain: Mutex<Brain>,
     clock: Arc<dyn Clock>,
     events: EventTopic,
+    visits: Visits,
     next_connection: AtomicU64,
     logins: mpsc::UnboundedSender<(ConnectionId, Login)>,
     rearmed: Notify,
@@ -55,6 +57,7 @@ impl Hub {
         settings: Settings,
         clock: Arc<dyn Clock>,
         events: EventTopic,
+        visits: Visits,
         restored: Restored,
     ) -> (Arc<Self>, Logins) {
         let (logins, wanted) = mpsc::unbounded_channel();
@@ -65,6 +68,7 @@ impl Hub {
             brain: Mutex::new(brain),
             clock,
             events,
+            visits,
             next_connection: AtomicU64::new(1),
             logins,
             rearmed: Notify::new(),
@@ -147,6 +151,11 @@ impl Hub {
     /// Says good-bye to every connection and lets nobody in any more.
     pub(super) fn shut_down(&self) {
         self.enter([Input::Shutdown]);
+    }
+
+    /// Who was last here and when.
+    pub(super) fn visits(&self) -> &Visits {
+        &self.visits
     }
 
     /// What the broker has counted, and what is there now.
@@ -263,6 +272,7 @@ impl Hub {
             }
             Output::Event(event) => {
                 journal::record(&event);
+                self.visits.hear(&event, self.clock.wall());
                 if matches!(event, Event::StoreFailed { .. } | Event::StoreRecovered) {
                     self.troubled.notify_one();
                 }

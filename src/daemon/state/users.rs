@@ -197,7 +197,7 @@ pub fn hash(password: &[u8]) -> Result<PasswordHash, StateError> {
     Ok(PasswordHash::new(password, &draw::<SALT_BYTES>()?))
 }
 
-/// Bytes of chance, as the kernel has them.
+/// Bytes that nobody guesses; at most 256.
 pub fn draw<const COUNT: usize>() -> Result<[u8; COUNT], StateError> {
     let mut bytes = [0; COUNT];
     // Up to 256 bytes the kernel gives all or nothing; before its pool is ready it waits.
