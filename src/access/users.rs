@@ -206,12 +206,12 @@ impl Users {
     /// A certificate was verified by the TLS handshake: its authority vouches for the name, which
     /// must be a user's. One of ours counts as long as it is on the list of its user.
     pub fn check(&self, login: &Login, memory: &mut HashMemory) -> Verdict {
-        self.decide(login, |known, password| match known {
-            Some((_, hash)) => hash.verify(password, memory),
-            None => {
+        self.decide(login, |known, password| {
+            let Some((_, hash)) = known else {
                 PasswordHash::pretend_to_verify(password, memory);
-                false
-            }
+                return false;
+            };
+            hash.verify(password, memory)
         })
     }
 
