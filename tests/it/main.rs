@@ -28,6 +28,7 @@ mod noise;
 mod onewire_scratchpad;
 mod onewire_tree;
 mod operating;
+mod pages;
 mod people;
 mod reload;
 mod rights;
