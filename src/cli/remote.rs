@@ -130,7 +130,7 @@ pub(super) fn explain(error: &ConnectionError) -> (String, u8) {
             code @ (ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized),
         ) => (
             format!("the broker refuses the login: `{code:?}`"),
-            "`--user`, or `--cert` with `--key`; `maison subscriber list` on the gateway shows who may",
+            "`--user`, or `--cert` and `--key`; `maison subscriber list` shows who may",
             exit::PERMISSION,
         ),
         ConnectionError::ConnectionRefused(code) => (

@@ -41,6 +41,8 @@ fn check(page: &str) {
         .replace("python3", &tool("MAISON_TEST_PYTHON", "python3"));
     // `maison sub` to the port of TLS, which has another number here.
     let script = script.replace("--ca ", &format!("--port {tls} --ca "));
+    // Of a pipe the last status counts: a program that says nothing must not pass.
+    let script = script.replace("| head -n 3", "| head -n 3 | grep maison/");
     let path = format!("{}:{}", root.join("bin").display(), std::env::var("PATH").unwrap());
     let output = Command::new("bash")
         .args(["-e", "-u", "-x", "-c", &script])
@@ -122,6 +124,6 @@ fn every_page_is_run() {
     for entry in fs::read_dir("docs").unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let is_run = own.contains(&format!("check(\"{name}\")"));
-        assert!(is_run || name == "README.md" || !name.ends_with(".md"), "{name}");
+        assert!(is_run || name == "README.md", "{name}");
     }
 }
