@@ -174,7 +174,10 @@ impl Kernel {
         let below =
             |(folder, _): (String, _)| folder.strip_prefix(&format!("{path}/")).map(str::to_owned);
         let names: Vec<String> = self.folders().filter_map(below).collect();
-        if names.is_empty() { Err(Refusal::NotFound) } else { Ok(names) }
+        // The folder of a subsystem outlives its devices.
+        let is_there = |device: &Device| device.class.folder().0 == path;
+        let is_known = !names.is_empty() || self.devices.iter().any(is_there);
+        if is_known { Ok(names) } else { Err(Refusal::NotFound) }
     }
 
     /// What a symbolic link says.

@@ -30,6 +30,7 @@ mod operating;
 mod people;
 mod reload;
 mod rights;
+mod simulated;
 mod store;
 mod subscribers;
 mod system;
