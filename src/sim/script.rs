@@ -1,7 +1,7 @@
 //! What befalls a simulated house, and when.
 //!
-//! Times are those of the house: milliseconds since 1970 of its own clock, which may run faster than
-//! ours.
+//! Times are those of the house: milliseconds since 1970 of its own clock, which may run faster
+//! than ours.
 
 use std::time::Duration;
 
