@@ -45,6 +45,15 @@ pub enum Form {
     Raw,
 }
 
+/// Whether a device is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It is.
+    Plugged,
+    /// Its driver has lost it.
+    Unplugged,
+}
+
 /// A device of the kernel.
 #[derive(Clone, Debug)]
 pub struct Device {
@@ -62,8 +71,8 @@ pub struct Device {
     pub shows_air: bool,
     /// What it is in.
     pub air: Air,
-    /// It is there.
-    pub is_plugged: bool,
+    /// Whether it is there.
+    pub presence: Presence,
     /// `EIO` for whatever is read.
     pub fails: bool,
     /// Its diode is cut; of hwmon only.
@@ -81,7 +90,7 @@ impl Device {
             form: Form::Processed,
             shows_air: false,
             air: Air::default(),
-            is_plugged: true,
+            presence: Presence::Plugged,
             fails: false,
             is_cut: false,
         }
@@ -144,7 +153,9 @@ impl Kernel {
         Class::ALL.into_iter().flat_map(|class| {
             let (folder, prefix) = class.folder();
             let mine = self.devices.iter();
-            let mine = mine.filter(move |device| device.class == class && device.is_plugged);
+            let mine = mine.filter(move |device| {
+                device.class == class && device.presence == Presence::Plugged
+            });
             mine.enumerate()
                 .map(move |(number, device)| (format!("{folder}/{prefix}{number}"), device))
         })

@@ -15,7 +15,7 @@ use crate::sim::chance::{Chance, Odds};
 use crate::sim::clock::VirtualDelay;
 use crate::sim::dht::{self, Looks};
 use crate::sim::i2c::{self, SimI2c, Spot};
-use crate::sim::kernel::{Device, Kernel};
+use crate::sim::kernel::{Device, Kernel, Presence};
 use crate::sim::mishap::invert;
 use crate::sim::model::Model;
 use crate::sim::onewire::{self, Ds18b20, SimPin};
@@ -246,7 +246,8 @@ impl Scene for Files {
     }
 
     fn plug(&mut self, address: &Address, is_plugged: bool) {
-        self.each(address, |device| device.is_plugged = is_plugged);
+        let presence = if is_plugged { Presence::Plugged } else { Presence::Unplugged };
+        self.each(address, |device| device.presence = presence);
     }
 
     /// The kernel knows when a chip has not converted, and says nothing.

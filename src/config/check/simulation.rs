@@ -209,15 +209,14 @@ fn when(
 fn check_fits(name: &At<String>, target: &Target, rooms: &[Room], complaints: &mut Complaints) {
     let room = rooms.iter().find(|room| room.slug == target.room);
     let sensors = room.map_or(&[][..], |room| &room.sensors);
-    let meant = sensors.iter().filter(|sensor| target.is(&target.room, &sensor.address));
+    let mut meant = sensors.iter().filter(|sensor| target.is(&target.room, &sensor.address));
     let what = |address: &Address| match (name.value.as_str(), address) {
         ("crc", Address::Spi(_) | Address::Kernel(_)) => Some("nothing there has a checksum"),
         ("power-on", Address::Kernel(_)) => Some("the kernel has no supply that fails"),
         _ => None,
     };
-    if let Some((sensor, what)) =
-        meant.filter_map(|sensor| Some((sensor, what(&sensor.address)?))).next()
-    {
+    let unfit = meant.find_map(|sensor| Some((sensor, what(&sensor.address)?)));
+    if let Some((sensor, what)) = unfit {
         let complaint = Complaint::shape(name.place, what).found(sensor.address.to_string());
         let hint = format!("`{}` has no effect on it", name.value);
         complaints.push(complaint.hint(hint));
