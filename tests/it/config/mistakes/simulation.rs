@@ -68,7 +68,7 @@ fn when_and_how_much() {
     check_cave(
         "drift",
         "share = 0.1",
-        ":9:1: missing key: `by`\n  hint: how far from the truth, in °C: `by = 3.0`\n\
+        ":8:1: missing key: `by`\n  hint: how far from the truth, in °C: `by = 3.0`\n\
          :11:9: not a key of `drift`: `share`",
     );
     check_cave(
