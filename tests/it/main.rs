@@ -32,6 +32,7 @@ mod pages;
 mod people;
 mod reload;
 mod rights;
+mod simulated;
 mod store;
 mod subscribers;
 mod system;
