@@ -193,8 +193,12 @@ tables! {
         certificate: String,
         /// PEM file of its key. Required.
         key: String,
-        /// PEM file of the authorities whose client certificates are let in. Default: our own CA.
-        client_ca: String,
+        /// PEM file, or several in brackets, of the authorities whose client certificates are let
+        /// in. Default: our own CA.
+        client_ca: Paths,
+        /// File, or several in brackets, of revocation lists, PEM or DER. Each of the authorities
+        /// needs one, and one that has expired lets nobody of its authority in. Default: none.
+        client_crl: Paths,
     }
 
     /// `[rooms.<slug>]`.
@@ -342,6 +346,23 @@ impl Written for Tls {
                 let hint = Some("`tls = true` takes a certificate of our own CA".to_owned());
                 let expected = "`true`, `false` or a table";
                 mismatch(node.place, &other, expected, hint, complaints)
+            }
+        }
+    }
+}
+
+/// `"a.pem"` or `["a.pem", "b.pem"]`.
+#[derive(Debug, Default)]
+pub(super) struct Paths(pub(super) Vec<At<String>>);
+
+impl Written for Paths {
+    fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
+        match node.value {
+            Value::Text(value) => Some(Self(vec![At { place: node.place, value }])),
+            Value::Array(_) => Vec::read(node, complaints).map(Self),
+            other => {
+                let hint = Some("`\"a.pem\"` or `[\"a.pem\", \"b.pem\"]`".to_owned());
+                mismatch(node.place, &other, "a path or several", hint, complaints)
             }
         }
     }
