@@ -56,7 +56,6 @@ pub enum Presence {
 
 /// A device of the kernel.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each may be so without the others")]
 pub struct Device {
     /// Its subsystem.
     pub class: Class,
