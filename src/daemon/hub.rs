@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use foldhash::fast::FixedState;
 use tokio::sync::{Notify, mpsc};
 
+use super::visits::Visits;
 use crate::access::{ConnectionId, Login, Peer, Revoked, Rights, Verdict};
 use crate::broker::record::{Page, Restored};
 use crate::broker::{Allowance, Broker, Event, Input, Output, Retention, Settings, Statistics};
@@ -26,6 +28,7 @@ pub(super) struct Hub {
     brain: Mutex<Brain>,
     clock: Arc<dyn Clock>,
     events: EventTopic,
+    visits: Visits,
     next_connection: AtomicU64,
     logins: mpsc::UnboundedSender<(ConnectionId, Login)>,
     rearmed: Notify,
@@ -39,7 +42,7 @@ pub(super) type Logins = mpsc::UnboundedReceiver<(ConnectionId, Login)>;
 
 struct Brain {
     broker: Broker,
-    outboxes: HashMap<ConnectionId, Arc<Outbox>>,
+    outboxes: HashMap<ConnectionId, Arc<Outbox>, FixedState>,
     /// Absent where all is in memory, and when it has been closed.
     store: Option<StoreThread>,
     /// What the timer waits for; an earlier deadline wakes it.
@@ -54,16 +57,18 @@ impl Hub {
         settings: Settings,
         clock: Arc<dyn Clock>,
         events: EventTopic,
+        visits: Visits,
         restored: Restored,
     ) -> (Arc<Self>, Logins) {
         let (logins, wanted) = mpsc::unbounded_channel();
         let mut broker = Broker::new(settings);
         broker.restore(clock.now(), restored);
-        let brain = Brain { broker, outboxes: HashMap::new(), store: None, armed: Tick::MAX };
+        let brain = Brain { broker, outboxes: HashMap::default(), store: None, armed: Tick::MAX };
         let hub = Self {
             brain: Mutex::new(brain),
             clock,
             events,
+            visits,
             next_connection: AtomicU64::new(1),
             logins,
             rearmed: Notify::new(),
@@ -146,6 +151,11 @@ impl Hub {
     /// Says good-bye to every connection and lets nobody in any more.
     pub(super) fn shut_down(&self) {
         self.enter([Input::Shutdown]);
+    }
+
+    /// Who was last here and when.
+    pub(super) fn visits(&self) -> &Visits {
+        &self.visits
     }
 
     /// What the broker has counted, and what is there now.
@@ -262,6 +272,7 @@ impl Hub {
             }
             Output::Event(event) => {
                 journal::record(&event);
+                self.visits.hear(&event, self.clock.wall());
                 if matches!(event, Event::StoreFailed { .. } | Event::StoreRecovered) {
                     self.troubled.notify_one();
                 }

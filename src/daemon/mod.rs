@@ -20,6 +20,7 @@ pub mod service;
 pub mod settings;
 pub mod signals;
 pub mod state;
+pub mod visits;
 mod watching;
 
 use std::fmt;
@@ -45,7 +46,7 @@ use crate::net::tls::TlsError;
 use crate::store::OpenError;
 use crate::telemetry::EventTopic;
 
-use buses::Buses;
+use buses::{Buses, World};
 use certificates::Certificates;
 use clock::SystemClock;
 pub(crate) use clock::wall;
@@ -58,6 +59,7 @@ use machine::Machine;
 use observer::{Counter, Physician};
 use roster::Roster;
 use state::{StateDir, StateError, UsersFile};
+use visits::Visits;
 
 /// Why a gateway did not start. Its text says what, why, and a hint.
 #[derive(Debug)]
@@ -121,6 +123,7 @@ pub struct Gateway {
     addresses: Vec<SocketAddr>,
     works: Mutex<Works>,
     tasks: JoinSet<()>,
+    users: Arc<UsersFile>,
     is_ready: AtomicBool,
     /// Held, so that no second gateway works on the same folder.
     state: StateDir,
@@ -139,6 +142,16 @@ impl Gateway {
     /// Starts everything: ports are taken first, because they fail most; rooms are offline before
     /// anybody can look; sensors are read last.
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
+        Self::start_in(settings, None)
+    }
+
+    /// The same on simulated buses, whatever the configuration says, in a house whose clock goes
+    /// `speed` times as fast as ours.
+    pub fn simulate(settings: &Settings, speed: u32) -> Result<Self, StartError> {
+        Self::start_in(settings, Some(speed))
+    }
+
+    fn start_in(settings: &Settings, speed: Option<u32>) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let state = StateDir::open(&settings.gateway.state_dir)?;
         let users = Arc::new(UsersFile::open(&state)?);
@@ -152,7 +165,8 @@ impl Gateway {
         let rights = rights(settings);
         let of_users = rights.clone().for_users(users.current());
         let (rights, of_house) = watch::channel(rights);
-        let (hub, logins) = Self::hub(settings, of_users, store, &clock)?;
+        let visits = Visits::open(&state);
+        let (hub, logins) = Self::hub(settings, of_users, visits, store, &clock)?;
         let roster = Roster::new(settings);
         let root = &settings.gateway.root;
         let (steward, health) = Steward::new(Arc::clone(&hub), root, &roster, Arc::clone(&clock));
@@ -166,15 +180,17 @@ impl Gateway {
         listeners.apply(opened, &hub);
         let certificate = certificates.expiry();
         tasks.spawn(certificates.keep_fresh());
-        let checks = Checks::start(&hub, &users).map_err(StartError::Thread)?;
+        let checks = Checks::start(&hub, &users)?;
         tasks.spawn(checks.answer(logins));
-        tasks.spawn(people::follow(users, Arc::clone(&hub), of_house));
+        tasks.spawn(people::follow(Arc::clone(&users), Arc::clone(&hub), of_house));
+        tasks.spawn(hub.visits().clone().keep(Arc::clone(&users)));
         let timed = Arc::clone(&hub);
         tasks.spawn(async move { timed.keep_time().await });
 
         let reports = Arc::new(Reports::default());
         tasks.spawn(Arc::clone(&steward).serve(Arc::clone(&reports)));
-        let mut buses = Buses::new(&settings.hardware.sysfs, &clock, &reports);
+        let world = World::new(&settings.simulation, speed, &clock);
+        let mut buses = Buses::new(&settings.hardware.sysfs, &clock, &reports, world);
         buses.fit(&roster).map_err(StartError::Thread)?;
         let sensors = roster.sensors().len();
         let physician = Physician {
@@ -191,7 +207,7 @@ impl Gateway {
         info!(rooms = settings.rooms.len(), sensors, buses = buses.len(), "started");
         let works = Works { settings: settings.clone(), roster, listeners, buses, rights };
         let (works, is_ready) = (Mutex::new(works), AtomicBool::new(false));
-        Ok(Self { clock, hub, steward, health, addresses, works, tasks, is_ready, state })
+        Ok(Self { clock, hub, steward, health, addresses, works, tasks, users, is_ready, state })
     }
 
     /// Changes what differs in `new`, and says what that is; clients and sensors that are not
@@ -227,6 +243,7 @@ impl Gateway {
     fn hub(
         settings: &Settings,
         rights: Rights,
+        visits: Visits,
         mut store: Option<Opened>,
         clock: &Arc<dyn Clock>,
     ) -> Result<(Arc<Hub>, Logins), StartError> {
@@ -236,6 +253,7 @@ impl Gateway {
             broker_settings(settings, rights),
             Arc::clone(clock),
             events,
+            visits,
             restored.unwrap_or_default(),
         );
         if let Some(store) = store {
@@ -271,6 +289,7 @@ impl Gateway {
             warn!("some clients did not take their last messages");
         }
         self.tasks.shutdown().await;
+        self.hub.visits().save(&self.users);
         let left = STORE_STOP_TIMEOUT.saturating_sub(self.clock.now().since(asked));
         self.hub.close_store(left);
         for bus in buses.drain(..) {

@@ -9,6 +9,7 @@
 )]
 
 mod believed;
+mod bundles;
 mod chips;
 mod clients;
 mod config;
