@@ -33,6 +33,7 @@ mod people;
 mod reload;
 mod rights;
 mod secrets;
+mod simulated;
 mod store;
 mod subscribers;
 mod system;
