@@ -10,6 +10,8 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 pub use password::{
     CACHE_KEY_BYTES, HashMemory, Password, PasswordCache, PasswordHash, PasswordHashError,
     SALT_BYTES,
