@@ -131,9 +131,19 @@ fn listeners_open_and_close_and_their_clients_alone_are_sent_away() {
     assert!(line.contains("no-credentials"), "{line}");
     drop(again);
 
+    let second = free_port();
+    let other = format!("[[listener]]\nbind = \"127.0.0.1:{second}\"\nauth = \"anonymous\"\n");
+    gateway.edit(|text| text + &other);
+    hang_up(&gateway);
+    gateway.wait_for_log(&format!("listener added: 127.0.0.1:{second}"));
+    let mut goes = subscriber(second);
+    goes.lines.wait("online", |line| line.ends_with("salon/availability online"));
     gateway.edit(|text| text.replace(&listener.replace("anonymous", "password"), ""));
+    gateway.edit(|text| text.replace(&other, ""));
     hang_up(&gateway);
     gateway.wait_for_log(&format!("listener removed: 127.0.0.1:{port}"));
+    gateway.wait_for_log(&format!("listener removed: 127.0.0.1:{second}"));
+    goes.end();
     let started = std::time::Instant::now();
     while TcpListener::bind(("127.0.0.1", port)).is_err() {
         assert!(started.elapsed() < Duration::from_secs(10), "the port is not free");
@@ -305,4 +315,62 @@ fn a_certificate_is_swapped_under_those_who_are_there_and_a_wrong_one_is_refused
     hang_up(&gateway);
     stays.expect("maison/cave/availability online");
     between.expect("maison/cave/availability online");
+}
+
+#[test]
+fn what_becomes_private_is_taken_from_guests_at_once() {
+    let gateway = gateway(SALON);
+    let client = subscriber(gateway.plain_port());
+    client.lines.wait("21.4", |line| line == "1 maison/salon/temperature 21.4");
+    gateway.edit(|text| {
+        text.replace("[broker]\n", "[broker]\nprivate = [\"maison/+/temperature/#\"]\n") + CAVE
+    });
+    hang_up(&gateway);
+    gateway.wait_for_log("changed: broker.private");
+    client.expect("0 maison/cave/availability online");
+    let late = subscriber(gateway.plain_port());
+    late.expect("1 maison/salon/availability online");
+    late.expect("1 maison/cave/availability online");
+    for guest in [client, late] {
+        assert_eq!(count(&guest, "maison/cave/temperature"), 0);
+    }
+}
+
+/// Its certificate counts no more, so that it could not come again.
+#[test]
+fn who_came_by_an_authority_that_is_no_more_is_sent_away() {
+    let gateway = gateway(SALON);
+    let folder = gateway.folder.path();
+    let config = gateway.config();
+    let mut add = binary();
+    add.current_dir(folder).args(["subscriber", "add", "alice", "--rooms", "salon", "--no-qr"]);
+    let added = add.args(["--certificate", "--config", config.to_str().unwrap()]).output().unwrap();
+    assert!(added.status.success(), "{added:?}");
+    for (from, to) in
+        [("state/server.pem", "c.pem"), ("state/server.key", "k.pem"), ("state/ca.pem", "a.pem")]
+    {
+        fs::copy(folder.join(from), folder.join(to)).unwrap();
+    }
+    let (port, path) = (free_port(), folder.display());
+    let files = format!("certificate = \"{path}/c.pem\", key = \"{path}/k.pem\"");
+    let tls = format!("{{ {files}, client_ca = \"{path}/a.pem\" }}");
+    let listener = format!("bind = \"127.0.0.1:{port}\"\ntls = {tls}\nauth = \"certificate\"\n");
+    gateway.edit(|text| format!("{text}[[listener]]\n{listener}"));
+    hang_up(&gateway);
+    gateway.wait_for_log("listener added");
+    let mut command = Command::new("mosquitto_sub");
+    command.current_dir(folder).args(["-V", "5", "-v", "-t", "maison/#", "-h", "localhost"]);
+    command.args(["-p", &port.to_string(), "--cafile", "state/ca.pem"]);
+    let mut alice =
+        Client::start(command.args(["--cert", "alice/alice.pem", "--key", "alice/alice.key"]));
+    alice.expect("maison/salon/availability online");
+
+    let other = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+    let mut openssl = Command::new("openssl");
+    openssl.current_dir(folder).args(other).args(["-keyout", "o.key", "-out", "a.pem"]);
+    let made = openssl.args(["-subj", "/CN=another", "-days", "1"]).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    hang_up(&gateway);
+    gateway.wait_for_log("this listener was closed or changed");
+    alice.end();
 }

@@ -275,6 +275,7 @@ fn parts(folder: &Path) -> Result<Vec<PathBuf>> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::cli::import::taken_over;
 
     #[track_caller]
@@ -344,5 +345,39 @@ mod tests {
             &[("[::]:1883", "password")],
             &["neither `true` nor `false`", "`a` was named before"],
         );
+    }
+
+    /// In the order of their names, and no further.
+    #[test]
+    fn files_of_a_folder_that_is_included_are_read_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let included = folder.path().join("conf.d");
+        std::fs::create_dir(&included).unwrap();
+        let include = format!("include_dir {}\n", included.display());
+        file("mosquitto.conf", &format!("listener 1 ::1\n{include}"));
+        file("conf.d/b.conf", &format!("listener 3 ::1\n{include}"));
+        file("conf.d/a.conf", "listener 2 ::1\n");
+        file("conf.d/c.txt", "listener 4 ::1\n");
+        let mut left_out = LeftOut::default();
+        let read = Mosquitto::read(folder.path(), &mut left_out).unwrap();
+        let ports: Vec<_> = read.listeners.iter().map(|listener| &*listener.port).collect();
+        assert_eq!(ports, ["1", "2", "3"]);
+        let said: Vec<_> = left_out.0.iter().map(|(line, why)| (line.number, &**why)).collect();
+        assert_eq!(said, [(2, "not understood")]);
+    }
+
+    /// Nobody may what a rule that cannot be read may have forbidden.
+    #[test]
+    fn a_denial_that_cannot_be_read_concerns_everything() {
+        let login = "alice:$argon2id$v=19$m=12288,t=3,p=1$c29tZXNhbHRzb21lc2FsdA$\
+                     CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        let reads = |denied: &str| {
+            let rules = format!("user alice\ntopic deny {denied}\ntopic read b/#\n");
+            let (_, users, _) = taken_over("", login, Some(&rules));
+            users.to_text().contains("b/#")
+        };
+        assert!(reads("a/#"));
+        assert!(!reads("a#"));
     }
 }
