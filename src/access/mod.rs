@@ -67,6 +67,8 @@ pub struct Certificate {
     pub serial: String,
     /// Who vouches for it.
     pub issuer: Issuer,
+    /// It, and what was shown behind it, in DER: looked at again when authorities change.
+    pub chain: Arc<[Bytes]>,
 }
 
 /// Who vouches for a client certificate.

@@ -36,6 +36,8 @@ pub enum Outcome {
 pub(super) enum Ask {
     /// That this file be read again; the answer is an [`Outcome`].
     Reload(PathBuf),
+    /// That all certificates be looked at again; the answer is an [`Outcome`].
+    Certificates,
     /// To know who was last there and when; the answer is [`visits::ByName`].
     Visits,
 }
@@ -44,6 +46,11 @@ pub(super) enum Ask {
 /// Blocks for [`RELOAD_TIMEOUT`] at most.
 pub fn reload(state_dir: &Path, config: &Path) -> io::Result<Outcome> {
     ask(state_dir, &Ask::Reload(config.canonicalize()?))
+}
+
+/// Asks the gateway of a state folder to look at its certificates again. Blocks as [`reload`] does.
+pub fn certificates(state_dir: &Path) -> io::Result<Outcome> {
+    ask(state_dir, &Ask::Certificates)
 }
 
 /// Asks the gateway of a state folder who was last there and when. Blocks as [`reload`] does.

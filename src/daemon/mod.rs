@@ -122,6 +122,7 @@ pub struct Gateway {
     health: watch::Receiver<Health>,
     addresses: Vec<SocketAddr>,
     works: Mutex<Works>,
+    certificates: Certificates,
     tasks: JoinSet<()>,
     users: Arc<UsersFile>,
     is_ready: AtomicBool,
@@ -179,7 +180,7 @@ impl Gateway {
         }
         listeners.apply(opened, &hub);
         let certificate = certificates.expiry();
-        tasks.spawn(certificates.keep_fresh());
+        tasks.spawn(certificates.clone().keep_fresh(Arc::clone(&hub)));
         let checks = Checks::start(&hub, &users)?;
         tasks.spawn(checks.answer(logins));
         tasks.spawn(people::follow(Arc::clone(&users), Arc::clone(&hub), of_house));
@@ -207,7 +208,19 @@ impl Gateway {
         info!(rooms = settings.rooms.len(), sensors, buses = buses.len(), "started");
         let works = Works { settings: settings.clone(), roster, listeners, buses, rights };
         let (works, is_ready) = (Mutex::new(works), AtomicBool::new(false));
-        Ok(Self { clock, hub, steward, health, addresses, works, tasks, users, is_ready, state })
+        Ok(Self {
+            clock,
+            hub,
+            steward,
+            health,
+            addresses,
+            works,
+            certificates,
+            tasks,
+            users,
+            is_ready,
+            state,
+        })
     }
 
     /// Changes what differs in `new`, and says what that is; clients and sensors that are not
@@ -233,6 +246,11 @@ impl Gateway {
         works.settings = settings;
         fitted.map_err(StartError::Thread)?;
         Ok(changes)
+    }
+
+    /// Looks at all certificates again: the command line has changed them.
+    pub fn refresh_certificates(&self) -> Result<(), StartError> {
+        self.certificates.refresh(&self.hub)
     }
 
     fn works(&self) -> MutexGuard<'_, Works> {

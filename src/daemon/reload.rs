@@ -45,6 +45,13 @@ pub async fn attend(gateway: &Gateway, path: Option<&Path>, signals: &mut Signal
 async fn answer(gateway: &Gateway, path: &Path, request: Request) {
     match &request.ask {
         Ask::Visits => request.answer(&gateway.hub.visits().by_name()).await,
+        Ask::Certificates => {
+            let outcome = match gateway.refresh_certificates() {
+                Ok(()) => Outcome::Applied(Vec::new()),
+                Err(error) => Outcome::Refused(vec![error.to_string()]),
+            };
+            request.answer(&outcome).await;
+        }
         Ask::Reload(config) => {
             let outcome = match path.canonicalize() {
                 Ok(own) if own != *config => Outcome::OtherFile(own.display().to_string()),
@@ -72,9 +79,9 @@ impl Sources {
     fn of(path: &Path, settings: &Settings) -> Self {
         let mut files: Vec<&Path> = Vec::new();
         for listener in &settings.listeners {
-            if let Some(Tls::Files { certificate, key, client_ca }) = &listener.tls {
+            if let Some(Tls::Files { certificate, key, client_ca, client_crl }) = &listener.tls {
                 files.extend([certificate.as_path(), key.as_path()]);
-                files.extend(client_ca.as_deref());
+                files.extend(client_ca.iter().chain(client_crl).map(PathBuf::as_path));
             }
         }
         let folder = |path: &Path| match path.parent() {

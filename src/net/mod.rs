@@ -42,6 +42,9 @@ pub trait Files {
     /// Replaces a file as a whole; only its owner can read it.
     fn write(&self, name: &str, content: &[u8]) -> io::Result<()>;
 
+    /// Removes a file; one that is not there already is.
+    fn remove(&self, name: &str) -> io::Result<()>;
+
     /// Where a file of that name is, for people.
     fn place(&self, name: &str) -> PathBuf;
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use std::net::{IpAddr, Ipv4Addr};
 
 use bytes::Bytes;
@@ -23,7 +25,8 @@ fn users() -> Users {
 }
 
 fn certificate(name: &str) -> Certificate {
-    Certificate { name: name.to_owned(), serial: format!("of-{name}"), issuer: Issuer::Own }
+    let (name, serial) = (name.to_owned(), format!("of-{name}"));
+    Certificate { name, serial, issuer: Issuer::Own, chain: Arc::default() }
 }
 
 fn bob() -> Principal {
@@ -198,7 +201,7 @@ fn a_certificate_of_ours_counts_while_it_is_listed_and_a_foreign_one_while_its_u
     #[track_caller]
     fn check(serial: &str, issuer: Issuer, name: &str, expected: &Verdict) {
         let (name, serial) = (name.to_owned(), serial.to_owned());
-        let certificate = Some(Certificate { name, serial, issuer });
+        let certificate = Some(Certificate { name, serial, issuer, chain: Arc::default() });
         let policy = Policy::Certificate;
         let (client_id, user, password) = ("client".to_owned(), None, None);
         let login = Login { address: HOST, policy, client_id, user, password, certificate };

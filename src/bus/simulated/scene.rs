@@ -15,17 +15,19 @@ use crate::sim::chance::{Chance, Odds};
 use crate::sim::clock::VirtualDelay;
 use crate::sim::dht::{self, Looks};
 use crate::sim::i2c::{self, SimI2c, Spot};
-use crate::sim::kernel::{Device, Kernel};
-use crate::sim::mishap::Mishap;
+use crate::sim::kernel::{Device, Kernel, Presence};
+use crate::sim::mishap::invert;
 use crate::sim::model::Model;
 use crate::sim::onewire::{self, Ds18b20, SimPin};
 use crate::sim::spi::{self, SimSpi};
 
 use super::{WIRE_NOISE, slave};
 
-/// Bits of an answer that a DS18B20 and a DHT give to one reading.
-const WIRE_BITS: u32 = 72;
+/// Bits of an answer that a DS18B20 and a DHT give.
+const WIRE_BITS: u64 = 72;
 const DHT_BITS: u64 = 40;
+/// More answers than a DHT is asked for at one reading.
+const DHT_ANSWERS: usize = 16;
 
 /// A bus whose chips can be put into other air and into trouble.
 pub(super) trait Scene {
@@ -90,10 +92,15 @@ impl Scene for Wired {
         self.bus.pin_mut().wire_mut().set_line(line);
     }
 
-    fn disturb(&mut self, odds: Option<Odds>, _: &mut Chance) {
+    fn disturb(&mut self, odds: Option<Odds>, chance: &mut Chance) {
         let usual = if self.is_noisy { WIRE_NOISE } else { Odds::NEVER };
-        let flips = odds.map_or(usual, |odds| odds.per(WIRE_BITS));
-        self.bus.pin_mut().wire_mut().set_bit_flips(flips);
+        let wire = self.bus.pin_mut().wire_mut();
+        wire.set_bit_flips(if odds.is_some() { Odds::NEVER } else { usual });
+        for chip in wire.chips_mut() {
+            let happens = odds.is_some_and(|odds| chance.happens(odds));
+            let bit = u8::try_from(chance.below(WIRE_BITS)).unwrap_or(0);
+            chip.set_wrong_bit(happens.then_some(bit));
+        }
     }
 }
 
@@ -178,9 +185,15 @@ impl Scene for DhtPin<dht::DhtPin, Looks> {
     }
 
     fn disturb(&mut self, odds: Option<Odds>, chance: &mut Chance) {
-        let happens = odds.is_some_and(|odds| chance.happens(odds));
-        let bit = usize::try_from(chance.below(DHT_BITS)).unwrap_or(0);
-        self.pin_mut().disturb(happens.then_some((0, Mishap::BitFlip(bit))));
+        let Some(chip) = self.pin_mut().chip_mut() else { return };
+        chip.inverted.clear();
+        for _ in 0..if odds.is_some() { DHT_ANSWERS } else { 0 } {
+            let mut mask = [0; 5];
+            if odds.is_some_and(|odds| chance.happens(odds)) {
+                invert(&mut mask, usize::try_from(chance.below(DHT_BITS)).unwrap_or(0));
+            }
+            chip.inverted.push_back(mask);
+        }
     }
 }
 
@@ -233,7 +246,8 @@ impl Scene for Files {
     }
 
     fn plug(&mut self, address: &Address, is_plugged: bool) {
-        self.each(address, |device| device.is_plugged = is_plugged);
+        let presence = if is_plugged { Presence::Plugged } else { Presence::Unplugged };
+        self.each(address, |device| device.presence = presence);
     }
 
     /// The kernel knows when a chip has not converted, and says nothing.

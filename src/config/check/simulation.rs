@@ -215,7 +215,8 @@ fn check_fits(name: &At<String>, target: &Target, rooms: &[Room], complaints: &m
         ("power-on", Address::Kernel(_)) => Some("the kernel has no supply that fails"),
         _ => None,
     };
-    if let Some((sensor, what)) = meant.find_map(|sensor| Some((sensor, what(&sensor.address)?))) {
+    let unfit = meant.find_map(|sensor| Some((sensor, what(&sensor.address)?)));
+    if let Some((sensor, what)) = unfit {
         let complaint = Complaint::shape(name.place, what).found(sensor.address.to_string());
         let hint = format!("`{}` has no effect on it", name.value);
         complaints.push(complaint.hint(hint));

@@ -163,6 +163,13 @@ impl Files for StateDir {
         Self::write(self, name, content).map_err(io::Error::other)
     }
 
+    fn remove(&self, name: &str) -> io::Result<()> {
+        match fs::remove_file(self.path.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => File::open(&self.path)?.sync_all(),
+        }
+    }
+
     fn place(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
