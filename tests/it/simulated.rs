@@ -110,11 +110,13 @@ fn every_trouble_of_every_bus_has_its_name_is_logged_once_and_heals() {
     client.expect("maison/duo/alert ");
     gateway.wait_for_log("sensors of a room agree again");
     for [room, _, _, error] in CASES {
-        let count = |what: &str| -> usize {
-            let (room, of) = (format!("room=\"{room}\""), "of=\"temperature\"");
-            let lines = gateway.logged(what);
-            lines.iter().filter(|line| line.contains(&room) && line.contains(of)).count()
+        let is_of_room = |line: &str| {
+            line.contains(&format!("room=\"{room}\"")) && line.contains("of=\"temperature\"")
         };
+        // What is published is logged right after it.
+        gateway.wait_for_logs(2, |line| is_of_room(line) && line.contains("sensor is well"));
+        let count =
+            |what: &str| gateway.logged(what).iter().filter(|line| is_of_room(line)).count();
         assert_eq!(count("sensor has failed"), 1, "{room}: {error}");
         assert_eq!(count("sensor is well"), 2, "{room}: at the start, and after it");
     }
