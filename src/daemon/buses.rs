@@ -12,7 +12,7 @@ use crate::bus::onewire::{KernelOneWire, discover_masters};
 use crate::bus::simulated::{self, House, Plan, Plans, Wired};
 use crate::bus::thread::{BusThread, Refit, spawn};
 use crate::bus::{Attached, Bus, Clock};
-use crate::config::{self, Simulation};
+use crate::config::{self, Library, Settings, Simulation};
 use crate::sampling::{Sampler, Sensor, SensorId};
 use crate::sensors::Address;
 use crate::sim::weather::Weather;
@@ -36,6 +36,8 @@ pub(super) struct World {
     pub simulation: Simulation,
     /// Whether all are simulated, whatever the configuration says.
     pub is_simulated: bool,
+    /// What talks over SPI.
+    pub spi: Library,
 }
 
 struct Running {
@@ -119,13 +121,13 @@ impl Buses {
             };
             by_bus.entry(sensor.bus).or_default().push(attached);
         }
-        let World { house, is_simulated, .. } = &self.world;
+        let World { house, is_simulated, spi, .. } = &self.world;
         let wire = |(bus, attached): (config::Bus, Vec<Attached>)| {
             if bus == config::Bus::Simulated {
                 return simulated::buses(&attached, house, &plans);
             }
             if !is_simulated {
-                return wire(bus, attached, &self.sysfs);
+                return wire(bus, attached, &self.sysfs, *spi);
             }
             let wired = simulated::buses(&attached, house, &plans);
             wired.into_iter().map(|(_, hands, there)| (bus.to_string(), hands, there)).collect()
@@ -137,7 +139,8 @@ impl Buses {
 impl World {
     /// The house as the configuration has it, with a clock that goes so many times as fast as ours;
     /// `None`: what is not simulated is real.
-    pub(super) fn new(simulation: &Simulation, speed: Option<u32>, clock: &Arc<dyn Clock>) -> Self {
+    pub(super) fn new(settings: &Settings, speed: Option<u32>, clock: &Arc<dyn Clock>) -> Self {
+        let simulation = &settings.simulation;
         let Simulation { seed, start, noise, weather, heating, .. } = *simulation;
         let house = House::new(seed, clock).with_speed(speed.unwrap_or(1));
         let mut house = match start {
@@ -147,7 +150,8 @@ impl World {
         house.weather = Weather::of(seed, weather, heating);
         house.is_noisy = noise;
         let (house, simulation) = (Arc::new(house), simulation.clone());
-        Self { house, simulation, is_simulated: speed.is_some() }
+        let spi = settings.hardware.spi;
+        Self { house, simulation, is_simulated: speed.is_some(), spi }
     }
 
     fn plan(&self, room: &str, sensor: &Address) -> Plan {
@@ -197,7 +201,7 @@ fn sensors(roster: &Roster, attached: &[Attached]) -> BTreeMap<SensorId, Sensor>
 }
 
 /// The hands for one `bus` of the configuration: several where it is several buses.
-fn wire(bus: config::Bus, attached: Vec<Attached>, sysfs: &Path) -> Vec<Wired> {
+fn wire(bus: config::Bus, attached: Vec<Attached>, sysfs: &Path, spi: Library) -> Vec<Wired> {
     match bus {
         config::Bus::Kernel1Wire => {
             let masters = discover_masters(sysfs, &attached).into_iter().enumerate();
@@ -214,7 +218,10 @@ fn wire(bus: config::Bus, attached: Vec<Attached>, sysfs: &Path) -> Vec<Wired> {
             vec![(format!("i2c-{number}"), i2c_bus(number, attached.clone()), attached)]
         }
         config::Bus::Spi { bus, select } => {
-            let hands = chip_select(bus, select, attached.clone());
+            let hands = match spi {
+                Library::LinuxEmbeddedHal => chip_select(bus, select, attached.clone()),
+                Library::Rppal => header_select(bus, select, attached.clone()),
+            };
             vec![(format!("spi-{bus}.{select}"), hands, attached)]
         }
         config::Bus::Hwmon => kernel_files(Class::Hwmon, "hwmon", attached, sysfs),
@@ -232,6 +239,16 @@ fn kernel_files(class: Class, name: &str, attached: Vec<Attached>, sysfs: &Path)
 #[cfg(all(feature = "rppal", target_os = "linux"))]
 fn pin_bus(pin: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
     crate::bus::gpio::bus(pin, attached)
+}
+
+#[cfg(all(feature = "rppal", target_os = "linux"))]
+fn header_select(bus: u8, select: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
+    crate::bus::gpio::chip_select(bus, select, attached)
+}
+
+#[cfg(not(all(feature = "rppal", target_os = "linux")))]
+fn header_select(_: u8, _: u8, _: Vec<Attached>) -> Box<dyn Bus> {
+    Box::new(crate::bus::Missing)
 }
 
 #[cfg(not(all(feature = "rppal", target_os = "linux")))]

@@ -15,11 +15,13 @@ use crate::sim::chance::{Chance, Odds};
 use crate::sim::clock::VirtualDelay;
 use crate::sim::dht::{self, Looks};
 use crate::sim::i2c::{self, SimI2c, Spot};
-use crate::sim::kernel::{Device, Kernel, Presence};
+use crate::sim::kernel::{self, Device, Kernel};
 use crate::sim::mishap::invert;
 use crate::sim::model::Model;
 use crate::sim::onewire::{self, Ds18b20, SimPin};
+use crate::sim::script::Presence;
 use crate::sim::spi::{self, SimSpi};
+use crate::sim::stranger::Stranger;
 
 use super::{WIRE_NOISE, slave};
 
@@ -33,8 +35,9 @@ const DHT_ANSWERS: usize = 16;
 pub(super) trait Scene {
     /// The air around a sensor.
     fn expose(&mut self, address: &Address, air: Air);
-    /// A sensor is taken off the bus, or comes back and powers up.
-    fn plug(&mut self, address: &Address, is_plugged: bool);
+    /// A sensor is taken off the bus, and perhaps another chip put there; or it comes back and
+    /// powers up.
+    fn put(&mut self, address: &Address, presence: Presence);
     /// Its supply fails at each reading, or is in order.
     fn starve(&mut self, address: &Address, is_starved: bool);
     /// A line is held low, or free.
@@ -73,10 +76,14 @@ impl Scene for Wired {
         }
     }
 
-    fn plug(&mut self, address: &Address, is_plugged: bool) {
+    /// No chip has the address of another here: a stranger is nobody.
+    fn put(&mut self, address: &Address, presence: Presence) {
         let Some(rom) = slave(address).map(|chip| chip.rom()) else { return };
         let wire = self.bus.pin_mut().wire_mut();
-        if is_plugged { wire.plug(rom) } else { wire.unplug(rom) }
+        match presence {
+            Presence::Itself => wire.plug(rom),
+            Presence::Nobody | Presence::Stranger => wire.unplug(rom),
+        }
     }
 
     fn starve(&mut self, address: &Address, is_starved: bool) {
@@ -112,10 +119,17 @@ impl Scene for I2cBus<SimI2c, VirtualDelay> {
         }
     }
 
-    fn plug(&mut self, address: &Address, is_plugged: bool) {
+    fn put(&mut self, address: &Address, presence: Presence) {
         let Address::I2c(address) = address else { return };
-        let spot = spot(*address);
-        if is_plugged { self.i2c_mut().plug(spot) } else { self.i2c_mut().unplug(spot) }
+        let (i2c, spot) = (self.i2c_mut(), spot(*address));
+        match presence {
+            Presence::Itself => i2c.plug(spot),
+            Presence::Nobody => i2c.unplug(spot),
+            Presence::Stranger => {
+                i2c.unplug(spot);
+                i2c.attach(spot, Box::new(Stranger));
+            }
+        }
     }
 
     fn starve(&mut self, address: &Address, is_starved: bool) {
@@ -143,8 +157,16 @@ impl Scene for SpiBus<SimSpi, VirtualDelay> {
         }
     }
 
-    fn plug(&mut self, _: &Address, is_plugged: bool) {
-        if is_plugged { self.spi_mut().plug() } else { self.spi_mut().unplug() }
+    fn put(&mut self, _: &Address, presence: Presence) {
+        let spi = self.spi_mut();
+        match presence {
+            Presence::Itself => spi.plug(),
+            Presence::Nobody => spi.unplug(),
+            Presence::Stranger => {
+                spi.unplug();
+                spi.attach(Box::new(Stranger));
+            }
+        }
     }
 
     fn starve(&mut self, _: &Address, is_starved: bool) {
@@ -169,8 +191,11 @@ impl Scene for DhtPin<dht::DhtPin, Looks> {
         }
     }
 
-    fn plug(&mut self, _: &Address, is_plugged: bool) {
-        if is_plugged { self.pin_mut().plug() } else { self.pin_mut().unplug() }
+    fn put(&mut self, _: &Address, presence: Presence) {
+        match presence {
+            Presence::Itself => self.pin_mut().plug(),
+            Presence::Nobody | Presence::Stranger => self.pin_mut().unplug(),
+        }
     }
 
     fn starve(&mut self, _: &Address, is_starved: bool) {
@@ -245,8 +270,11 @@ impl Scene for Files {
         self.each(address, |device| device.air = air);
     }
 
-    fn plug(&mut self, address: &Address, is_plugged: bool) {
-        let presence = if is_plugged { Presence::Plugged } else { Presence::Unplugged };
+    fn put(&mut self, address: &Address, presence: Presence) {
+        let presence = match presence {
+            Presence::Itself => kernel::Presence::Plugged,
+            Presence::Nobody | Presence::Stranger => kernel::Presence::Unplugged,
+        };
         self.each(address, |device| device.presence = presence);
     }
 
