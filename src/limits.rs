@@ -345,6 +345,21 @@ pub const BUS_SLEEP_MIN: Duration = Duration::from_millis(1);
 /// than [`STOP_TIMEOUT`], so one that still reads is left behind.
 pub const BUS_STOP_TIMEOUT: Duration = Duration::from_millis(800);
 
+/// Longest wait for a bus that another process talks on: the slowest chip on I²C or SPI takes some
+/// 400 ms for a reading.
+pub const BUS_TURN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether the other process is done.
+pub const BUS_TURN_POLL: Duration = Duration::from_millis(5);
+
+/// Addresses in a row that may hang before a survey of an I²C bus is given up: each costs the
+/// kernel a second.
+pub const SCAN_TIMEOUTS_MAX: u32 = 3;
+
+/// Chips that a bus can hold up electrically (400 pF of UM10204, some 10 pF a chip): where more
+/// addresses answer it is the data line that touches ground.
+pub const I2C_RESIDENTS_MAX: usize = 100;
+
 /// Sensors of one house; a 1-Wire master of the kernel finds 64.
 pub const SENSORS_MAX: usize = 1024;
 

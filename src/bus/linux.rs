@@ -11,7 +11,9 @@ use linux_embedded_hal::spidev::{SpiModeFlags, SpidevOptions};
 use linux_embedded_hal::{Delay, I2CError, I2cdev, SpidevDevice};
 use rustix::io::Errno;
 
+use crate::bus::guarded::{Door, Guarded};
 use crate::bus::i2c::I2cBus;
+use crate::bus::i2c::survey::{self, Resident};
 use crate::bus::reopen::{Refused, Reopening};
 use crate::bus::spi::SpiBus;
 use crate::bus::{Attached, Bus, Missing};
@@ -25,9 +27,32 @@ pub fn bus(number: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
     Box::new(Reopening::new(format!("i2c-{number}"), move || open(&path, &attached)))
 }
 
-fn open(path: &Path, attached: &[Attached]) -> Result<I2cBus<KernelI2c, Delay>, Refused> {
+fn open(
+    path: &Path,
+    attached: &[Attached],
+) -> Result<Guarded<I2cBus<KernelI2c, Delay>>, Refused> {
+    let bus = I2cBus::new(device(path)?, Delay, attached);
+    Ok(Guarded::new(bus, Door::of(path)))
+}
+
+fn device(path: &Path) -> Result<KernelI2c, Refused> {
     let device = I2cdev::new(path).map_err(|error| refused(path, &io::Error::from(error), &I2C))?;
-    Ok(I2cBus::new(KernelI2c(device), Delay, attached))
+    Ok(KernelI2c(device))
+}
+
+/// Who is on the bus `/dev/i2c-<number>`, but for the addresses that the kernel's own drivers use;
+/// beside a gateway at work.
+pub fn survey(number: u8, owned: &[u8]) -> Result<Vec<Resident>, Refused> {
+    let path = PathBuf::from(format!("/dev/i2c-{number}"));
+    let mut i2c = device(&path)?;
+    survey::survey(&mut i2c, &mut Delay, &Door::of(&path), owned).map_err(|fault| Refused {
+        fault,
+        hint: match fault {
+            Fault::StuckLow => "every address answers: the data line touches ground".to_owned(),
+            Fault::Timeout => "the clock line is held: take chips off one by one".to_owned(),
+            _ => format!("`{}` does not work: {fault}", path.display()),
+        },
+    })
 }
 
 /// The chip at the chip select `/dev/spidev<bus>.<select>`, or what hangs at its inputs. Opened as
@@ -45,7 +70,7 @@ fn open_select(
     path: &Path,
     timing: Timing,
     attached: &[Attached],
-) -> Result<SpiBus<SpidevDevice, Delay>, Refused> {
+) -> Result<Guarded<SpiBus<SpidevDevice, Delay>>, Refused> {
     let device = SpidevDevice::open(path).and_then(|mut device| {
         let options = SpidevOptions::new()
             .bits_per_word(8)
@@ -56,7 +81,7 @@ fn open_select(
         Ok(device)
     });
     let device = device.map_err(|error| refused(path, error.inner(), &SPI))?;
-    Ok(SpiBus::new(device, Delay, attached))
+    Ok(Guarded::new(SpiBus::new(device, Delay, attached), Door::of(path)))
 }
 
 fn flags(mode: Mode) -> SpiModeFlags {

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod dht;
 #[cfg(all(feature = "rppal", target_os = "linux"))]
 pub mod gpio;
+pub mod guarded;
 pub mod i2c;
 pub mod kernel;
 #[cfg(all(feature = "linux", target_os = "linux"))]
