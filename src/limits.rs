@@ -360,6 +360,12 @@ pub const SCAN_TIMEOUTS_MAX: u32 = 3;
 /// addresses answer it is the data line that touches ground.
 pub const I2C_RESIDENTS_MAX: usize = 100;
 
+/// Searches of a 1-Wire bus on a pin, where noise breaks one off.
+pub const SEARCHES_MAX: u32 = 5;
+
+/// Readings of a scan, where the first ones fail.
+pub const SCAN_TRIES_MAX: u32 = 3;
+
 /// Sensors of one house; a 1-Wire master of the kernel finds 64.
 pub const SENSORS_MAX: usize = 1024;
 

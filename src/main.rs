@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use maison::cli::{
-    self, acl, ca, check, demo, drivers, import, publish, reload, run, store, subscribe,
+    self, acl, ca, check, demo, drivers, import, publish, reload, run, scan, store, subscribe,
     subscriber, user,
 };
 
@@ -22,6 +22,7 @@ enum Command {
     Demo(demo::Arguments),
     Check(check::Arguments),
     Reload(reload::Arguments),
+    Scan(scan::Arguments),
     Drivers(drivers::Arguments),
     User(user::Arguments),
     Subscriber(subscriber::Arguments),
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Check(arguments) => Ok(check::run(arguments)),
         Command::Reload(arguments) => Ok(reload::run(arguments)),
+        Command::Scan(arguments) => scan::run(arguments),
         Command::Drivers(arguments) => Ok(drivers::run(arguments)),
         Command::User(arguments) => {
             Ok(cli::with_state_dir(arguments.config(), |state_dir| user::run(arguments, state_dir)))

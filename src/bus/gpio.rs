@@ -13,8 +13,9 @@ use crate::bus::dht::{DhtPin, Stopwatch};
 use crate::bus::pin::OneWirePin;
 use crate::bus::reopen::{Refused, Reopening};
 use crate::bus::{Attached, Bus};
-use crate::sensors::Fault;
+use crate::limits;
 use crate::sensors::dht::Kind;
+use crate::sensors::{Fault, OneWireId};
 
 /// The 1-Wire bus on this pin (BCM number) with its chips, or the DHT there. Opened at its first
 /// reading; a pin that cannot be had is a fault of each sensor, and tried again at the next one.
@@ -25,6 +26,20 @@ pub fn bus(pin: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
         return Box::new(Reopening::new(name, open));
     }
     Box::new(Reopening::new(name, move || Ok(OneWirePin::new(open(pin)?, Spin, &attached))))
+}
+
+/// Every 1-Wire device on this pin. A search that met noise is made again.
+pub fn search(pin: u8) -> Result<Vec<OneWireId>, Refused> {
+    let mut wire = OneWirePin::new(open(pin)?, Spin, &[]);
+    let mut found = wire.search();
+    for _ in 1..limits::SEARCHES_MAX {
+        if found.is_ok() {
+            break;
+        }
+        found = wire.search();
+    }
+    found
+        .map_err(|fault| Refused { fault, hint: format!("GPIO {pin}: no device answers: {fault}") })
 }
 
 fn open(number: u8) -> Result<OpenDrain, Refused> {

@@ -27,10 +27,7 @@ pub fn bus(number: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
     Box::new(Reopening::new(format!("i2c-{number}"), move || open(&path, &attached)))
 }
 
-fn open(
-    path: &Path,
-    attached: &[Attached],
-) -> Result<Guarded<I2cBus<KernelI2c, Delay>>, Refused> {
+fn open(path: &Path, attached: &[Attached]) -> Result<Guarded<I2cBus<KernelI2c, Delay>>, Refused> {
     let bus = I2cBus::new(device(path)?, Delay, attached);
     Ok(Guarded::new(bus, Door::of(path)))
 }

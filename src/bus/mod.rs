@@ -16,6 +16,7 @@ pub mod pin;
 pub mod reopen;
 pub mod simulated;
 pub mod spi;
+pub mod survey;
 pub mod sysfs;
 pub mod thread;
 

@@ -1,7 +1,9 @@
 //! `bus = "simulated"`: chips down to bits and registers, in simulated weather, read by the same
 //! drivers as real ones. What differs from a house is only what lies below the pin and the bus.
 
+mod hand;
 mod models;
+pub mod survey;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,13 +20,15 @@ use crate::sim::air::Air;
 use crate::sim::chance::{Odds, mix};
 use crate::sim::clock::{Jitter, VirtualClock, VirtualDelay};
 use crate::sim::dht::{self, Looks};
-use crate::sim::i2c::SimI2c;
+use crate::sim::i2c::{SimI2c, Spot};
 use crate::sim::kernel::Kernel;
 use crate::sim::model::Model;
 use crate::sim::onewire::{Ds18b20, SimPin, Wire};
 use crate::sim::spi::SimSpi;
 use crate::sim::weather::{Place, Weather};
+use crate::units::MilliCelsius;
 
+pub use hand::Hand;
 use models::fitted;
 pub use models::{dht_model, kernel_model, model, spi_model};
 
@@ -39,9 +43,20 @@ pub type Wired = (String, Box<dyn Bus>, Vec<Attached>);
 /// One bus for each kind of wiring that `attached` needs, by its name. `seed` determines weather
 /// and faults, `clock` tells which time of day it is.
 pub fn buses(attached: &[Attached], seed: u64, clock: &Arc<dyn Clock>) -> Vec<Wired> {
+    buses_in_hand(attached, seed, clock, &Arc::default())
+}
+
+/// The same, with somebody's hand at one of the probes.
+pub fn buses_in_hand(
+    attached: &[Attached],
+    seed: u64,
+    clock: &Arc<dyn Clock>,
+    hand: &Arc<Hand>,
+) -> Vec<Wired> {
     let climate = |sensors: &[Attached]| Climate {
         weather: Weather::new(seed),
         clock: Arc::clone(clock),
+        hand: Arc::clone(hand),
         sensors: sensors.to_vec(),
     };
     let on = |wiring: fn(&Address) -> bool| -> Vec<Attached> {
@@ -190,22 +205,33 @@ fn slave(address: &Address) -> Option<Ds18b20> {
 
 fn i2c_bus(attached: &[Attached], seed: u64) -> I2cBus<SimI2c, VirtualDelay> {
     let clock = VirtualClock::new();
+    let i2c = sim_i2c(attached, seed, &clock);
+    // Chips are powered before the host looks for them.
+    clock.advance(std::time::Duration::from_secs(1));
+    I2cBus::new(i2c, VirtualDelay::new(clock), attached)
+}
+
+/// The chips that these sensors are or hang at, each where its address says.
+fn sim_i2c(attached: &[Attached], seed: u64, clock: &VirtualClock) -> SimI2c {
     let mut i2c = SimI2c::new(clock.clone(), seed);
     i2c.unheard = BUS_NOISE;
     for sensor in attached {
         let Address::I2c(address) = sensor.address else { continue };
         let here = |other: &&Attached| match other.address {
-            Address::I2c(other) => other.chip == address.chip,
+            Address::I2c(other) => spot(other) == spot(address),
             _ => false,
         };
         let fitted: Vec<_> = attached.iter().filter(here).filter_map(fitted).collect();
         if let Some(chip) = model(sensor.driver, &fitted, clock.now()) {
-            i2c.attach(address.chip, chip);
+            i2c.attach(spot(address), chip);
         }
     }
-    // Chips are powered before the host looks for them.
-    clock.advance(std::time::Duration::from_secs(1));
-    I2cBus::new(i2c, VirtualDelay::new(clock), attached)
+    i2c
+}
+
+fn spot(address: I2cAddress) -> Spot {
+    let behind = address.behind.map(|gate| (gate.multiplexer, gate.channel));
+    Spot { behind, address: address.chip }
 }
 
 /// A bus whose chips can be put into other air.
@@ -225,7 +251,7 @@ impl Expose for OneWirePin<SimPin, VirtualDelay> {
 impl Expose for I2cBus<SimI2c, VirtualDelay> {
     fn expose(&mut self, address: &Address, air: Air) {
         let Address::I2c(address) = address else { return };
-        if let Some(chip) = self.i2c_mut().device_mut(address.chip) {
+        if let Some(chip) = self.i2c_mut().device_mut(spot(*address)) {
             expose(chip, address.input, air);
         }
     }
@@ -269,6 +295,7 @@ fn expose(chip: &mut dyn Model, input: Option<u8>, air: Air) {
 struct Climate {
     weather: Weather,
     clock: Arc<dyn Clock>,
+    hand: Arc<Hand>,
     sensors: Vec<Attached>,
 }
 
@@ -277,7 +304,10 @@ impl Climate {
         let unix_ms = self.clock.wall().unix_ms();
         for sensor in &self.sensors {
             let key = key(&sensor.address);
-            bus.expose(&sensor.address, self.weather.air(key, Place::of(key), unix_ms));
+            let mut air = self.weather.air(key, Place::of(key), unix_ms);
+            let warmth = self.hand.warmth(&sensor.address, self.clock.now());
+            air.temperature = MilliCelsius::new(air.temperature.thousandths() + warmth);
+            bus.expose(&sensor.address, air);
         }
     }
 }

@@ -193,7 +193,8 @@ fn size(bytes: usize) -> String {
     quoted(&Size(u64::try_from(bytes).unwrap_or(u64::MAX)).written())
 }
 
-fn quoted(text: &str) -> String {
+/// A text as TOML writes it.
+pub(crate) fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 

@@ -16,7 +16,7 @@ use crate::config;
 use crate::sampling::{Sampler, Sensor, SensorId};
 
 /// The simulated house has the same weather at each start.
-const WEATHER_SEED: u64 = 7;
+pub(crate) const WEATHER_SEED: u64 = 7;
 
 /// The threads of all buses, and who hangs there.
 pub(super) struct Buses {
@@ -92,19 +92,31 @@ impl Buses {
     }
 
     fn wired(&self, roster: &Roster) -> Vec<Wired> {
-        let mut by_bus: BTreeMap<config::Bus, Vec<Attached>> = BTreeMap::new();
-        for Fitted { id, sensor, .. } in roster.sensors() {
+        let sensors = roster.sensors().iter().map(|Fitted { id, sensor, .. }| {
             let attached = Attached {
                 id: *id,
                 driver: sensor.driver,
                 address: sensor.address.clone(),
                 element: sensor.element,
             };
-            by_bus.entry(sensor.bus).or_default().push(attached);
-        }
-        let wire = |(bus, attached)| wire(bus, attached, &self.sysfs, &self.clock);
-        by_bus.into_iter().flat_map(wire).collect()
+            (sensor.bus, attached)
+        });
+        wired(sensors, &self.sysfs, &self.clock)
     }
+}
+
+/// The hands for all of these sensors, each on its bus of the configuration.
+pub(crate) fn wired(
+    sensors: impl Iterator<Item = (config::Bus, Attached)>,
+    sysfs: &Path,
+    clock: &Arc<dyn Clock>,
+) -> Vec<Wired> {
+    let mut by_bus: BTreeMap<config::Bus, Vec<Attached>> = BTreeMap::new();
+    for (bus, attached) in sensors {
+        by_bus.entry(bus).or_default().push(attached);
+    }
+    let wire = |(bus, attached)| wire(bus, attached, sysfs, clock);
+    by_bus.into_iter().flat_map(wire).collect()
 }
 
 impl Running {

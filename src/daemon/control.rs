@@ -40,6 +40,14 @@ pub fn ask(state_dir: &Path, config: &Path) -> io::Result<Outcome> {
     Ok(serde_json::from_str(&answer)?)
 }
 
+/// Whether a gateway is at work on a state folder, as far as that can be seen.
+pub fn is_at_work(state_dir: &Path) -> bool {
+    match Visitor::connect(state_dir.join(SOCKET)) {
+        Ok(_) => true,
+        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+    }
+}
+
 /// The gateway's end.
 pub(super) struct Control(Option<UnixListener>);
 

@@ -46,9 +46,9 @@ use crate::store::OpenError;
 use crate::telemetry::EventTopic;
 
 use buses::Buses;
+pub(crate) use buses::{WEATHER_SEED, wired};
 use certificates::Certificates;
-use clock::SystemClock;
-pub(crate) use clock::wall;
+pub(crate) use clock::{SystemClock, wall};
 use house::{Health, Steward};
 use hub::{Hub, Logins};
 use keeper::Opened;

@@ -26,16 +26,10 @@ pub fn likely<I: I2c>(
 ) -> Result<Option<Likely>, Fault> {
     let mut question = Question { i2c, delay, address };
     let acknowledges = question.is_there()?;
-    let found = match address {
-        0x18..=0x1f if acknowledges => question.mcp9808(),
-        0x28..=0x2f | 0x35..=0x37 if acknowledges => question.pct2075(),
-        0x38 | 0x39 if acknowledges => question.aosong(),
-        0x40 => question.htu21d(),
-        0x44..=0x46 => question.sht(acknowledges),
-        0x48..=0x4f if acknowledges => question.simple(),
-        0x70 if !acknowledges => question.shtc3(),
-        0x76 | 0x77 if acknowledges => question.bosch(),
-        _ => Vec::new(),
+    // Noise makes a stranger of a chip, and never a chip of a stranger.
+    let found = match question.chip(acknowledges) {
+        nobody if acknowledges && nobody.is_empty() => question.chip(acknowledges),
+        found => found,
     };
     Ok((acknowledges || !found.is_empty()).then_some(found))
 }
@@ -48,6 +42,20 @@ struct Question<'a, I, D> {
 }
 
 impl<I: I2c, D: DelayNs> Question<'_, I, D> {
+    fn chip(&mut self, acknowledges: bool) -> Likely {
+        match self.address {
+            0x18..=0x1f if acknowledges => self.mcp9808(),
+            0x28..=0x2f | 0x35..=0x37 if acknowledges => self.pct2075(),
+            0x38 | 0x39 if acknowledges => self.aosong(),
+            0x40 => self.htu21d(),
+            0x44..=0x46 => self.sht(acknowledges),
+            0x48..=0x4f if acknowledges => self.simple(),
+            0x70 if !acknowledges => self.shtc3(),
+            0x76 | 0x77 if acknowledges => self.bosch(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Asked twice, since a noisy line loses an acknowledge now and then. Chips that have nothing
     /// to say yet acknowledge neither.
     fn is_there(&mut self) -> Result<bool, Fault> {

@@ -54,7 +54,7 @@ pub fn survey<I: I2c, D: DelayNs>(
                 held = 0;
                 let is_one = found.is_empty()
                     && MULTIPLEXERS.contains(&address)
-                    && is_multiplexer(i2c, address)?;
+                    && again(|| is_multiplexer(i2c, address))?;
                 let kind = if is_one { Kind::Multiplexer } else { Kind::Chip(found) };
                 residents.push(Resident { address: I2cAddress::of(address), kind });
             }
@@ -90,6 +90,17 @@ fn is_multiplexer<I: I2c>(i2c: &mut I, address: u8) -> Result<bool, Fault> {
     Ok(follows(before)? && opens)
 }
 
+/// Once more where a noisy line lost an acknowledge.
+fn again<T>(mut step: impl FnMut() -> Result<T, Fault>) -> Result<T, Fault> {
+    for _ in 1..limits::SCAN_TRIES_MAX {
+        match step() {
+            Err(Fault::Absent | Fault::Garbled) => {}
+            done => return done,
+        }
+    }
+    step()
+}
+
 fn show<I: I2c>(i2c: &mut I, address: u8) -> Result<u8, Fault> {
     let mut shown = [0];
     i2c.read(address, &mut shown).map_err(|error| fault(&error))?;
@@ -114,16 +125,15 @@ fn behind<I: I2c, D: DelayNs>(
     for gate in ways {
         let _turn = door.enter()?;
         let here = |chip: u8| I2cAddress { behind: Some(gate), chip, input: None };
-        // All of the multiplexers are in the way of whatever is behind one of them.
-        let every = multiplexers.iter().flat_map(|at| {
-            let behind = Some(Gate { multiplexer: *at, channel: 0 });
-            ADDRESSES.map(move |chip| I2cAddress { behind, chip, input: None })
-        });
-        let mut gates = Gates::before(every.collect());
+        // Chip 0 stands for any: all of the multiplexers are in its way.
+        let first = |multiplexer: &u8| {
+            let behind = Some(Gate { multiplexer: *multiplexer, channel: 0 });
+            I2cAddress { behind, chip: 0, input: None }
+        };
+        let mut gates = Gates::before(multiplexers.iter().map(first).collect());
+        again(|| gates.open(i2c, here(0)))?;
         for chip in ADDRESSES.filter(|chip| direct.iter().all(|it| it.address.chip != *chip)) {
-            gates.open(i2c, here(chip))?;
-            let found = likely(i2c, delay, chip);
-            if let Some(found) = found? {
+            if let Some(found) = likely(i2c, delay, chip)? {
                 residents.push(Resident { address: here(chip), kind: Kind::Chip(found) });
             }
         }
