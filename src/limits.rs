@@ -366,11 +366,33 @@ pub const SEARCHES_MAX: u32 = 5;
 /// Readings of a scan, where the first ones fail.
 pub const SCAN_TRIES_MAX: u32 = 3;
 
+/// Events of buses that wait to be written or printed; a bus waits where there are more.
+pub const EVENTS_WAITING_MAX: usize = 4096;
+
+/// MiB that a record may have unless more is asked for: some days of a house of five sensors.
+pub const RECORD_MIB_DEFAULT: u64 = 16;
+
+/// MiB that a record may have at all: a replay holds it in memory.
+pub const RECORD_MIB_MAX: u64 = 256;
+
+/// What a line of a record takes at most: a page of a file, each byte escaped as six.
+pub const RECORD_LINE_BYTES: u64 = 32 * 1024;
+
+/// How often a recorder looks whether it is to end.
+pub const RECORD_POLL: Duration = Duration::from_millis(200);
+
 /// Sensors of one house; a 1-Wire master of the kernel finds 64.
 pub const SENSORS_MAX: usize = 1024;
 
 /// Readings a median may span.
 pub const MEDIAN_READINGS_MAX: usize = 31;
+
+/// Highest degree of a polynomial that calibrates: what the curve of a sensor has, and no more than
+/// the errors of measured points bear.
+pub const CALIBRATION_DEGREE_MAX: usize = 3;
+
+/// Measured points of one calibration: a night with a second thermometer.
+pub const CALIBRATION_POINTS_MAX: usize = 32;
 
 /// Wait before the first retry of a failed reading: longer than a disturbance of the line lasts.
 pub const RETRY_BACKOFF_MIN: Duration = Duration::from_millis(50);

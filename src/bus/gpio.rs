@@ -12,6 +12,7 @@ use rppal::gpio::{Error, Gpio, IoPin, Mode};
 use crate::bus::dht::{DhtPin, Stopwatch};
 use crate::bus::pin::OneWirePin;
 use crate::bus::reopen::{Refused, Reopening};
+use crate::bus::tap::{Tap, Tapped};
 use crate::bus::{Attached, Bus};
 use crate::limits;
 use crate::sensors::dht::Kind;
@@ -19,13 +20,18 @@ use crate::sensors::{Fault, OneWireId};
 
 /// The 1-Wire bus on this pin (BCM number) with its chips, or the DHT there. Opened at its first
 /// reading; a pin that cannot be had is a fault of each sensor, and tried again at the next one.
-pub fn bus(pin: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
+pub fn bus(pin: u8, attached: Vec<Attached>, tap: Tap) -> Box<dyn Bus> {
     let name = format!("gpio{pin}");
+    let opened = {
+        let tap = tap.clone();
+        move || tap.opened(open(pin)).map(|pin| Tapped::new(pin, tap.clone()))
+    };
     if attached.iter().any(|sensor| Kind::of(sensor.driver).is_some()) {
-        let open = move || Ok(DhtPin::new(open(pin)?, SystemWatch(Instant::now()), &attached));
+        let watch = move || Tapped::new(SystemWatch(Instant::now()), tap.clone());
+        let open = move || Ok(DhtPin::new(opened()?, watch(), &attached));
         return Box::new(Reopening::new(name, open));
     }
-    Box::new(Reopening::new(name, move || Ok(OneWirePin::new(open(pin)?, Spin, &attached))))
+    Box::new(Reopening::new(name, move || Ok(OneWirePin::new(opened()?, Spin, &attached))))
 }
 
 /// Every 1-Wire device on this pin. A search that met noise is made again.

@@ -10,6 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::bus::Bus;
+use crate::bus::tap::{Said, Tap};
 use crate::limits;
 use crate::sampling::SensorId;
 use crate::sensors::{Fault, Measurement};
@@ -63,12 +64,13 @@ impl Drop for Turn<'_> {
 pub struct Guarded<B> {
     bus: B,
     door: Door,
+    tap: Tap,
 }
 
 impl<B> Guarded<B> {
     /// The bus: another process may come in between two sensors.
-    pub const fn new(bus: B, door: Door) -> Self {
-        Self { bus, door }
+    pub const fn new(bus: B, door: Door, tap: Tap) -> Self {
+        Self { bus, door, tap }
     }
 }
 
@@ -81,7 +83,10 @@ impl<B: Bus> Bus for Guarded<B> {
         for sensor in sensors {
             match self.door.enter() {
                 Ok(_turn) => self.bus.read(&[*sensor], answer),
-                Err(fault) => answer(*sensor, Err(fault)),
+                Err(fault) => {
+                    self.tap.tell(|| Said::Busy);
+                    answer(*sensor, Err(fault));
+                }
             }
         }
     }
@@ -121,7 +126,7 @@ mod tests {
         let (busy, collisions) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
         let reader = || {
             let bus = Shared(Arc::clone(&busy), Arc::clone(&collisions));
-            Guarded::new(bus, Door::of(device.path()))
+            Guarded::new(bus, Door::of(device.path()), Tap::default())
         };
         let good = AtomicU32::new(0);
         thread::scope(|scope| {

@@ -2,35 +2,36 @@
 //! drivers as real ones. What differs from a house is only what lies below the pin and the bus.
 
 mod hand;
+mod house;
 mod models;
+mod scene;
 pub mod survey;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use crate::bus::dht::{DhtPin, Stopwatch};
+use crate::bus::dht::DhtPin;
 use crate::bus::i2c::I2cBus;
 use crate::bus::kernel::{Class, KernelFiles};
 use crate::bus::pin::OneWirePin;
 use crate::bus::spi::SpiBus;
-use crate::bus::{Attached, Bus, Clock};
-use crate::sampling::SensorId;
-use crate::sensors::{Address, Fault, I2cAddress, Measurement, OneWireId, SpiAddress};
-use crate::sim::air::Air;
+use crate::bus::tap::Tapped;
+use crate::bus::{Attached, Bus};
+use crate::sensors::{Address, I2cAddress, OneWireId, SpiAddress};
 use crate::sim::chance::{Odds, mix};
 use crate::sim::clock::{Jitter, VirtualClock, VirtualDelay};
 use crate::sim::dht::{self, Looks};
-use crate::sim::i2c::{SimI2c, Spot};
+use crate::sim::i2c::SimI2c;
 use crate::sim::kernel::Kernel;
-use crate::sim::model::Model;
 use crate::sim::onewire::{Ds18b20, SimPin, Wire};
 use crate::sim::spi::SimSpi;
-use crate::sim::weather::{Place, Weather};
-use crate::units::MilliCelsius;
 
 pub use hand::Hand;
+use house::Simulated;
+pub use house::{House, Plan, Plans};
 use models::fitted;
 pub use models::{dht_model, kernel_model, model, spi_model};
+use scene::{Files, Scene, spot};
 
 /// Inverted bits on the wire: one reading in some 300 fails its checksum.
 const WIRE_NOISE: Odds = Odds::one_in(800);
@@ -40,25 +41,16 @@ const BUS_NOISE: Odds = Odds::one_in(800);
 /// A bus with its name, and the sensors on it.
 pub type Wired = (String, Box<dyn Bus>, Vec<Attached>);
 
-/// One bus for each kind of wiring that `attached` needs, by its name. `seed` determines weather
-/// and faults, `clock` tells which time of day it is.
-pub fn buses(attached: &[Attached], seed: u64, clock: &Arc<dyn Clock>) -> Vec<Wired> {
-    buses_in_hand(attached, seed, clock, &Arc::default())
-}
-
-/// The same, with somebody's hand at one of the probes.
-pub fn buses_in_hand(
-    attached: &[Attached],
-    seed: u64,
-    clock: &Arc<dyn Clock>,
-    hand: &Arc<Hand>,
-) -> Vec<Wired> {
-    let climate = |sensors: &[Attached]| Climate {
-        weather: Weather::new(seed),
-        clock: Arc::clone(clock),
-        hand: Arc::clone(hand),
-        sensors: sensors.to_vec(),
-    };
+/// One bus for each kind of wiring that `attached` needs, by its name, in that house.
+pub fn buses(attached: &[Attached], house: &Arc<House>, plans: &Plans) -> Vec<Wired> {
+    fn put<B: Bus + Scene + 'static>(
+        bus: B,
+        sensors: &[Attached],
+        (house, plans): (&Arc<House>, &Plans),
+    ) -> Box<dyn Bus> {
+        Box::new(Simulated::new(bus, house, sensors, plans))
+    }
+    let here = (house, plans);
     let on = |wiring: fn(&Address) -> bool| -> Vec<Attached> {
         attached.iter().filter(|sensor| wiring(&sensor.address)).cloned().collect()
     };
@@ -66,43 +58,53 @@ pub fn buses_in_hand(
     let i2c = on(|address| matches!(address, Address::I2c(_)));
     let mut buses: Vec<Wired> = Vec::new();
     if !wire.is_empty() {
-        let bus = Simulated { bus: one_wire(&wire, seed), climate: climate(&wire) };
-        buses.push(("simulated-w1".into(), Box::new(bus), wire));
+        let name = "simulated-w1";
+        let bus = put(one_wire(name, &wire, house), &wire, here);
+        buses.push((name.into(), bus, wire));
     }
     if !i2c.is_empty() {
-        let bus = Simulated { bus: i2c_bus(&i2c, seed), climate: climate(&i2c) };
-        buses.push(("simulated-i2c".into(), Box::new(bus), i2c));
+        let name = "simulated-i2c";
+        let bus = put(i2c_bus(name, &i2c, house), &i2c, here);
+        buses.push((name.into(), bus, i2c));
     }
     for (name, sensors) in chip_selects(attached) {
-        if let Some(bus) = chip_select(&sensors) {
-            let bus = Simulated { bus, climate: climate(&sensors) };
-            buses.push((format!("simulated-{name}"), Box::new(bus), sensors));
+        let name = format!("simulated-{name}");
+        if let Some(bus) = chip_select(&name, &sensors, house) {
+            let bus = put(bus, &sensors, here);
+            buses.push((name, bus, sensors));
         }
     }
     for (class, name) in [(Class::Hwmon, "hwmon"), (Class::Iio, "iio"), (Class::Thermal, "thermal")]
     {
-        if let Some((bus, sensors)) = kernel_files(class, attached) {
-            let bus = Simulated { bus, climate: climate(&sensors) };
-            buses.push((format!("simulated-{name}"), Box::new(bus), sensors));
+        let name = format!("simulated-{name}");
+        if let Some((bus, sensors)) = kernel_files(&name, class, attached, house) {
+            let bus = put(bus, &sensors, here);
+            buses.push((name, bus, sensors));
         }
     }
     for sensor in attached {
-        if let Some(bus) = dht_pin(sensor, seed) {
+        let name = format!("simulated-{}", sensor.address);
+        if let Some(bus) = dht_pin(&name, sensor, house) {
             let sensors = vec![sensor.clone()];
-            let bus = Simulated { bus, climate: climate(&sensors) };
-            buses.push((format!("simulated-{}", sensor.address), Box::new(bus), sensors));
+            let bus = put(bus, &sensors, here);
+            buses.push((name, bus, sensors));
         }
     }
     buses
 }
 
 /// The files of one subsystem, and who hangs there; `None`: nobody does.
-fn kernel_files(class: Class, attached: &[Attached]) -> Option<(SimulatedFiles, Vec<Attached>)> {
+fn kernel_files(
+    name: &str,
+    class: Class,
+    attached: &[Attached],
+    house: &House,
+) -> Option<(Files, Vec<Attached>)> {
     let mut kernel = Kernel::default();
     let mut here = Vec::new();
     for sensor in attached {
-        if let Address::Kernel(name) = &sensor.address
-            && let Some((found, device)) = kernel_model(sensor.driver, name)
+        if let Address::Kernel(device) = &sensor.address
+            && let Some((found, device)) = kernel_model(sensor.driver, device)
             && found == class
         {
             kernel.devices.push(device);
@@ -110,50 +112,28 @@ fn kernel_files(class: Class, attached: &[Attached]) -> Option<(SimulatedFiles, 
         }
     }
     let kernel = Arc::new(Mutex::new(kernel));
-    let bus = KernelFiles::with_files(Arc::clone(&kernel), class, &here);
-    (!here.is_empty()).then_some((SimulatedFiles { bus, kernel }, here))
-}
-
-/// The files, and the kernel that shows them.
-struct SimulatedFiles {
-    bus: KernelFiles<Arc<Mutex<Kernel>>>,
-    kernel: Arc<Mutex<Kernel>>,
-}
-
-impl Bus for SimulatedFiles {
-    fn read(
-        &mut self,
-        sensors: &[SensorId],
-        answer: &mut dyn FnMut(SensorId, Result<Measurement, Fault>),
-    ) {
-        self.bus.read(sensors, answer);
-    }
-}
-
-impl Expose for SimulatedFiles {
-    /// Devices that share a name and a parent share their air.
-    fn expose(&mut self, address: &Address, air: Air) {
-        let Address::Kernel(name) = address else { return };
-        let mut kernel = self.kernel.lock().unwrap_or_else(PoisonError::into_inner);
-        for device in &mut kernel.devices {
-            let parent = name.device.as_deref();
-            if device.name == *name.name && parent.is_none_or(|parent| parent == device.parent) {
-                device.air = air;
-            }
-        }
-    }
+    let files = Tapped::new(Arc::clone(&kernel), house.taps.of(name));
+    let bus = KernelFiles::with_files(files, class, &here);
+    (!here.is_empty()).then_some((Files { bus, kernel }, here))
 }
 
 /// Another process has its turn now and then: one answer in some twenty is lost.
 const TURNS: Jitter = Jitter { odds: Odds::one_in(100_000), pause_us: 20..=200 };
 
-fn dht_pin(sensor: &Attached, seed: u64) -> Option<DhtPin<dht::DhtPin, Looks>> {
+fn dht_pin(
+    name: &str,
+    sensor: &Attached,
+    house: &House,
+) -> Option<DhtPin<Tapped<dht::DhtPin>, Tapped<Looks>>> {
     let Address::Pin(_) = sensor.address else { return None };
     let clock = VirtualClock::new();
-    let chip = dht_model(sensor.driver, mix(seed ^ key(&sensor.address)), clock.now())?;
+    let chip = dht_model(sensor.driver, mix(house.seed ^ key(&sensor.address)), clock.now())?;
     clock.advance(std::time::Duration::from_secs(2));
-    let looks = Looks::new(clock.clone(), TURNS, seed);
-    Some(DhtPin::new(dht::DhtPin::new(chip, clock), looks, std::slice::from_ref(sensor)))
+    let turns = if house.is_noisy { TURNS } else { Jitter::NONE };
+    let looks = Looks::new(clock.clone(), turns, house.seed);
+    let tap = house.taps.of(name);
+    let pin = Tapped::new(dht::DhtPin::new(chip, clock), tap.clone());
+    Some(DhtPin::new(pin, Tapped::new(looks, tap), std::slice::from_ref(sensor)))
 }
 
 /// The sensors at each chip select, by its name.
@@ -168,25 +148,30 @@ fn chip_selects(attached: &[Attached]) -> BTreeMap<String, Vec<Attached>> {
     selects
 }
 
-fn chip_select(attached: &[Attached]) -> Option<SpiBus<SimSpi, VirtualDelay>> {
+fn chip_select(
+    name: &str,
+    attached: &[Attached],
+    house: &House,
+) -> Option<SpiBus<Tapped<SimSpi>, VirtualDelay>> {
     let clock = VirtualClock::new();
     let fitted: Vec<_> = attached.iter().filter_map(fitted).collect();
     let chip = spi_model(attached.first()?.driver, &fitted, clock.now())?;
-    let spi = SimSpi::new(clock.clone(), chip);
+    let spi = Tapped::new(SimSpi::new(clock.clone(), chip), house.taps.of(name));
     clock.advance(std::time::Duration::from_secs(1));
     Some(SpiBus::new(spi, VirtualDelay::new(clock), attached))
 }
 
-fn one_wire(attached: &[Attached], seed: u64) -> OneWirePin<SimPin, VirtualDelay> {
+fn one_wire(name: &str, attached: &[Attached], house: &House) -> scene::Wired {
     let clock = VirtualClock::new();
-    let mut wire = Wire::new(seed);
-    wire.set_bit_flips(WIRE_NOISE);
+    let mut wire = Wire::new(house.seed);
     for sensor in attached {
         if let Some(chip) = slave(&sensor.address) {
             wire.attach(chip);
         }
     }
-    OneWirePin::new(SimPin::new(wire, clock.clone()), VirtualDelay::new(clock), attached)
+    let pin = Tapped::new(SimPin::new(wire, clock.clone()), house.taps.of(name));
+    let bus = OneWirePin::new(pin, VirtualDelay::new(clock), attached);
+    scene::Wired { bus, is_noisy: house.is_noisy }
 }
 
 /// A DS18B20 or one of its family with the same registers; the model is of no other.
@@ -203,18 +188,22 @@ fn slave(address: &Address) -> Option<Ds18b20> {
     }
 }
 
-fn i2c_bus(attached: &[Attached], seed: u64) -> I2cBus<SimI2c, VirtualDelay> {
+fn i2c_bus(
+    name: &str,
+    attached: &[Attached],
+    house: &House,
+) -> I2cBus<Tapped<SimI2c>, VirtualDelay> {
     let clock = VirtualClock::new();
-    let i2c = sim_i2c(attached, seed, &clock);
+    let i2c = Tapped::new(sim_i2c(attached, house, &clock), house.taps.of(name));
     // Chips are powered before the host looks for them.
     clock.advance(std::time::Duration::from_secs(1));
     I2cBus::new(i2c, VirtualDelay::new(clock), attached)
 }
 
 /// The chips that these sensors are or hang at, each where its address says.
-fn sim_i2c(attached: &[Attached], seed: u64, clock: &VirtualClock) -> SimI2c {
-    let mut i2c = SimI2c::new(clock.clone(), seed);
-    i2c.unheard = BUS_NOISE;
+fn sim_i2c(attached: &[Attached], house: &House, clock: &VirtualClock) -> SimI2c {
+    let mut i2c = SimI2c::new(clock.clone(), house.seed);
+    i2c.unheard = if house.is_noisy { BUS_NOISE } else { Odds::NEVER };
     for sensor in attached {
         let Address::I2c(address) = sensor.address else { continue };
         let here = |other: &&Attached| match other.address {
@@ -229,89 +218,6 @@ fn sim_i2c(attached: &[Attached], seed: u64, clock: &VirtualClock) -> SimI2c {
     i2c
 }
 
-fn spot(address: I2cAddress) -> Spot {
-    let behind = address.behind.map(|gate| (gate.multiplexer, gate.channel));
-    Spot { behind, address: address.chip }
-}
-
-/// A bus whose chips can be put into other air.
-trait Expose {
-    fn expose(&mut self, address: &Address, air: Air);
-}
-
-impl Expose for OneWirePin<SimPin, VirtualDelay> {
-    fn expose(&mut self, address: &Address, air: Air) {
-        let rom = slave(address).map(|chip| chip.rom());
-        if let Some(chip) = rom.and_then(|rom| self.pin_mut().wire_mut().chip_mut(rom)) {
-            chip.set_temperature(air.temperature);
-        }
-    }
-}
-
-impl Expose for I2cBus<SimI2c, VirtualDelay> {
-    fn expose(&mut self, address: &Address, air: Air) {
-        let Address::I2c(address) = address else { return };
-        if let Some(chip) = self.i2c_mut().device_mut(spot(*address)) {
-            expose(chip, address.input, air);
-        }
-    }
-}
-
-impl Expose for SpiBus<SimSpi, VirtualDelay> {
-    fn expose(&mut self, address: &Address, air: Air) {
-        let Address::Spi(address) = address else { return };
-        if let Some(chip) = self.spi_mut().chip_mut() {
-            expose(chip, address.input, air);
-        }
-    }
-}
-
-impl Expose for DhtPin<dht::DhtPin, Looks> {
-    fn expose(&mut self, _: &Address, air: Air) {
-        if let Some(chip) = self.pin_mut().chip_mut() {
-            chip.expose(air);
-        }
-    }
-}
-
-impl Stopwatch for Looks {
-    fn now(&mut self) -> std::time::Duration {
-        self.look()
-    }
-
-    fn sleep(&mut self, time: std::time::Duration) {
-        self.wait(time);
-    }
-}
-
-fn expose(chip: &mut dyn Model, input: Option<u8>, air: Air) {
-    match input {
-        Some(input) => chip.expose_input(input, air),
-        None => chip.expose(air),
-    }
-}
-
-/// What surrounds the chips of one bus.
-struct Climate {
-    weather: Weather,
-    clock: Arc<dyn Clock>,
-    hand: Arc<Hand>,
-    sensors: Vec<Attached>,
-}
-
-impl Climate {
-    fn surround(&self, bus: &mut impl Expose) {
-        let unix_ms = self.clock.wall().unix_ms();
-        for sensor in &self.sensors {
-            let key = key(&sensor.address);
-            let mut air = self.weather.air(key, Place::of(key), unix_ms);
-            let warmth = self.hand.warmth(&sensor.address, self.clock.now());
-            air.temperature = MilliCelsius::new(air.temperature.thousandths() + warmth);
-            bus.expose(&sensor.address, air);
-        }
-    }
-}
-
 /// The same for the same address at each start.
 fn key(address: &Address) -> u64 {
     match address {
@@ -323,28 +229,14 @@ fn key(address: &Address) -> u64 {
     }
 }
 
-/// A bus in simulated weather.
-struct Simulated<B> {
-    bus: B,
-    climate: Climate,
-}
-
-impl<B: Bus + Expose> Bus for Simulated<B> {
-    fn read(
-        &mut self,
-        sensors: &[SensorId],
-        answer: &mut dyn FnMut(SensorId, Result<Measurement, Fault>),
-    ) {
-        self.climate.surround(&mut self.bus);
-        self.bus.read(sensors, answer);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
+    use crate::bus::Clock;
+    use crate::sampling::SensorId;
+    use crate::sensors::Fault;
     use crate::sensors::KernelName;
     use crate::sensors::catalog::{Driver, Wiring};
     use crate::sensors::element::{Element, ElementKind, Rtd, Thermistor, Tmp36};
@@ -358,7 +250,7 @@ mod tests {
 
     impl Clock for Wall {
         fn now(&self) -> Tick {
-            Tick::ZERO
+            Tick::from_micros((self.0.load(Ordering::Relaxed) - NEW_YEAR_MS) * 1000)
         }
 
         fn wall(&self) -> Timestamp {
@@ -384,7 +276,7 @@ mod tests {
     fn day(seed: u64) -> Vec<Vec<Result<i32, Fault>>> {
         let wall = Arc::new(Wall(AtomicU64::new(NEW_YEAR_MS)));
         let clock: Arc<dyn Clock> = wall.clone();
-        let mut buses = buses(&house(), seed, &clock);
+        let mut buses = buses(&house(), &Arc::new(House::new(seed, &clock)), &Plans::new());
         let mut answers = vec![Vec::new(); 4];
         for _ in 0..24 * 30 {
             for ((_, bus, _), sensors) in buses.iter_mut().zip([[0, 2], [1, 3]]) {
@@ -420,6 +312,7 @@ mod tests {
     #[test]
     fn every_driver_has_its_place_in_the_simulated_house() {
         let clock: Arc<dyn Clock> = Arc::new(Wall(AtomicU64::new(NEW_YEAR_MS)));
+        let house = Arc::new(House::new(1, &clock));
         for driver in Driver::ALL {
             let facts = driver.facts();
             let element = facts.elements.first().copied().map(usual);
@@ -432,7 +325,7 @@ mod tests {
                 })
                 .collect();
             let mut read = vec![None; attached.len()];
-            for (_, mut bus, sensors) in buses(&attached, 1, &clock) {
+            for (_, mut bus, sensors) in buses(&attached, &house, &Plans::new()) {
                 let ids: Vec<_> = sensors.iter().map(|sensor| sensor.id).collect();
                 for _ in 0..3 {
                     bus.read(&ids, &mut |id, result| read[id.0] = result.ok().or(read[id.0]));
@@ -469,9 +362,10 @@ mod tests {
 
     #[test]
     fn there_is_one_bus_for_each_kind_of_wiring() {
-        let clock: Arc<dyn Clock> = Arc::new(Wall(AtomicU64::new(0)));
+        let clock: Arc<dyn Clock> = Arc::new(Wall(AtomicU64::new(NEW_YEAR_MS)));
+        let here = Arc::new(House::new(1, &clock));
         let names = |attached: &[Attached]| -> Vec<String> {
-            buses(attached, 1, &clock).into_iter().map(|(name, ..)| name).collect()
+            buses(attached, &here, &Plans::new()).into_iter().map(|(name, ..)| name).collect()
         };
         assert_eq!(names(&house()), ["simulated-w1", "simulated-i2c"]);
         assert_eq!(names(&house()[..1]), ["simulated-w1"]);

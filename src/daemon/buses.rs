@@ -9,23 +9,35 @@ use super::roster::{Fitted, Roster};
 use crate::bus::kernel::{Class, KernelFiles};
 use crate::bus::mailbox::Reports;
 use crate::bus::onewire::{KernelOneWire, discover_masters};
-use crate::bus::simulated::{self, Wired};
+use crate::bus::simulated::{self, House, Plan, Plans, Wired};
+use crate::bus::sysfs::Files;
+use crate::bus::tap::{Tap, Tapped, Taps};
 use crate::bus::thread::{BusThread, Refit, spawn};
 use crate::bus::{Attached, Bus, Clock};
-use crate::config;
+use crate::config::{self, Simulation};
 use crate::sampling::{Sampler, Sensor, SensorId};
-
-/// The simulated house has the same weather at each start.
-pub(crate) const WEATHER_SEED: u64 = 7;
+use crate::sensors::Address;
+use crate::sim::weather::Weather;
 
 /// The threads of all buses, and who hangs there.
 pub(super) struct Buses {
     clock: Arc<dyn Clock>,
     reports: Arc<Reports>,
     sysfs: PathBuf,
+    world: World,
     running: Vec<Running>,
     /// Threads started so far.
     started: u64,
+}
+
+/// What the buses of the configuration are.
+pub(crate) struct World {
+    /// The house of those that are simulated.
+    pub house: Arc<House>,
+    /// What is special about sensors there.
+    pub simulation: Simulation,
+    /// Whether all are simulated, whatever the configuration says.
+    pub is_simulated: bool,
 }
 
 struct Running {
@@ -36,9 +48,14 @@ struct Running {
 
 impl Buses {
     /// No bus yet.
-    pub(super) fn new(sysfs: &Path, clock: &Arc<dyn Clock>, reports: &Arc<Reports>) -> Self {
+    pub(super) fn new(
+        sysfs: &Path,
+        clock: &Arc<dyn Clock>,
+        reports: &Arc<Reports>,
+        world: World,
+    ) -> Self {
         let (clock, reports) = (Arc::clone(clock), Arc::clone(reports));
-        Self { clock, reports, sysfs: sysfs.to_owned(), running: Vec::new(), started: 0 }
+        Self { clock, reports, sysfs: sysfs.to_owned(), world, running: Vec::new(), started: 0 }
     }
 
     /// How many.
@@ -92,31 +109,72 @@ impl Buses {
     }
 
     fn wired(&self, roster: &Roster) -> Vec<Wired> {
-        let sensors = roster.sensors().iter().map(|Fitted { id, sensor, .. }| {
-            let attached = Attached {
-                id: *id,
-                driver: sensor.driver,
-                address: sensor.address.clone(),
-                element: sensor.element,
-            };
-            (sensor.bus, attached)
-        });
-        wired(sensors, &self.sysfs, &self.clock)
+        self.world.wired(roster.sensors().iter().map(Fitted::attached), &self.sysfs)
     }
 }
 
-/// The hands for all of these sensors, each on its bus of the configuration.
-pub(crate) fn wired(
-    sensors: impl Iterator<Item = (config::Bus, Attached)>,
-    sysfs: &Path,
-    clock: &Arc<dyn Clock>,
-) -> Vec<Wired> {
-    let mut by_bus: BTreeMap<config::Bus, Vec<Attached>> = BTreeMap::new();
-    for (bus, attached) in sensors {
-        by_bus.entry(bus).or_default().push(attached);
+impl World {
+    /// The hands for all of these sensors: each with its room, and its bus of the configuration.
+    pub(crate) fn wired<'a>(
+        &self,
+        sensors: impl Iterator<Item = (&'a str, config::Bus, Attached)>,
+        sysfs: &Path,
+    ) -> Vec<Wired> {
+        let mut by_bus: BTreeMap<config::Bus, Vec<Attached>> = BTreeMap::new();
+        let mut plans = Plans::new();
+        for (room, bus, attached) in sensors {
+            plans.insert(attached.id, self.plan(room, &attached.address));
+            by_bus.entry(bus).or_default().push(attached);
+        }
+        let Self { house, is_simulated, .. } = self;
+        let wire = |(bus, attached): (config::Bus, Vec<Attached>)| {
+            if bus == config::Bus::Simulated {
+                return simulated::buses(&attached, house, &plans);
+            }
+            if !is_simulated {
+                return wire(bus, attached, sysfs, &house.taps);
+            }
+            let wired = simulated::buses(&attached, house, &plans);
+            wired.into_iter().map(|(_, hands, there)| (bus.to_string(), hands, there)).collect()
+        };
+        by_bus.into_iter().flat_map(wire).collect()
     }
-    let wire = |(bus, attached)| wire(bus, attached, sysfs, clock);
-    by_bus.into_iter().flat_map(wire).collect()
+
+    /// The house as the configuration has it, with a clock that goes so many times as fast as ours;
+    /// `None`: what is not simulated is real.
+    pub(crate) fn new(simulation: &Simulation, speed: Option<u32>, clock: &Arc<dyn Clock>) -> Self {
+        let Simulation { seed, start, noise, weather, heating, .. } = *simulation;
+        let house = House::new(seed, clock).with_speed(speed.unwrap_or(1));
+        let mut house = match start {
+            Some(start) => house.starting_at(start),
+            None => house,
+        };
+        house.weather = Weather::of(seed, weather, heating);
+        house.is_noisy = noise;
+        Self::of(house, simulation, speed)
+    }
+
+    /// The same, with somebody who hears what all its buses say, real or simulated.
+    pub(crate) fn heard(simulation: &Simulation, clock: &Arc<dyn Clock>, taps: &Taps) -> Self {
+        let Self { house, simulation, .. } = Self::new(simulation, None, clock);
+        let house = Arc::into_inner(house).map(|house| house.tapped(taps));
+        Self::of(house.expect("a house that was just built has one owner"), &simulation, None)
+    }
+
+    fn of(house: House, simulation: &Simulation, speed: Option<u32>) -> Self {
+        let (house, simulation) = (Arc::new(house), simulation.clone());
+        Self { house, simulation, is_simulated: speed.is_some() }
+    }
+
+    fn plan(&self, room: &str, sensor: &Address) -> Plan {
+        let Simulation { places, faults, .. } = &self.simulation;
+        let place = places.iter().rev().find(|(target, _)| target.is(room, sensor));
+        let mine = faults.iter().filter(|(target, _)| target.is(room, sensor));
+        Plan {
+            place: place.map(|(_, place)| *place),
+            episodes: mine.map(|(_, episode)| *episode).collect(),
+        }
+    }
 }
 
 impl Running {
@@ -145,7 +203,7 @@ impl Running {
 }
 
 /// Those that hang at one bus, as its sampler needs them.
-fn sensors(roster: &Roster, attached: &[Attached]) -> BTreeMap<SensorId, Sensor> {
+pub(crate) fn sensors(roster: &Roster, attached: &[Attached]) -> BTreeMap<SensorId, Sensor> {
     let here = |fitted: &&Fitted| attached.iter().any(|attached| attached.id == fitted.id);
     let sensor = |Fitted { id, room, sensor }: &Fitted| {
         let label = Arc::from(format!("{room} {}", sensor.address));
@@ -155,68 +213,75 @@ fn sensors(roster: &Roster, attached: &[Attached]) -> BTreeMap<SensorId, Sensor>
 }
 
 /// The hands for one `bus` of the configuration: several where it is several buses.
-fn wire(
-    bus: config::Bus,
-    attached: Vec<Attached>,
-    sysfs: &Path,
-    clock: &Arc<dyn Clock>,
-) -> Vec<Wired> {
+fn wire(bus: config::Bus, attached: Vec<Attached>, sysfs: &Path, taps: &Taps) -> Vec<Wired> {
+    let tap = taps.of(&bus.to_string());
     match bus {
         config::Bus::Kernel1Wire => {
             let masters = discover_masters(sysfs, &attached).into_iter().enumerate();
             let wired = masters.map(|(number, attached)| {
-                let bus: Box<dyn Bus> = Box::new(KernelOneWire::new(sysfs, attached.clone()));
-                (format!("w1-{number}"), bus, attached)
+                let name = format!("w1-{number}");
+                let files = Tapped::new(Files::new(sysfs), taps.of(&name));
+                let hands = KernelOneWire::with_files(files, attached.clone());
+                let bus: Box<dyn Bus> = Box::new(hands);
+                (name, bus, attached)
             });
             wired.collect()
         }
         config::Bus::Gpio(pin) => {
-            vec![(format!("gpio{pin}"), pin_bus(pin, attached.clone()), attached)]
+            vec![(format!("gpio{pin}"), pin_bus(pin, attached.clone(), tap), attached)]
         }
         config::Bus::I2c(number) => {
-            vec![(format!("i2c-{number}"), i2c_bus(number, attached.clone()), attached)]
+            vec![(format!("i2c-{number}"), i2c_bus(number, attached.clone(), tap), attached)]
         }
         config::Bus::Spi { bus, select } => {
-            let hands = chip_select(bus, select, attached.clone());
+            let hands = chip_select(bus, select, attached.clone(), tap);
             vec![(format!("spi-{bus}.{select}"), hands, attached)]
         }
-        config::Bus::Hwmon => kernel_files(Class::Hwmon, "hwmon", attached, sysfs),
-        config::Bus::Iio => kernel_files(Class::Iio, "iio", attached, sysfs),
-        config::Bus::Thermal => kernel_files(Class::Thermal, "thermal", attached, sysfs),
-        config::Bus::Simulated => simulated::buses(&attached, WEATHER_SEED, clock),
+        config::Bus::Hwmon => kernel_files(Class::Hwmon, "hwmon", attached, sysfs, tap),
+        config::Bus::Iio => kernel_files(Class::Iio, "iio", attached, sysfs, tap),
+        config::Bus::Thermal => kernel_files(Class::Thermal, "thermal", attached, sysfs, tap),
+        // Wired above.
+        config::Bus::Simulated => Vec::new(),
     }
 }
 
-fn kernel_files(class: Class, name: &str, attached: Vec<Attached>, sysfs: &Path) -> Vec<Wired> {
-    vec![(name.to_owned(), Box::new(KernelFiles::new(sysfs, class, &attached)), attached)]
+fn kernel_files(
+    class: Class,
+    name: &str,
+    attached: Vec<Attached>,
+    sysfs: &Path,
+    tap: Tap,
+) -> Vec<Wired> {
+    let files = Tapped::new(Files::new(sysfs), tap);
+    vec![(name.to_owned(), Box::new(KernelFiles::with_files(files, class, &attached)), attached)]
 }
 
 #[cfg(all(feature = "rppal", target_os = "linux"))]
-fn pin_bus(pin: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
-    crate::bus::gpio::bus(pin, attached)
+fn pin_bus(pin: u8, attached: Vec<Attached>, tap: Tap) -> Box<dyn Bus> {
+    crate::bus::gpio::bus(pin, attached, tap)
 }
 
 #[cfg(not(all(feature = "rppal", target_os = "linux")))]
-fn pin_bus(_: u8, _: Vec<Attached>) -> Box<dyn Bus> {
+fn pin_bus(_: u8, _: Vec<Attached>, _: Tap) -> Box<dyn Bus> {
     Box::new(crate::bus::Missing)
 }
 
 #[cfg(all(feature = "linux", target_os = "linux"))]
-fn i2c_bus(number: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
-    crate::bus::linux::bus(number, attached)
+fn i2c_bus(number: u8, attached: Vec<Attached>, tap: Tap) -> Box<dyn Bus> {
+    crate::bus::linux::bus(number, attached, tap)
 }
 
 #[cfg(all(feature = "linux", target_os = "linux"))]
-fn chip_select(bus: u8, select: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
-    crate::bus::linux::chip_select(bus, select, attached)
+fn chip_select(bus: u8, select: u8, attached: Vec<Attached>, tap: Tap) -> Box<dyn Bus> {
+    crate::bus::linux::chip_select(bus, select, attached, tap)
 }
 
 #[cfg(not(all(feature = "linux", target_os = "linux")))]
-fn chip_select(_: u8, _: u8, _: Vec<Attached>) -> Box<dyn Bus> {
+fn chip_select(_: u8, _: u8, _: Vec<Attached>, _: Tap) -> Box<dyn Bus> {
     Box::new(crate::bus::Missing)
 }
 
 #[cfg(not(all(feature = "linux", target_os = "linux")))]
-fn i2c_bus(_: u8, _: Vec<Attached>) -> Box<dyn Bus> {
+fn i2c_bus(_: u8, _: Vec<Attached>, _: Tap) -> Box<dyn Bus> {
     Box::new(crate::bus::Missing)
 }

@@ -46,7 +46,7 @@ use crate::store::OpenError;
 use crate::telemetry::EventTopic;
 
 use buses::Buses;
-pub(crate) use buses::{WEATHER_SEED, wired};
+pub(crate) use buses::{World, sensors};
 use certificates::Certificates;
 pub(crate) use clock::{SystemClock, wall};
 use house::{Health, Steward};
@@ -56,7 +56,7 @@ use listeners::Listeners;
 use logins::Checks;
 use machine::Machine;
 use observer::{Counter, Physician};
-use roster::Roster;
+pub(crate) use roster::{Fitted, Roster};
 use state::{StateDir, StateError, UsersFile};
 
 /// Why a gateway did not start. Its text says what, why, and a hint.
@@ -139,6 +139,16 @@ impl Gateway {
     /// Starts everything: ports are taken first, because they fail most; rooms are offline before
     /// anybody can look; sensors are read last.
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
+        Self::start_in(settings, None)
+    }
+
+    /// The same on simulated buses, whatever the configuration says, in a house whose clock goes
+    /// `speed` times as fast as ours.
+    pub fn simulate(settings: &Settings, speed: u32) -> Result<Self, StartError> {
+        Self::start_in(settings, Some(speed))
+    }
+
+    fn start_in(settings: &Settings, speed: Option<u32>) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let state = StateDir::open(&settings.gateway.state_dir)?;
         let users = Arc::new(UsersFile::open(&state)?);
@@ -174,7 +184,8 @@ impl Gateway {
 
         let reports = Arc::new(Reports::default());
         tasks.spawn(Arc::clone(&steward).serve(Arc::clone(&reports)));
-        let mut buses = Buses::new(&settings.hardware.sysfs, &clock, &reports);
+        let world = World::new(&settings.simulation, speed, &clock);
+        let mut buses = Buses::new(&settings.hardware.sysfs, &clock, &reports, world);
         buses.fit(&roster).map_err(StartError::Thread)?;
         let sensors = roster.sensors().len();
         let physician = Physician {

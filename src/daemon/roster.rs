@@ -4,35 +4,49 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::house::Label;
+use crate::bus::Attached;
 use crate::config::{self, Settings};
-use crate::sampling::{SensorId, SensorSettings};
+use crate::sampling::{Combination, SensorId, SensorSettings, Tolerance};
 use crate::telemetry::{Room, Sensor};
 
 /// The sensors of the configuration, in its order.
 #[derive(Clone, Debug)]
-pub(super) struct Roster {
+pub(crate) struct Roster {
     fitted: Vec<Fitted>,
-    slugs: Vec<Arc<str>>,
+    rooms: Vec<(Arc<str>, Combination, Tolerance)>,
     next: usize,
 }
 
 /// A sensor with its number.
 #[derive(Clone, Debug)]
-pub(super) struct Fitted {
+pub(crate) struct Fitted {
     pub id: SensorId,
     /// Slug of its room.
     pub room: Arc<str>,
     pub sensor: config::Sensor,
 }
 
+impl Fitted {
+    /// Its room, its bus, and what its bus needs to know of it.
+    pub(crate) fn attached(&self) -> (&str, config::Bus, Attached) {
+        let attached = Attached {
+            id: self.id,
+            driver: self.sensor.driver,
+            address: self.sensor.address.clone(),
+            element: self.sensor.element,
+        };
+        (&self.room, self.sensor.bus, attached)
+    }
+}
+
 impl Roster {
     /// Of a gateway that starts: numbered in the order of the configuration.
-    pub(super) fn new(settings: &Settings) -> Self {
-        Self { fitted: Vec::new(), slugs: Vec::new(), next: 0 }.refitted(settings)
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self { fitted: Vec::new(), rooms: Vec::new(), next: 0 }.refitted(settings)
     }
 
     /// After a reload: a sensor that is where it was keeps its number, and none is given twice.
-    pub(super) fn refitted(&self, settings: &Settings) -> Self {
+    pub(crate) fn refitted(&self, settings: &Settings) -> Self {
         let mut next = self.next;
         let mut fitted: Vec<Fitted> = Vec::new();
         for room in &settings.rooms {
@@ -51,27 +65,32 @@ impl Roster {
                 fitted.push(Fitted { id, room, sensor: sensor.clone() });
             }
         }
-        let slugs = settings.rooms.iter().map(|room| Arc::from(&*room.slug)).collect();
-        Self { fitted, slugs, next }
+        let room = |room: &config::Room| (Arc::from(&*room.slug), room.combine, room.tolerance);
+        Self { fitted, rooms: settings.rooms.iter().map(room).collect(), next }
     }
 
     /// All of them.
-    pub(super) fn sensors(&self) -> &[Fitted] {
+    pub(crate) fn sensors(&self) -> &[Fitted] {
         &self.fitted
     }
 
     /// As subscribers see them.
-    pub(super) fn rooms(&self) -> Vec<Room> {
+    pub(crate) fn rooms(&self) -> Vec<Room> {
         let sensor = |fitted: &Fitted| Sensor {
             id: fitted.id,
             address: Arc::from(fitted.sensor.address.to_string()),
             quantities: fitted.sensor.sampling.rules().map(|(quantity, _)| quantity).collect(),
         };
-        let room = |slug: &Arc<str>| {
+        let room = |(slug, combine, tolerance): &(Arc<str>, Combination, Tolerance)| {
             let mine = self.fitted.iter().filter(|fitted| fitted.room == *slug);
-            Room { slug: Arc::clone(slug), sensors: mine.map(sensor).collect() }
+            Room {
+                slug: Arc::clone(slug),
+                combine: *combine,
+                tolerance: *tolerance,
+                sensors: mine.map(sensor).collect(),
+            }
         };
-        self.slugs.iter().map(room).collect()
+        self.rooms.iter().map(room).collect()
     }
 
     /// As operators call them.
@@ -84,7 +103,7 @@ impl Roster {
     }
 
     /// How each is sampled.
-    pub(super) fn sampling(&self) -> impl Iterator<Item = (SensorId, &SensorSettings)> {
+    pub(crate) fn sampling(&self) -> impl Iterator<Item = (SensorId, &SensorSettings)> {
         self.fitted.iter().map(|fitted| (fitted.id, &fitted.sensor.sampling))
     }
 }

@@ -10,9 +10,12 @@ use crate::limits;
 use crate::sensors::{Address, Fault, OneWireId};
 use crate::sim::clock::{VirtualClock, VirtualDelay};
 
+use super::House;
+
 /// The wire's devices. A search that met noise is made again.
-pub fn search(house: &[Attached], seed: u64) -> Result<Vec<OneWireId>, Fault> {
-    let mut wire = super::one_wire(&on(house, |it| matches!(it, Address::OneWire(_))), seed);
+pub fn search(attached: &[Attached], house: &House) -> Result<Vec<OneWireId>, Fault> {
+    let here = on(attached, |it| matches!(it, Address::OneWire(_)));
+    let mut wire = super::one_wire("", &here, house).bus;
     let mut found = wire.search();
     for _ in 1..limits::SEARCHES_MAX {
         if found.is_ok() {
@@ -24,14 +27,14 @@ pub fn search(house: &[Attached], seed: u64) -> Result<Vec<OneWireId>, Fault> {
 }
 
 /// The chips on I²C.
-pub fn residents(house: &[Attached], seed: u64) -> Result<Vec<Resident>, Fault> {
+pub fn residents(attached: &[Attached], house: &House) -> Result<Vec<Resident>, Fault> {
     let clock = VirtualClock::new();
-    let attached = on(house, |address| matches!(address, Address::I2c(_)));
-    let mut i2c = super::sim_i2c(&attached, seed, &clock);
+    let here = on(attached, |address| matches!(address, Address::I2c(_)));
+    let mut i2c = super::sim_i2c(&here, house, &clock);
     clock.advance(Duration::from_secs(1));
     survey(&mut i2c, &mut VirtualDelay::new(clock), &Door::none(), &[])
 }
 
-fn on(house: &[Attached], wiring: impl Fn(&Address) -> bool) -> Vec<Attached> {
-    house.iter().filter(|sensor| wiring(&sensor.address)).cloned().collect()
+fn on(attached: &[Attached], wiring: impl Fn(&Address) -> bool) -> Vec<Attached> {
+    attached.iter().filter(|sensor| wiring(&sensor.address)).cloned().collect()
 }

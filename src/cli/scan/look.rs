@@ -1,6 +1,8 @@
 //! What there is: every bus of this machine, or of a simulated house, and who answers there.
 
-use crate::bus::Attached;
+use crate::bus::{Attached, Clock};
+use std::sync::Arc;
+
 use crate::bus::i2c::survey::{Kind, Resident};
 use crate::bus::kernel::Class;
 use crate::bus::reopen::Refused;
@@ -8,7 +10,7 @@ use crate::bus::simulated::survey as simulated;
 use crate::bus::survey as kernel;
 use crate::bus::sysfs::Files;
 use crate::config::{Bus, Room, Sensor, Settings};
-use crate::daemon::{WEATHER_SEED, control};
+use crate::daemon::{Fitted, Roster, SystemClock, World, control};
 use crate::sensors::catalog::Driver;
 use crate::sensors::{Address, Fault, I2cAddress, KernelName, Measurement, OneWireId, SpiAddress};
 
@@ -179,8 +181,11 @@ fn search(_: u8) -> Result<Vec<OneWireId>, Refused> {
 }
 
 /// The buses of a simulated house.
-pub(super) fn at_simulated(house: &[Attached]) -> Vec<Place> {
+pub(super) fn at_simulated(settings: &Settings) -> Vec<Place> {
     let bus = Bus::Simulated;
+    let house = &attached(settings);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let world = World::new(&settings.simulation, None, &clock);
     let refused = |fault: Fault| Refused { fault, hint: "look again".to_owned() };
     let mut places = Vec::new();
     let mut add = |name: &str, found: Result<Vec<Thing>, Fault>| {
@@ -191,9 +196,9 @@ pub(super) fn at_simulated(house: &[Attached]) -> Vec<Place> {
         };
         places.push(Place { bus, name: format!("simulated {name}"), trouble, things });
     };
-    let ids = simulated::search(house, WEATHER_SEED);
+    let ids = simulated::search(house, &world.house);
     add("1-Wire", ids.map(|ids| ids.into_iter().map(|id| one_wire(bus, id)).collect()));
-    let residents = simulated::residents(house, WEATHER_SEED);
+    let residents = simulated::residents(house, &world.house);
     add("I²C", residents.map(|found| found.iter().map(|it| resident(bus, it)).collect()));
     let others = house
         .iter()
@@ -204,6 +209,14 @@ pub(super) fn at_simulated(house: &[Attached]) -> Vec<Place> {
     };
     add("others", Ok(others.map(other).collect()));
     places
+}
+
+/// What hangs on the simulated buses of a configuration.
+fn attached(settings: &Settings) -> Vec<Attached> {
+    let roster = Roster::new(settings);
+    let sensors = roster.sensors().iter().map(Fitted::attached);
+    let here = sensors.filter(|(_, bus, _)| *bus == Bus::Simulated);
+    here.map(|(.., attached)| attached).collect()
 }
 
 fn one_wire(bus: Bus, id: OneWireId) -> Thing {

@@ -16,10 +16,8 @@ use anyhow::Result;
 use clap::Args;
 
 use super::exit;
-use crate::bus::Attached;
 use crate::config::Settings;
 use crate::daemon::settings::{self, DEFAULT_PATH, LoadError};
-use crate::sampling::SensorId;
 use crate::sensors::Fault;
 
 use look::Place;
@@ -77,7 +75,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         None => look::at_machine(&settings),
     };
     look::assign(&mut places, &settings);
-    let readers = values::Readers::new(&mut places, &settings, house.as_deref());
+    let readers = values::Readers::new(&mut places, &settings, house.as_ref());
     readers.read_once(&mut places);
     let missing = look::missing(&places, &settings, house.is_some());
     if arguments.json {
@@ -108,20 +106,11 @@ fn configured(path: Option<&Path>) -> Result<Settings, LoadError> {
 }
 
 /// What hangs in a simulated house.
-fn simulated(file: Option<&Path>) -> Result<Vec<Attached>, LoadError> {
-    let settings = match file {
-        Some(file) => settings::load(Some(file))?,
-        None => super::demo::house().map_err(LoadError::Wrong)?,
-    };
-    let sensors = settings.rooms.into_iter().flat_map(|room| room.sensors);
-    let here = sensors.filter(|sensor| sensor.bus == crate::config::Bus::Simulated);
-    let attached = here.enumerate().map(|(number, sensor)| Attached {
-        id: SensorId(number),
-        driver: sensor.driver,
-        address: sensor.address,
-        element: sensor.element,
-    });
-    Ok(attached.collect())
+fn simulated(file: Option<&Path>) -> Result<Settings, LoadError> {
+    match file {
+        Some(file) => settings::load(Some(file)),
+        None => super::demo::house().map_err(LoadError::Wrong),
+    }
 }
 
 fn code(places: &[Place], missing: usize) -> u8 {

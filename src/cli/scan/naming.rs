@@ -265,9 +265,9 @@ impl Talk<'_> {
     /// Looks at all probes again and again until a hand is felt, or a line is typed.
     fn feel(&self, touch: &mut Touch, left: &BTreeSet<SensorId>) -> Result<Felt> {
         let mut every = LOOK_EVERY;
-        if let Some(hand) = &self.readers.hand {
+        if let Some(house) = &self.readers.simulated {
             let first = left.first().and_then(|sensor| self.readers.address(*sensor));
-            hand.hold(first, self.readers.clock.now());
+            house.hand.hold(first, self.readers.clock.now());
             every = LOOK_EVERY_SIMULATED;
         }
         loop {

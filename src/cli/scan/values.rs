@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use crate::bus::i2c::survey::safe_driver;
-use crate::bus::simulated::{Hand, Wired, buses_in_hand};
+use crate::bus::simulated::{House, Wired};
 use crate::bus::{Attached, Clock};
 use crate::config::{Bus, Settings};
-use crate::daemon::{SystemClock, WEATHER_SEED, wired};
+use crate::daemon::{Fitted, Roster, SystemClock, World};
 use crate::limits;
 use crate::sampling::SensorId;
 use crate::sensors::{Address, Fault, Measurement};
@@ -21,17 +21,13 @@ pub(super) type Answer = (SensorId, Result<Measurement, Fault>);
 pub(super) struct Readers {
     buses: Mutex<Vec<Wired>>,
     pub clock: Arc<dyn Clock>,
-    /// Of a simulated house: somebody who can be asked to warm a probe.
-    pub hand: Option<Arc<Hand>>,
+    /// Where it is simulated, it has somebody who can be asked to warm a probe.
+    pub simulated: Option<Arc<House>>,
 }
 
 impl Readers {
     /// Known sensors are read as the configuration says, others by the driver that is likely.
-    pub(super) fn new(
-        places: &mut [Place],
-        settings: &Settings,
-        house: Option<&[Attached]>,
-    ) -> Self {
+    pub(super) fn new(places: &mut [Place], settings: &Settings, house: Option<&Settings>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let mut sensors: Vec<(Bus, Attached)> = Vec::new();
         for (number, thing) in places.iter().flat_map(|place| &place.things).enumerate() {
@@ -53,16 +49,20 @@ impl Readers {
             };
             sensors.extend(attached.map(|attached| (thing.bus, attached)));
         }
-        let (buses, hand) = match house {
-            None => (wired(sensors.into_iter(), &settings.hardware.sysfs, &clock), None),
+        let simulation = &house.unwrap_or(settings).simulation;
+        let world = World::new(simulation, None, &clock);
+        let sysfs = &settings.hardware.sysfs;
+        let buses = match house {
+            None => world.wired(sensors.into_iter().map(|(bus, it)| ("", bus, it)), sysfs),
             Some(house) => {
-                let hand = Arc::new(Hand::default());
-                let attached: Vec<_> =
-                    sensors.into_iter().map(|it| as_built(it.1, house)).collect();
-                (buses_in_hand(&attached, WEATHER_SEED, &clock, &hand), Some(hand))
+                let roster = Roster::new(house);
+                let built: Vec<_> = roster.sensors().iter().map(Fitted::attached).collect();
+                let sensors = sensors.into_iter().map(|(_, it)| as_built(it, &built));
+                world.wired(sensors, sysfs)
             }
         };
-        Self { buses: Mutex::new(buses), clock, hand }
+        let simulated = house.map(|_| Arc::clone(&world.house));
+        Self { buses: Mutex::new(buses), clock, simulated }
     }
 
     /// Reads all once; what fails is tried again.
@@ -109,8 +109,14 @@ impl Readers {
     }
 }
 
-/// The chip that is there is the house's, whatever it was taken for.
-fn as_built(attached: Attached, house: &[Attached]) -> Attached {
-    let built = house.iter().find(|built| built.address == attached.address);
-    built.map_or(attached.clone(), |built| Attached { id: attached.id, ..built.clone() })
+/// The chip that is there is the house's, in the room where it hangs, whatever it was taken for.
+fn as_built<'a>(
+    attached: Attached,
+    house: &[(&'a str, Bus, Attached)],
+) -> (&'a str, Bus, Attached) {
+    let built = house.iter().find(|(.., built)| built.address == attached.address);
+    match built {
+        Some((room, bus, built)) => (room, *bus, Attached { id: attached.id, ..built.clone() }),
+        None => ("", Bus::Simulated, attached),
+    }
 }
