@@ -1,5 +1,6 @@
-//! A bus that is read as its sampler wants, step by step, with each step told: for `maison read` and
-//! `maison record`, which have no house around it, and for `maison replay`, where time is written.
+//! A bus that is read as its sampler wants, step by step, with each step told: for `maison read`
+//! and `maison record`, which have no house around it, and for `maison replay`, where time is
+//! written.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! `maison read`: each sensor once, through the same sampling as in the gateway and without a broker;
-//! beside a gateway at work too.
+//! `maison read`: each sensor once, through the same sampling as in the gateway and without a
+//! broker; beside a gateway at work too.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 //! `maison record`: what the buses say, to a file that can be attached to a report and replayed.
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -79,7 +80,8 @@ fn record(arguments: &Arguments, settings: &Settings, is_asked: &AtomicBool) -> 
     let (_, began) = lines.start;
     let mut publisher = Publisher::start(root, &lines.roster, began, arguments.json, out)?;
     let (started, mut progress) = (Instant::now(), Progress::new());
-    let mut last = lines.start.0.as_micros();
+    // Of each bus: what is said has no time of its own.
+    let mut last: BTreeMap<Arc<str>, u64> = BTreeMap::new();
     let why = loop {
         if is_asked.load(Ordering::Relaxed) {
             break "interrupted";
@@ -92,17 +94,22 @@ fn record(arguments: &Arguments, settings: &Settings, is_asked: &AtomicBool) -> 
         }
         progress.show(&file, &publisher.counts)?;
         let Ok((bus, event)) = lines.heard.recv_timeout(limits::RECORD_POLL) else { continue };
-        let (t, content) = match &event {
-            Event::Said(said) => (last, Content::Said(said.clone())),
-            Event::Told(told) => (told.now.as_micros(), content(told)),
+        let last = last.entry(Arc::clone(&bus)).or_insert(lines.start.0.as_micros());
+        let content = match &event {
+            Event::Said(said) => Content::Said(said.clone()),
+            Event::Told(told) => {
+                *last = told.now.as_micros();
+                content(told)
+            }
         };
-        last = t.max(last);
+        let t = *last;
         file.write(&Entry { t, bus: bus.to_string(), content })?;
         if let Event::Told(told) = event {
             publisher.tell(&told)?;
         }
     };
-    file.write(&Entry { t: last, bus: String::new(), content: Content::End(why.to_owned()) })?;
+    let t = last.into_values().max().unwrap_or_default();
+    file.write(&Entry { t, bus: String::new(), content: Content::End(why.to_owned()) })?;
     file.finish()?;
     progress.end()?;
     let [readings, faults, _] = publisher.counts;

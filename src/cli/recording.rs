@@ -8,9 +8,10 @@
 //! {"t":9000123,"end":"interrupted"}
 //! ```
 //!
-//! `t` is in microseconds since the recorder began, `wall` in milliseconds since 1970, values in
-//! thousandths of °C, % and hPa. The configuration in the first line has the rooms and their sensors
-//! and nothing else: no paths, no users, no passwords.
+//! `t` is in microseconds since the recorder began: of each bus by itself, and that of its last
+//! step where something is said. `wall` is in milliseconds since 1970, values in thousandths of °C,
+//! % and hPa. The configuration in the first line has the rooms and their sensors and nothing
+//! else: no paths, no users, no passwords.
 
 use std::io::{self, Write};
 

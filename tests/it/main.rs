@@ -28,6 +28,7 @@ mod onewire_scratchpad;
 mod onewire_tree;
 mod operating;
 mod people;
+mod recording;
 mod reload;
 mod rights;
 mod scan;

@@ -29,6 +29,8 @@ pub(super) struct Track {
     pub bus: Recorded,
     pub said: Vec<(usize, Said)>,
     pub moments: Vec<Moment>,
+    /// Time of its last line.
+    last: u64,
 }
 
 /// A step of a bus.
@@ -99,24 +101,21 @@ fn parse(bytes: &[u8]) -> Result<Record, Damage> {
         .map_err(|report| damage(1, format!("its rooms are wrong:\n{report}")))?;
     let known: usize = settings.rooms.iter().map(|room| room.sensors.len()).sum();
     let track = |bus: &Recorded| {
-        let track = Track { bus: bus.clone(), said: Vec::new(), moments: Vec::new() };
+        let (said, moments) = (Vec::new(), Vec::new());
+        let track = Track { bus: bus.clone(), said, moments, last: header.t };
         (bus.name.clone(), track)
     };
     let mut tracks: BTreeMap<String, Track> = header.buses.iter().map(track).collect();
     if header.buses.iter().flat_map(|bus| &bus.sensors).any(|sensor| *sensor >= known) {
         return Err(damage(1, "a bus has a sensor that no room has"));
     }
-    let (mut end, mut last) = (None, header.t);
+    let mut end = None;
     for (number, line) in lines {
         if end.is_some() {
             return Err(damage(number, "there is more behind the end"));
         }
         let entry: Entry = serde_json::from_str(line)
             .map_err(|error| damage(number, format!("damaged: {error}")))?;
-        if entry.t < last {
-            return Err(damage(number, "time goes backwards"));
-        }
-        last = entry.t;
         if let Content::End(why) = entry.content {
             end = Some(why);
             continue;
@@ -146,6 +145,10 @@ fn header(line: &str) -> Result<Header, Damage> {
 
 impl Track {
     fn take(&mut self, line: usize, entry: Entry) -> Result<(), Damage> {
+        if entry.t < self.last {
+            return Err(damage(line, "time goes backwards"));
+        }
+        self.last = entry.t;
         let now = tick(entry.t);
         let moment = |unix_ms, answer| Moment { line, now, at: wall(unix_ms), answer };
         match entry.content {
