@@ -58,7 +58,7 @@ impl Lines {
             }
         };
         let roster = Roster::new(settings);
-        let world = World::heard(&settings.simulation, &clock, &taps);
+        let world = World::heard(settings, &clock, &taps);
         let fitted = roster.sensors().iter().map(Fitted::attached);
         let wired = world.wired(fitted, &settings.hardware.sysfs);
         let start = (clock.now(), clock.wall());

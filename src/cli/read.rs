@@ -22,7 +22,6 @@ use crate::units::Quantity;
 
 /// Read each sensor once and print its values, or what is wrong with it
 #[derive(Args, Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct Arguments {
     /// Only the sensors of this room
     room: Option<String>,

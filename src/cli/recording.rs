@@ -25,7 +25,7 @@ use crate::sampling::SensorId;
 use crate::sensors::{Fault, Measurement};
 use crate::telemetry::{House, Publication};
 use crate::time::{CLOCK_SET_FROM_UNIX_S, Tick, Timestamp};
-use crate::units::Quantity;
+use crate::units::{Quantity, Value};
 
 use super::lines::label;
 
@@ -105,7 +105,7 @@ impl Answer {
         result: &Result<Measurement, Fault>,
     ) -> Self {
         let value = |quantity| {
-            result.as_ref().ok().and_then(|it| it.value(quantity)).map(|it| it.thousandths())
+            result.as_ref().ok().and_then(|it| it.value(quantity)).map(Value::thousandths)
         };
         Self {
             sensor: sensor.0,

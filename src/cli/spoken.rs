@@ -16,13 +16,17 @@ pub(super) fn spoken(said: &Said) -> String {
         Said::I2c { at, steps, failed } => {
             let mut line = format!("{at:#04x}");
             append(&mut line, steps);
-            failed.iter().for_each(|failed| append_text(&mut line, &format!(": {failed}")));
+            if let Some(failed) = failed {
+                append_text(&mut line, &format!(": {failed}"));
+            }
             line
         }
         Said::Spi { steps, failed } => {
             let mut line = "spi".to_owned();
             append(&mut line, steps);
-            failed.iter().for_each(|failed| append_text(&mut line, &format!(": {failed}")));
+            if let Some(failed) = failed {
+                append_text(&mut line, &format!(": {failed}"));
+            }
             line
         }
         Said::File(step) => file(step),
@@ -56,14 +60,15 @@ fn append_text(line: &mut String, text: &str) {
 
 fn file(step: &FileStep) -> String {
     match step {
-        FileStep::Read(path, said) => format!("{path}: {}", content(said)),
+        FileStep::Read(path, said) | FileStep::Link(path, said) => {
+            format!("{path}: {}", content(said))
+        }
         FileStep::Write(path, text, said) => {
             let done = said.as_ref().map_or_else(|it| trouble(*it), |()| "written".to_owned());
             format!("{path}: `{}`: {done}", text.trim_end())
         }
         FileStep::List(path, Ok(names)) => format!("{path}: {} names", names.len()),
         FileStep::List(path, Err(it)) => format!("{path}: {}", trouble(*it)),
-        FileStep::Link(path, said) => format!("{path}: {}", content(said)),
     }
 }
 

@@ -7,8 +7,10 @@ use std::path::Path;
 
 use super::amount::{Bounded, Decimal, Size};
 use super::check::needs_open;
-use super::words::{DURABILITIES, PLATINUM, POLICIES, SIDES, WIRES, word};
-use super::{Broker, Bus, Gateway, Limits, Listener, Room, Sensor, Settings, Tls, Transport};
+use super::words::{DURABILITIES, LIBRARIES, PLATINUM, POLICIES, SIDES, WIRES, word};
+use super::{
+    Broker, Bus, Gateway, Hardware, Limits, Listener, Room, Sensor, Settings, Tls, Transport,
+};
 use crate::sampling::{Calibration, Rules, SensorSettings, Tolerance};
 use crate::sensors::Address;
 use crate::sensors::element::{Curve, Element, Rtd, Thermistor, Tmp36};
@@ -34,12 +36,18 @@ impl Settings {
         gateway(out, &self.gateway)?;
         broker(out, &self.broker)?;
         limits(out, &self.broker.limits)?;
-        writeln!(out, "\n[hardware]\nsysfs = {}", quoted_path(&self.hardware.sysfs))?;
+        hardware(out, &self.hardware)?;
         simulation::house(out, &self.simulation)?;
         self.listeners.iter().try_for_each(|it| listener(out, it))?;
         self.rooms.iter().try_for_each(|it| room(out, it))?;
         simulation::script(out, &self.simulation)
     }
+}
+
+fn hardware(out: &mut String, hardware: &Hardware) -> fmt::Result {
+    writeln!(out, "\n[hardware]\nsysfs = {}", quoted_path(&hardware.sysfs))?;
+    writeln!(out, "i2c = {}", quoted(word(&LIBRARIES, &hardware.i2c)))?;
+    writeln!(out, "spi = {}", quoted(word(&LIBRARIES, &hardware.spi)))
 }
 
 fn gateway(out: &mut String, gateway: &Gateway) -> fmt::Result {

@@ -171,6 +171,19 @@ pub enum Durability {
 pub struct Hardware {
     /// Where the kernel's files are.
     pub sysfs: PathBuf,
+    /// What talks over I²C.
+    pub i2c: Library,
+    /// What talks over SPI.
+    pub spi: Library,
+}
+
+/// What talks to a bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Library {
+    /// `linux-embedded-hal`: the kernel's devices, on any board.
+    LinuxEmbeddedHal,
+    /// `rppal`: a Raspberry Pi's.
+    Rppal,
 }
 
 /// `[simulation]`: what the house is like where its buses are simulated.

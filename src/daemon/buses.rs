@@ -14,7 +14,7 @@ use crate::bus::sysfs::Files;
 use crate::bus::tap::{Tap, Tapped, Taps};
 use crate::bus::thread::{BusThread, Refit, spawn};
 use crate::bus::{Attached, Bus, Clock};
-use crate::config::{self, Simulation};
+use crate::config::{self, Library, Settings, Simulation};
 use crate::sampling::{Sampler, Sensor, SensorId};
 use crate::sensors::Address;
 use crate::sim::weather::Weather;
@@ -38,6 +38,8 @@ pub(crate) struct World {
     pub simulation: Simulation,
     /// Whether all are simulated, whatever the configuration says.
     pub is_simulated: bool,
+    /// What talks over SPI.
+    pub spi: Library,
 }
 
 struct Running {
@@ -126,13 +128,13 @@ impl World {
             plans.insert(attached.id, self.plan(room, &attached.address));
             by_bus.entry(bus).or_default().push(attached);
         }
-        let Self { house, is_simulated, .. } = self;
+        let Self { house, is_simulated, spi, .. } = self;
         let wire = |(bus, attached): (config::Bus, Vec<Attached>)| {
             if bus == config::Bus::Simulated {
                 return simulated::buses(&attached, house, &plans);
             }
             if !is_simulated {
-                return wire(bus, attached, sysfs, &house.taps);
+                return wire(bus, attached, sysfs, (*spi, &house.taps));
             }
             let wired = simulated::buses(&attached, house, &plans);
             wired.into_iter().map(|(_, hands, there)| (bus.to_string(), hands, there)).collect()
@@ -142,7 +144,8 @@ impl World {
 
     /// The house as the configuration has it, with a clock that goes so many times as fast as ours;
     /// `None`: what is not simulated is real.
-    pub(crate) fn new(simulation: &Simulation, speed: Option<u32>, clock: &Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(settings: &Settings, speed: Option<u32>, clock: &Arc<dyn Clock>) -> Self {
+        let simulation = &settings.simulation;
         let Simulation { seed, start, noise, weather, heating, .. } = *simulation;
         let house = House::new(seed, clock).with_speed(speed.unwrap_or(1));
         let mut house = match start {
@@ -151,19 +154,20 @@ impl World {
         };
         house.weather = Weather::of(seed, weather, heating);
         house.is_noisy = noise;
-        Self::of(house, simulation, speed)
+        Self::of(house, settings, speed)
     }
 
     /// The same, with somebody who hears what all its buses say, real or simulated.
-    pub(crate) fn heard(simulation: &Simulation, clock: &Arc<dyn Clock>, taps: &Taps) -> Self {
-        let Self { house, simulation, .. } = Self::new(simulation, None, clock);
-        let house = Arc::into_inner(house).map(|house| house.tapped(taps));
-        Self::of(house.expect("a house that was just built has one owner"), &simulation, None)
+    pub(crate) fn heard(settings: &Settings, clock: &Arc<dyn Clock>, taps: &Taps) -> Self {
+        let house = Arc::into_inner(Self::new(settings, None, clock).house);
+        let house = house.expect("a house that was just built has one owner").tapped(taps);
+        Self::of(house, settings, None)
     }
 
-    fn of(house: House, simulation: &Simulation, speed: Option<u32>) -> Self {
-        let (house, simulation) = (Arc::new(house), simulation.clone());
-        Self { house, simulation, is_simulated: speed.is_some() }
+    fn of(house: House, settings: &Settings, speed: Option<u32>) -> Self {
+        let (house, simulation) = (Arc::new(house), settings.simulation.clone());
+        let spi = settings.hardware.spi;
+        Self { house, simulation, is_simulated: speed.is_some(), spi }
     }
 
     fn plan(&self, room: &str, sensor: &Address) -> Plan {
@@ -213,7 +217,12 @@ pub(crate) fn sensors(roster: &Roster, attached: &[Attached]) -> BTreeMap<Sensor
 }
 
 /// The hands for one `bus` of the configuration: several where it is several buses.
-fn wire(bus: config::Bus, attached: Vec<Attached>, sysfs: &Path, taps: &Taps) -> Vec<Wired> {
+fn wire(
+    bus: config::Bus,
+    attached: Vec<Attached>,
+    sysfs: &Path,
+    (spi, taps): (Library, &Taps),
+) -> Vec<Wired> {
     let tap = taps.of(&bus.to_string());
     match bus {
         config::Bus::Kernel1Wire => {
@@ -234,7 +243,10 @@ fn wire(bus: config::Bus, attached: Vec<Attached>, sysfs: &Path, taps: &Taps) ->
             vec![(format!("i2c-{number}"), i2c_bus(number, attached.clone(), tap), attached)]
         }
         config::Bus::Spi { bus, select } => {
-            let hands = chip_select(bus, select, attached.clone(), tap);
+            let hands = match spi {
+                Library::LinuxEmbeddedHal => chip_select(bus, select, attached.clone(), tap),
+                Library::Rppal => header_select(bus, select, attached.clone(), tap),
+            };
             vec![(format!("spi-{bus}.{select}"), hands, attached)]
         }
         config::Bus::Hwmon => kernel_files(Class::Hwmon, "hwmon", attached, sysfs, tap),
@@ -259,6 +271,16 @@ fn kernel_files(
 #[cfg(all(feature = "rppal", target_os = "linux"))]
 fn pin_bus(pin: u8, attached: Vec<Attached>, tap: Tap) -> Box<dyn Bus> {
     crate::bus::gpio::bus(pin, attached, tap)
+}
+
+#[cfg(all(feature = "rppal", target_os = "linux"))]
+fn header_select(bus: u8, select: u8, attached: Vec<Attached>, tap: Tap) -> Box<dyn Bus> {
+    crate::bus::gpio::chip_select(bus, select, attached, tap)
+}
+
+#[cfg(not(all(feature = "rppal", target_os = "linux")))]
+fn header_select(_: u8, _: u8, _: Vec<Attached>, _: Tap) -> Box<dyn Bus> {
+    Box::new(crate::bus::Missing)
 }
 
 #[cfg(not(all(feature = "rppal", target_os = "linux")))]

@@ -184,7 +184,7 @@ impl Gateway {
 
         let reports = Arc::new(Reports::default());
         tasks.spawn(Arc::clone(&steward).serve(Arc::clone(&reports)));
-        let world = World::new(&settings.simulation, speed, &clock);
+        let world = World::new(settings, speed, &clock);
         let mut buses = Buses::new(&settings.hardware.sysfs, &clock, &reports, world);
         buses.fit(&roster).map_err(StartError::Thread)?;
         let sensors = roster.sensors().len();

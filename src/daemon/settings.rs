@@ -47,7 +47,7 @@ pub fn load(path: Option<&Path>) -> Result<Settings, LoadError> {
 
 /// The same with `part` among the files of `conf.d`, in place of the one of its name: what the
 /// configuration would be if it were written.
-pub fn load_with(path: Option<&Path>, part: Source) -> Result<Settings, LoadError> {
+pub fn load_with(path: Option<&Path>, part: &Source) -> Result<Settings, LoadError> {
     let main = path.unwrap_or(Path::new(DEFAULT_PATH));
     let mut sources = vec![source(main)?];
     let mut paths = parts(&main.with_file_name(PARTS))?;

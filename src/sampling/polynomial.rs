@@ -106,8 +106,7 @@ fn least_squares(samples: &[(f64, f64)], degree: usize) -> Option<Vec<f64>> {
         let at_samples: Vec<_> =
             samples.iter().map(|(x, y)| (*x, *y, float_at(&current, *x))).collect();
         let norm: f64 = at_samples.iter().map(|(.., p)| p * p).sum();
-        // Also where it is no number.
-        if !(norm > NORM_MIN) {
+        if norm.is_nan() || norm <= NORM_MIN {
             return None;
         }
         let along = at_samples.iter().map(|(_, y, p)| y * p).sum::<f64>() / norm;

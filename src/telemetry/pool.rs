@@ -78,9 +78,9 @@ impl Pool {
     }
 
     /// It goes on for the other.
-    pub(super) fn inherit(&mut self, other: Self) {
+    pub(super) fn inherit(&mut self, other: &Self) {
         let combination = self.combination;
-        *self = Self { combination, ..other };
+        *self = Self { combination, ..*other };
     }
 }
 

@@ -151,7 +151,7 @@ impl Strand {
         self.in_use = best;
         let is_other = match (&mut self.pool, other.pool) {
             (Some(pool), Some(before)) => {
-                pool.inherit(before);
+                pool.inherit(&before);
                 false
             }
             (None, None) => stays != Some(best),

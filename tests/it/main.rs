@@ -32,6 +32,7 @@ mod recording;
 mod reload;
 mod rights;
 mod scan;
+mod simulated;
 mod store;
 mod subscribers;
 mod system;

@@ -9,7 +9,7 @@ use crate::sampling::SensorId;
 use crate::sensors::{Address, Fault, Measurement};
 use crate::sim::air::Air;
 use crate::sim::chance::Chance;
-use crate::sim::script::{Episode, State};
+use crate::sim::script::{Episode, Presence, State};
 use crate::sim::weather::{Place, Weather};
 use crate::time::Tick;
 use crate::units::MilliCelsius;
@@ -113,7 +113,7 @@ struct Hanging {
     attached: Attached,
     place: Place,
     episodes: Vec<Episode>,
-    is_unplugged: bool,
+    presence: Presence,
 }
 
 impl<B: Scene> Simulated<B> {
@@ -122,7 +122,7 @@ impl<B: Scene> Simulated<B> {
         let hanging = |attached: &Attached| {
             let Plan { place, episodes } = plans.get(&attached.id).cloned().unwrap_or_default();
             let place = place.unwrap_or(Place::of(key(&attached.address)));
-            Hanging { attached: attached.clone(), place, episodes, is_unplugged: false }
+            Hanging { attached: attached.clone(), place, episodes, presence: Presence::Itself }
         };
         let sensors: Vec<_> = attached.iter().map(hanging).collect();
         let chance = Chance::new(house.seed);
@@ -138,9 +138,9 @@ impl<B: Scene> Simulated<B> {
             let key = key(address);
             let state = State::of(&hanging.episodes, key, start, now);
             (is_stuck, crc) = (is_stuck || state.is_stuck, crc.or(state.crc));
-            if hanging.is_unplugged != state.is_unplugged {
-                hanging.is_unplugged = state.is_unplugged;
-                self.bus.plug(address, !state.is_unplugged);
+            if hanging.presence != state.presence {
+                hanging.presence = state.presence;
+                self.bus.put(address, state.presence);
             }
             self.bus.starve(address, state.is_powering_on);
             let air = self.house.weather.air(key, hanging.place, now);

@@ -68,7 +68,7 @@ pub(super) fn draft(main: &Path, settings: &Settings, named: &[Named]) -> Result
         text.push('\n');
     }
     text.push_str(&added);
-    load_with(Some(main), Source { path: path.clone(), text: text.clone() })?;
+    load_with(Some(main), &Source { path: path.clone(), text: text.clone() })?;
     Ok(Draft { path, text, added, is_foreign })
 }
 
@@ -83,15 +83,14 @@ fn added(settings: &Settings, named: &[Named]) -> String {
     named.sort_by_key(|it| first(&it.room));
     for Named { thing, driver, room, .. } in named {
         let known = rooms.iter().find(|(slug, name)| slug == room || name == room);
-        let slug = match known.map(|(slug, _)| slug.clone()) {
-            Some(slug) => slug,
-            None => {
-                let free = free_slug(room, &rooms);
-                let title = quoted(room);
-                writeln!(text, "\n[rooms.{free}]\nname = {title}").expect("a `String` takes all");
-                rooms.push((free.clone(), room.clone()));
-                free
-            }
+        let slug = if let Some((slug, _)) = known {
+            slug.clone()
+        } else {
+            let free = free_slug(room, &rooms);
+            let title = quoted(room);
+            writeln!(text, "\n[rooms.{free}]\nname = {title}").expect("a `String` takes all");
+            rooms.push((free.clone(), room.clone()));
+            free
         };
         let address = thing.address.as_ref().map(|it| quoted(&it.to_string()));
         let (driver, bus) = (quoted(driver.facts().name), quoted(&thing.bus.to_string()));

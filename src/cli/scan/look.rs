@@ -185,7 +185,7 @@ pub(super) fn at_simulated(settings: &Settings) -> Vec<Place> {
     let bus = Bus::Simulated;
     let house = &attached(settings);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let world = World::new(&settings.simulation, None, &clock);
+    let world = World::new(settings, None, &clock);
     let refused = |fault: Fault| Refused { fault, hint: "look again".to_owned() };
     let mut places = Vec::new();
     let mut add = |name: &str, found: Result<Vec<Thing>, Fault>| {
@@ -259,7 +259,6 @@ fn device(bus: Bus, name: KernelName) -> Option<Thing> {
     let driver = match (bus, &*name.name) {
         (Bus::Hwmon, "w1_slave_temp" | "cpu_thermal") => return None,
         (Bus::Hwmon, _) => Driver::Hwmon,
-        (Bus::Iio, "dht11") => Driver::Iio,
         (Bus::Iio, _) => Driver::Iio,
         (_, "cpu-thermal") => Driver::Cpu,
         _ => Driver::Thermal,

@@ -133,7 +133,9 @@ fn by_command_line(arguments: &Arguments, things: &[&Thing]) -> Result<Vec<Named
         let thing = match found.as_slice() {
             [] => bail!("nobody answers at `{key}`\n  hint: `maison scan` lists who does"),
             [thing] => **thing,
-            _ => bail!("several are at `{key}`\n  hint: with the bus: `{}/{key}`", found[0].bus),
+            [first, ..] => {
+                bail!("several are at `{key}`\n  hint: with the bus: `{}/{key}`", first.bus)
+            }
         };
         if let Some(taken) = &thing.room {
             bail!("`{key}` has a room already: `{taken}`");
@@ -141,10 +143,10 @@ fn by_command_line(arguments: &Arguments, things: &[&Thing]) -> Result<Vec<Named
         if let Some(fault) = file::room_fault(room) {
             bail!("{fault}");
         }
-        if named.iter().any(|other| std::ptr::eq(thing, things[other.number])) {
+        let number = things.iter().position(|other| std::ptr::eq(*other, thing)).unwrap_or(0);
+        if named.iter().any(|other| other.number == number) {
             bail!("`{key}` gets two rooms");
         }
-        let number = things.iter().position(|other| std::ptr::eq(*other, thing)).unwrap_or(0);
         let driver = driver(arguments, key, thing)?;
         named.push(Named { number, thing: thing.clone(), driver, room: room.clone() });
     }
@@ -157,7 +159,8 @@ fn driver(arguments: &Arguments, key: &str, thing: &Thing) -> Result<Driver> {
         let names: Vec<_> = thing.likely.iter().map(|it| it.facts().name).collect();
         names.join(" or ")
     };
-    if thing.likely.is_empty() || thing.likely.iter().any(|it| it.facts().inputs > 0) {
+    let is_thermometer = |it: &Driver| it.facts().inputs == 0 && it.facts().elements.is_empty();
+    if thing.likely.is_empty() || !thing.likely.iter().all(is_thermometer) {
         bail!(
             "what `{key}` measures cannot be seen: {}\n  hint: write it by hand: its page in \
              `hardware/` has the lines",
@@ -167,11 +170,10 @@ fn driver(arguments: &Arguments, key: &str, thing: &Thing) -> Result<Driver> {
     let said = arguments.driver.iter().find(|(other, _)| other == key);
     match (said, thing.likely.as_slice()) {
         (None, [only]) => Ok(*only),
-        (None, _) => bail!(
-            "`{key}` may be {}\n  hint: `--driver {key}={}`",
-            names(),
-            thing.likely[0].facts().name
-        ),
+        (None, likely) => {
+            let first = likely.first().map_or("", |driver| driver.facts().name);
+            bail!("`{key}` may be {}\n  hint: `--driver {key}={first}`", names())
+        }
         (Some((_, name)), likely) => {
             let found = likely.iter().find(|driver| driver.facts().name == *name);
             found.copied().with_context(|| format!("`{key}` is no `{name}`, but {}", names()))
@@ -201,6 +203,14 @@ struct Talk<'a> {
     readers: &'a Readers,
 }
 
+/// What was typed for a room.
+enum Typed {
+    Room(Named),
+    None,
+    /// There is nobody to type any more.
+    Nobody,
+}
+
 /// What a round of looking ended with.
 enum Felt {
     Warm(SensorId, i32),
@@ -225,10 +235,11 @@ impl Talk<'_> {
                     let thing = self.thing(sensor)?;
                     let risen = f64::from(rise) / 1000.0;
                     let question = format!("{} rose {risen:.1} °C: which room?", thing.shown);
-                    let Some(answer) = self.name(thing, sensor, &question)? else {
-                        return Ok(None);
-                    };
-                    named.extend(answer);
+                    match self.name(thing, sensor, &question)? {
+                        Typed::Room(room) => named.push(room),
+                        Typed::None => {}
+                        Typed::Nobody => return Ok(None),
+                    }
                     left.remove(&sensor);
                     touch.forget(sensor);
                     touch.begin_anew();
@@ -247,8 +258,11 @@ impl Talk<'_> {
             let thing = self.thing(sensor)?;
             let value = thing.value.as_ref().map_or_else(|| "no value".to_owned(), show::value);
             let question = format!("\n{} ({}, {value}): which room?", thing.shown, thing.what);
-            let Some(answer) = self.name(thing, sensor, &question)? else { return Ok(None) };
-            named.extend(answer);
+            match self.name(thing, sensor, &question)? {
+                Typed::Room(room) => named.push(room),
+                Typed::None => {}
+                Typed::Nobody => return Ok(None),
+            }
         }
         Ok(Some(named))
     }
@@ -288,19 +302,14 @@ impl Talk<'_> {
         }
     }
 
-    /// The room that is typed: `Some(None)` for none, `None` where nobody is there to type.
-    fn name(
-        &self,
-        thing: &Thing,
-        sensor: SensorId,
-        question: &str,
-    ) -> Result<Option<Option<Named>>> {
+    /// The room that is typed.
+    fn name(&self, thing: &Thing, sensor: SensorId, question: &str) -> Result<Typed> {
         loop {
             let Some(room) = self.ask(&format!("{question} (Enter: none) "))? else {
-                return Ok(None);
+                return Ok(Typed::Nobody);
             };
             if room.is_empty() {
-                return Ok(Some(None));
+                return Ok(Typed::None);
             }
             if let Some(fault) = file::room_fault(&room) {
                 println!("{fault}");
@@ -310,9 +319,9 @@ impl Talk<'_> {
             if let Some(known) = known {
                 println!("`{}` gets another sensor", known.name);
             }
-            let Some(driver) = self.which(thing)? else { return Ok(None) };
+            let Some(driver) = self.which(thing)? else { return Ok(Typed::Nobody) };
             let named = Named { number: sensor.0, thing: thing.clone(), driver, room };
-            return Ok(Some(Some(named)));
+            return Ok(Typed::Room(named));
         }
     }
 

@@ -49,8 +49,7 @@ impl Readers {
             };
             sensors.extend(attached.map(|attached| (thing.bus, attached)));
         }
-        let simulation = &house.unwrap_or(settings).simulation;
-        let world = World::new(simulation, None, &clock);
+        let world = World::new(house.unwrap_or(settings), None, &clock);
         let sysfs = &settings.hardware.sysfs;
         let buses = match house {
             None => world.wired(sensors.into_iter().map(|(bus, it)| ("", bus, it)), sysfs),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use maison::access::Policy;
-use maison::config::{Bus, Durability, Limits, Settings, Source, Tls, Transport, parse};
+use maison::config::{Bus, Durability, Library, Limits, Settings, Source, Tls, Transport, parse};
 use maison::mqtt::TopicFilter;
 use maison::sampling::Calibration;
 use maison::sensors::catalog::{Driver, Promise};
@@ -128,6 +128,7 @@ sys_interval = "0s"
 private = ["alarm/#", "+/secret"]
 [hardware]
 sysfs = "recorded/sys"
+spi = "rppal"
 [[listener]]
 bind = "0.0.0.0:1883"
 auth = "anonymous"
@@ -176,6 +177,7 @@ fn the_fixed_keys_of_gateway_and_broker_mean_what_they_say() {
     let private: Vec<_> = settings.broker.private.iter().map(TopicFilter::as_str).collect();
     assert_eq!(private, ["alarm/#", "+/secret"]);
     assert_eq!(settings.hardware.sysfs, Path::new("recorded/sys"));
+    assert_eq!(settings.hardware.spi, Library::Rppal);
 }
 
 #[test]

@@ -287,23 +287,23 @@ fn averages() {
 #[test]
 fn rooms_of_several_sensors() {
     let sensor = "[[rooms.a.sensors]]\ndriver = \"tmp117\"\nbus = \"i2c-1\"\naddress = 0x4";
-    let check = |keys: &str, sensors: usize, expected: &str| {
-        let sensors: String = (8..8 + sensors).map(|it| format!("{sensor}{it}\n")).collect();
-        super::check(&format!("[rooms.a]\n{keys}\n{sensors}"), expected);
+    let check_room = |keys: &str, sensors: usize, expected: &str| {
+        let sensors: Vec<_> = (8..8 + sensors).map(|it| format!("{sensor}{it}\n")).collect();
+        check(&format!("[rooms.a]\n{keys}\n{}", sensors.concat()), expected);
     };
-    check(
+    check_room(
         "combine = \"average\"",
         2,
         ":2:11: unknown combination: `average`\n  \
          hint: there are `first-healthy`, `median`, `mean`",
     );
-    check(
+    check_room(
         "disagreement = 51\ndisagreement_after = \"2d\"",
         2,
         ":2:16: `disagreement` out of range: `51.0`\n  hint: from `0.0` to `50.0`\n\
          :3:22: `disagreement_after` out of range: `2d`\n  hint: from `0s` to `1d`",
     );
-    check(
+    check_room(
         "combine = \"mean\"\ndisagreement = 2",
         1,
         ":2:11: `combine` of a room with fewer than two sensors: `1`\n  \
