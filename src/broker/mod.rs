@@ -156,6 +156,11 @@ pub enum Input {
     },
     /// An operator has set this; it holds for what comes from now on.
     Reconfigured(Allowance),
+    /// The certificates of these connections count no more: they end, their sessions stay.
+    CertificatesEnded {
+        /// Which.
+        connections: Vec<ConnectionId>,
+    },
     /// A listener lets nobody in any more, or not by the same terms: who came by it goes.
     ListenerClosed {
         /// Its name.
@@ -237,6 +242,8 @@ pub enum Event {
         peer: SocketAddr,
         /// Its client identifier.
         client_id: String,
+        /// On whose behalf it was there.
+        principal: Principal,
         /// In which way.
         reason: Cow<'static, str>,
     },
@@ -379,6 +386,7 @@ impl Broker {
             Input::Rights { rights, revoked } => self.rights_changed(now, rights, &revoked),
             Input::Reconfigured(allowance) => self.reconfigured(now, allowance),
             Input::ListenerClosed { listener } => self.listener_closed(now, &listener),
+            Input::CertificatesEnded { connections } => self.certificates_ended(now, connections),
             Input::Wake => self.wake(now),
             Input::Shutdown => self.shut_down(now),
         }

@@ -30,7 +30,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     };
     let config = arguments.config.as_deref().unwrap_or(Path::new(DEFAULT_PATH));
     let state_dir = &settings.gateway.state_dir;
-    match control::ask(state_dir, config) {
+    match control::reload(state_dir, config) {
         Ok(outcome) => tell(&outcome),
         Err(error) => {
             let state_dir = state_dir.display();

@@ -96,11 +96,14 @@ fn listener(out: &mut String, listener: &Listener) -> fmt::Result {
     match &listener.tls {
         None => writeln!(out, "tls = false")?,
         Some(Tls::Own) => writeln!(out, "tls = true")?,
-        Some(Tls::Files { certificate, key, client_ca }) => {
+        Some(Tls::Files { certificate, key, client_ca, client_crl }) => {
             let (certificate, key) = (quoted_path(certificate), quoted_path(key));
             write!(out, "tls = {{ certificate = {certificate}, key = {key}")?;
-            if let Some(client_ca) = client_ca {
-                write!(out, ", client_ca = {}", quoted_path(client_ca))?;
+            for (key, paths) in [("client_ca", client_ca), ("client_crl", client_crl)] {
+                let paths: Vec<_> = paths.iter().map(|path| quoted_path(path)).collect();
+                if !paths.is_empty() {
+                    write!(out, ", {key} = [{}]", paths.join(", "))?;
+                }
             }
             writeln!(out, " }}")?;
         }

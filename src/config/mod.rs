@@ -255,7 +255,9 @@ pub enum Tls {
         /// PEM key.
         key: PathBuf,
         /// PEM of the authorities of client certificates; `None`: our own CA.
-        client_ca: Option<PathBuf>,
+        client_ca: Vec<PathBuf>,
+        /// Revocation lists of those authorities.
+        client_crl: Vec<PathBuf>,
     },
 }
 

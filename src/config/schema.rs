@@ -9,7 +9,7 @@ use super::amount::{Decimal, Size};
 use super::complaint::Complaints;
 use super::document::{Node, Value};
 use super::written::{At, Field, Named, Written, mismatch, unknown_keys};
-pub(super) use values::{Address, Coefficients, Hour, Point, Tls};
+pub(super) use values::{Address, Coefficients, Hour, Paths, Point, Tls};
 
 /// Tables as structures of [`Field`]s, with the reading of each and the list of all their keys.
 macro_rules! tables {
@@ -204,8 +204,12 @@ tables! {
         certificate: String,
         /// PEM file of its key. Required.
         key: String,
-        /// PEM file of the authorities whose client certificates are let in. Default: our own CA.
-        client_ca: String,
+        /// PEM file, or several in brackets, of the authorities whose client certificates are let
+        /// in. Default: our own CA.
+        client_ca: Paths,
+        /// File, or several in brackets, of revocation lists, PEM or DER. Each of the authorities
+        /// needs one, and one that has expired lets nobody of its authority in. Default: none.
+        client_crl: Paths,
     }
 
     /// `[rooms.<slug>]`.

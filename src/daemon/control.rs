@@ -1,10 +1,11 @@
-//! The socket in the state folder by which `maison reload` asks a gateway that runs. One line of
-//! JSON each way: the configuration file that is meant, and what came of it.
+//! The socket in the state folder by which `maison reload` and `maison subscriber list` ask a
+//! gateway that runs. One line of JSON each way: what is wanted, and what came of it.
 
 use std::io;
 use std::os::unix::net::UnixStream as Visitor;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -12,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
+use super::visits;
 use crate::limits::{CONTROL_REQUEST_BYTES_MAX, CONTROL_TIMEOUT, RELOAD_TIMEOUT};
 
 const SOCKET: &str = "control";
@@ -28,12 +30,38 @@ pub enum Outcome {
     OtherFile(String),
 }
 
+/// What is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Ask {
+    /// That this file be read again; the answer is an [`Outcome`].
+    Reload(PathBuf),
+    /// That all certificates be looked at again; the answer is an [`Outcome`].
+    Certificates,
+    /// To know who was last there and when; the answer is [`visits::ByName`].
+    Visits,
+}
+
 /// Asks the gateway of a state folder to read `config` again, and waits for what comes of it.
 /// Blocks for [`RELOAD_TIMEOUT`] at most.
-pub fn ask(state_dir: &Path, config: &Path) -> io::Result<Outcome> {
+pub fn reload(state_dir: &Path, config: &Path) -> io::Result<Outcome> {
+    ask(state_dir, &Ask::Reload(config.canonicalize()?))
+}
+
+/// Asks the gateway of a state folder to look at its certificates again. Blocks as [`reload`] does.
+pub fn certificates(state_dir: &Path) -> io::Result<Outcome> {
+    ask(state_dir, &Ask::Certificates)
+}
+
+/// Asks the gateway of a state folder who was last there and when. Blocks as [`reload`] does.
+pub fn visits(state_dir: &Path) -> io::Result<visits::ByName> {
+    ask(state_dir, &Ask::Visits)
+}
+
+fn ask<A: DeserializeOwned>(state_dir: &Path, ask: &Ask) -> io::Result<A> {
     let mut stream = Visitor::connect(state_dir.join(SOCKET))?;
     stream.set_read_timeout(Some(RELOAD_TIMEOUT))?;
-    serde_json::to_writer(&mut stream, &config.canonicalize()?)?;
+    serde_json::to_writer(&mut stream, ask)?;
     io::Write::write_all(&mut stream, b"\n")?;
     let mut answer = String::new();
     io::Read::read_to_string(&mut stream, &mut answer)?;
@@ -54,8 +82,8 @@ pub(super) struct Control(Option<UnixListener>);
 /// Somebody who asked, and waits.
 pub(super) struct Request {
     stream: BufReader<UnixStream>,
-    /// Which file is meant.
-    pub config: PathBuf,
+    /// What for.
+    pub ask: Ask,
 }
 
 impl Control {
@@ -68,7 +96,8 @@ impl Control {
         match UnixListener::bind(&path) {
             Ok(listener) => Self(Some(listener)),
             Err(error) => {
-                warn!(%error, socket = %path.display(), "`maison reload` cannot ask; SIGHUP can");
+                let socket = path.display();
+                warn!(%error, %socket, "nobody can ask this gateway; SIGHUP reloads it");
                 Self(None)
             }
         }
@@ -107,16 +136,16 @@ impl Request {
         let mut stream = BufReader::new(stream);
         let mut line = Vec::new();
         (&mut stream).take(CONTROL_REQUEST_BYTES_MAX).read_until(b'\n', &mut line).await?;
-        let config = serde_json::from_slice(&line)?;
-        Ok(Self { stream, config })
+        let ask = serde_json::from_slice(&line)?;
+        Ok(Self { stream, ask })
     }
 
     /// Tells what came of it.
-    pub(super) async fn answer(mut self, outcome: &Outcome) {
-        let Ok(text) = serde_json::to_vec(outcome) else { return };
+    pub(super) async fn answer(mut self, answer: &impl Serialize) {
+        let Ok(text) = serde_json::to_vec(answer) else { return };
         let written = timeout(CONTROL_TIMEOUT, self.stream.get_mut().write_all(&text)).await;
         if !matches!(written, Ok(Ok(()))) {
-            debug!("who asked for a reload does not wait for its outcome");
+            debug!("who asked does not wait for the answer");
         }
     }
 }

@@ -242,6 +242,7 @@ mod tests {
     use crate::broker::{Bounds, Settings};
     use crate::bus::clock::ManualClock;
     use crate::config;
+    use crate::daemon::visits::Visits;
     use crate::telemetry::EventTopic;
 
     const SILENT: [&str; 2] = ["salon: silent", "salon: humidity: silent"];
@@ -261,8 +262,13 @@ mod tests {
             keeping: crate::broker::Keeping::Nothing,
         };
         let events = EventTopic::new("maison");
-        let (hub, _logins) =
-            Hub::new(settings, Arc::clone(&its_clock), events, Restored::default());
+        let (hub, _logins) = Hub::new(
+            settings,
+            Arc::clone(&its_clock),
+            events,
+            Visits::default(),
+            Restored::default(),
+        );
         let source = "[[rooms.salon.sensors]]\ndriver = \"sht3x\"\nbus = \"i2c-1\"";
         let source = config::Source { path: "a.toml".into(), text: source.into() };
         let roster = Roster::new(&config::parse(&[source]).unwrap());

@@ -10,7 +10,8 @@ use std::time::Duration;
 use foldhash::fast::FixedState;
 use tokio::sync::{Notify, mpsc};
 
-use crate::access::{ConnectionId, Login, Peer, Revoked, Rights, Verdict};
+use super::visits::Visits;
+use crate::access::{Certificate, ConnectionId, Login, Peer, Revoked, Rights, Verdict};
 use crate::broker::record::{Page, Restored};
 use crate::broker::{Allowance, Broker, Event, Input, Output, Retention, Settings, Statistics};
 use crate::bus::Clock;
@@ -27,6 +28,7 @@ pub(super) struct Hub {
     brain: Mutex<Brain>,
     clock: Arc<dyn Clock>,
     events: EventTopic,
+    visits: Visits,
     next_connection: AtomicU64,
     logins: mpsc::UnboundedSender<(ConnectionId, Login)>,
     rearmed: Notify,
@@ -55,6 +57,7 @@ impl Hub {
         settings: Settings,
         clock: Arc<dyn Clock>,
         events: EventTopic,
+        visits: Visits,
         restored: Restored,
     ) -> (Arc<Self>, Logins) {
         let (logins, wanted) = mpsc::unbounded_channel();
@@ -65,6 +68,7 @@ impl Hub {
             brain: Mutex::new(brain),
             clock,
             events,
+            visits,
             next_connection: AtomicU64::new(1),
             logins,
             rearmed: Notify::new(),
@@ -136,6 +140,22 @@ impl Hub {
         self.enter([Input::ListenerClosed { listener }]);
     }
 
+    /// Who came by a certificate that is not good any more goes.
+    pub(super) fn look_at_certificates(&self, is_good: impl Fn(&str, &Certificate) -> bool) {
+        let peers: Vec<(ConnectionId, Arc<str>, Certificate)> = {
+            let brain = self.lock();
+            let shown = |(id, peer): (ConnectionId, &Peer)| {
+                Some((id, Arc::clone(&peer.listener), peer.certificate.clone()?))
+            };
+            brain.broker.peers().filter_map(shown).collect()
+        };
+        let bad = peers.iter().filter(|(_, listener, shown)| !is_good(listener, shown));
+        let connections: Vec<ConnectionId> = bad.map(|(id, ..)| *id).collect();
+        if !connections.is_empty() {
+            self.enter([Input::CertificatesEnded { connections }]);
+        }
+    }
+
     /// Waits until every client that is there has acknowledged all that is for it.
     pub(super) async fn delivered(&self) {
         const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -147,6 +167,11 @@ impl Hub {
     /// Says good-bye to every connection and lets nobody in any more.
     pub(super) fn shut_down(&self) {
         self.enter([Input::Shutdown]);
+    }
+
+    /// Who was last here and when.
+    pub(super) fn visits(&self) -> &Visits {
+        &self.visits
     }
 
     /// What the broker has counted, and what is there now.
@@ -263,6 +288,7 @@ impl Hub {
             }
             Output::Event(event) => {
                 journal::record(&event);
+                self.visits.hear(&event, self.clock.wall());
                 if matches!(event, Event::StoreFailed { .. } | Event::StoreRecovered) {
                     self.troubled.notify_one();
                 }

@@ -80,12 +80,6 @@ impl Listeners {
     /// Lets clients in as prepared. Who came by a listener that is gone, or by terms that do not
     /// hold any more, is sent away; nobody else notices.
     pub(super) fn apply(&mut self, prepared: Prepared, hub: &Arc<Hub>) {
-        let shown: Vec<Arc<Tls>> = prepared
-            .listeners
-            .iter()
-            .filter_map(|(_, listening, _)| listening.tls.clone())
-            .collect();
-        self.certificates.show(shown);
         for open in prepared.gone.iter().filter_map(|index| self.open.get(*index)) {
             open.stop.stop();
             hub.close_listener(open.door.name());
@@ -97,6 +91,9 @@ impl Listeners {
             })
         });
         self.open = open.collect();
+        let shown = |open: &Open| Some((open.door.name(), open.tls.clone()?));
+        self.certificates.show(self.open.iter().filter_map(shown).collect());
+        self.certificates.look_at_clients(hub);
     }
 
     /// Nobody is let in any more; who is in stays.
@@ -120,6 +117,9 @@ impl Listeners {
             }
             if !new.lets_in_all_of(old) || !old.lets_in_all_of(new) {
                 changes.push(Change::AuthoritiesChanged(settings.bind));
+            }
+            if !new.revokes_as(old) {
+                changes.push(Change::RevocationsChanged(settings.bind));
             }
         }
         changes
@@ -148,12 +148,15 @@ impl Open {
     fn changed(&self, settings: config::Listener, listening: Listener, hub: &Hub) -> Self {
         let (door, stop) = (self.door.clone(), self.stop.clone());
         let tls = listening.tls.clone();
-        let lets_in_all = match (&self.tls, &tls) {
-            (Some(old), Some(new)) => new.lets_in_all_of(old),
-            (None, None) => true,
-            (Some(_), None) | (None, Some(_)) => false,
-        };
-        if lets_in_all && settings.lets_in_as(&self.settings) {
+        if settings.lets_in_as(&self.settings) {
+            let is_as_before = match (&self.tls, &tls) {
+                (Some(old), Some(new)) => new.lets_in_all_of(old) && new.revokes_as(old),
+                (None, _) | (_, None) => true,
+            };
+            if !is_as_before {
+                // Who is in is looked at one by one.
+                door.end_handshakes();
+            }
             door.change(listening);
         } else {
             door.end_handshakes();

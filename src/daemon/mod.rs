@@ -20,6 +20,7 @@ pub mod service;
 pub mod settings;
 pub mod signals;
 pub mod state;
+pub mod visits;
 mod watching;
 
 use std::fmt;
@@ -58,6 +59,7 @@ use machine::Machine;
 use observer::{Counter, Physician};
 pub(crate) use roster::{Fitted, Roster};
 use state::{StateDir, StateError, UsersFile};
+use visits::Visits;
 
 /// Why a gateway did not start. Its text says what, why, and a hint.
 #[derive(Debug)]
@@ -120,7 +122,9 @@ pub struct Gateway {
     health: watch::Receiver<Health>,
     addresses: Vec<SocketAddr>,
     works: Mutex<Works>,
+    certificates: Certificates,
     tasks: JoinSet<()>,
+    users: Arc<UsersFile>,
     is_ready: AtomicBool,
     /// Held, so that no second gateway works on the same folder.
     state: StateDir,
@@ -162,7 +166,8 @@ impl Gateway {
         let rights = rights(settings);
         let of_users = rights.clone().for_users(users.current());
         let (rights, of_house) = watch::channel(rights);
-        let (hub, logins) = Self::hub(settings, of_users, store, &clock)?;
+        let visits = Visits::open(&state);
+        let (hub, logins) = Self::hub(settings, of_users, visits, store, &clock)?;
         let roster = Roster::new(settings);
         let root = &settings.gateway.root;
         let (steward, health) = Steward::new(Arc::clone(&hub), root, &roster, Arc::clone(&clock));
@@ -175,10 +180,11 @@ impl Gateway {
         }
         listeners.apply(opened, &hub);
         let certificate = certificates.expiry();
-        tasks.spawn(certificates.keep_fresh());
-        let checks = Checks::start(&hub, &users).map_err(StartError::Thread)?;
+        tasks.spawn(certificates.clone().keep_fresh(Arc::clone(&hub)));
+        let checks = Checks::start(&hub, &users)?;
         tasks.spawn(checks.answer(logins));
-        tasks.spawn(people::follow(users, Arc::clone(&hub), of_house));
+        tasks.spawn(people::follow(Arc::clone(&users), Arc::clone(&hub), of_house));
+        tasks.spawn(hub.visits().clone().keep(Arc::clone(&users)));
         let timed = Arc::clone(&hub);
         tasks.spawn(async move { timed.keep_time().await });
 
@@ -202,7 +208,19 @@ impl Gateway {
         info!(rooms = settings.rooms.len(), sensors, buses = buses.len(), "started");
         let works = Works { settings: settings.clone(), roster, listeners, buses, rights };
         let (works, is_ready) = (Mutex::new(works), AtomicBool::new(false));
-        Ok(Self { clock, hub, steward, health, addresses, works, tasks, is_ready, state })
+        Ok(Self {
+            clock,
+            hub,
+            steward,
+            health,
+            addresses,
+            works,
+            certificates,
+            tasks,
+            users,
+            is_ready,
+            state,
+        })
     }
 
     /// Changes what differs in `new`, and says what that is; clients and sensors that are not
@@ -230,6 +248,11 @@ impl Gateway {
         Ok(changes)
     }
 
+    /// Looks at all certificates again: the command line has changed them.
+    pub fn refresh_certificates(&self) -> Result<(), StartError> {
+        self.certificates.refresh(&self.hub)
+    }
+
     fn works(&self) -> MutexGuard<'_, Works> {
         self.works.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -238,6 +261,7 @@ impl Gateway {
     fn hub(
         settings: &Settings,
         rights: Rights,
+        visits: Visits,
         mut store: Option<Opened>,
         clock: &Arc<dyn Clock>,
     ) -> Result<(Arc<Hub>, Logins), StartError> {
@@ -247,6 +271,7 @@ impl Gateway {
             broker_settings(settings, rights),
             Arc::clone(clock),
             events,
+            visits,
             restored.unwrap_or_default(),
         );
         if let Some(store) = store {
@@ -282,6 +307,7 @@ impl Gateway {
             warn!("some clients did not take their last messages");
         }
         self.tasks.shutdown().await;
+        self.hub.visits().save(&self.users);
         let left = STORE_STOP_TIMEOUT.saturating_sub(self.clock.now().since(asked));
         self.hub.close_store(left);
         for bus in buses.drain(..) {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 
-use super::control::{Control, Outcome};
+use super::control::{Ask, Control, Outcome, Request};
 use super::settings::{DEFAULT_PATH, PARTS};
 use super::signals::{Asked, Signals};
 use super::watching::Changes;
@@ -29,13 +29,7 @@ pub async fn attend(gateway: &Gateway, path: Option<&Path>, signals: &mut Signal
                 Asked::HangUp => drop(reload(gateway, path)),
             },
             Some(request) = requests.recv() => {
-                let outcome = match path.canonicalize() {
-                    Ok(own) if own != request.config => {
-                        Outcome::OtherFile(own.display().to_string())
-                    }
-                    Ok(_) | Err(_) => reload(gateway, path),
-                };
-                request.answer(&outcome).await;
+                answer(gateway, path, request).await;
             }
             () = files.changed() => drop(reload(gateway, path)),
         }
@@ -44,6 +38,26 @@ pub async fn attend(gateway: &Gateway, path: Option<&Path>, signals: &mut Signal
             files = Files::of(sources);
             // What changed before they were watched.
             reload(gateway, path);
+        }
+    }
+}
+
+async fn answer(gateway: &Gateway, path: &Path, request: Request) {
+    match &request.ask {
+        Ask::Visits => request.answer(&gateway.hub.visits().by_name()).await,
+        Ask::Certificates => {
+            let outcome = match gateway.refresh_certificates() {
+                Ok(()) => Outcome::Applied(Vec::new()),
+                Err(error) => Outcome::Refused(vec![error.to_string()]),
+            };
+            request.answer(&outcome).await;
+        }
+        Ask::Reload(config) => {
+            let outcome = match path.canonicalize() {
+                Ok(own) if own != *config => Outcome::OtherFile(own.display().to_string()),
+                Ok(_) | Err(_) => reload(gateway, path),
+            };
+            request.answer(&outcome).await;
         }
     }
 }
@@ -65,9 +79,9 @@ impl Sources {
     fn of(path: &Path, settings: &Settings) -> Self {
         let mut files: Vec<&Path> = Vec::new();
         for listener in &settings.listeners {
-            if let Some(Tls::Files { certificate, key, client_ca }) = &listener.tls {
+            if let Some(Tls::Files { certificate, key, client_ca, client_crl }) = &listener.tls {
                 files.extend([certificate.as_path(), key.as_path()]);
-                files.extend(client_ca.as_deref());
+                files.extend(client_ca.iter().chain(client_crl).map(PathBuf::as_path));
             }
         }
         let folder = |path: &Path| match path.parent() {

@@ -261,14 +261,15 @@ impl Context {
         };
         match greeted {
             Ok(Ok(stream)) => {
-                let certificates = stream.get_ref().1.peer_certificates();
-                let own = certificates.and_then(|chain| chain.first());
-                let peer =
-                    self.peer(address, own.and_then(|own| tls::read_verified(own, tls.issuer())));
+                let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
+                let shown: Vec<&[u8]> = shown.iter().map(AsRef::as_ref).collect();
+                let peer = self.peer(address, tls::read_verified(&shown, tls.issuer()));
                 return Some((stream, peer));
             }
-            Ok(Err(error)) => self.complain(address, "TLS", &error.to_string()),
-            Err(_) => self.complain(address, "TLS", "timeout"),
+            Ok(Err(error)) => {
+                self.complain(address, "TLS", tls::reason(&error), &error.to_string());
+            }
+            Err(_) => self.complain(address, "TLS", "timeout", "it took too long"),
         }
         None
     }
@@ -306,17 +307,19 @@ impl Context {
         };
         match upgraded {
             Ok(Ok(stream)) => return Some(stream),
-            Ok(Err(refusal)) => self.complain(address, "WebSocket", &refusal.to_string()),
-            Err(_) => self.complain(address, "WebSocket", "timeout"),
+            Ok(Err(refusal)) => {
+                self.complain(address, "WebSocket", "handshake", &refusal.to_string());
+            }
+            Err(_) => self.complain(address, "WebSocket", "timeout", "it took too long"),
         }
         None
     }
 
-    fn complain(&self, address: SocketAddr, layer: &str, error: &str) {
-        debug!(peer = %address, layer, error, "no handshake");
+    fn complain(&self, address: SocketAddr, layer: &str, reason: &str, error: &str) {
+        debug!(peer = %address, layer, reason, error, "no handshake");
         self.handshakes.log(|left_out| {
             let listener = &*self.listener.name;
-            info!(peer = %address, listener, layer, error, left_out, "handshake failed");
+            info!(peer = %address, listener, layer, reason, error, left_out, "handshake failed");
         });
     }
 

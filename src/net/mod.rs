@@ -27,7 +27,7 @@ use crate::mqtt::{DecodeError, Packet};
 
 pub(crate) use admission::household;
 pub use admission::{Admission, Bounds};
-pub use authority::{Authority, AuthorityFacts, ClientIdentity};
+pub use authority::{Authority, AuthorityFacts, ClientIdentity, PKCS12_CHANCE_BYTES};
 pub use bind::BindError;
 pub use listener::{Bound, Door, Listener, Stop, Transport};
 pub use meter::{Meter, Metered};
@@ -41,6 +41,9 @@ pub trait Files {
 
     /// Replaces a file as a whole; only its owner can read it.
     fn write(&self, name: &str, content: &[u8]) -> io::Result<()>;
+
+    /// Removes a file; one that is not there already is.
+    fn remove(&self, name: &str) -> io::Result<()>;
 
     /// Where a file of that name is, for people.
     fn place(&self, name: &str) -> PathBuf;

@@ -9,6 +9,7 @@
 )]
 
 mod believed;
+mod bundles;
 mod chips;
 mod clients;
 mod config;
@@ -27,6 +28,7 @@ mod noise;
 mod onewire_scratchpad;
 mod onewire_tree;
 mod operating;
+mod pages;
 mod people;
 mod recording;
 mod reload;

@@ -15,7 +15,7 @@ use crate::net::Files;
 
 pub use error::StateError;
 pub use users::{
-    UsersFile, add_user, change_password, edit as edit_users, hash as hash_password,
+    UsersFile, add_user, change_password, draw, edit as edit_users, hash as hash_password,
     random_password, read_users, remove_user, set_password,
 };
 
@@ -161,6 +161,13 @@ impl Files for StateDir {
 
     fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
         Self::write(self, name, content).map_err(io::Error::other)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        match fs::remove_file(self.path.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => File::open(&self.path)?.sync_all(),
+        }
     }
 
     fn place(&self, name: &str) -> PathBuf {

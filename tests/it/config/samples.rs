@@ -220,8 +220,8 @@ fn the_fixed_keys_of_listeners_mean_what_they_say() {
     let [open, secure] = settings.listeners.as_slice() else { panic!("two listeners") };
     assert_eq!((open.bind.to_string().as_str(), &open.tls), ("0.0.0.0:1883", &None));
     assert_eq!((open.auth, secure.auth), (Policy::Anonymous, Policy::CertificateAndPassword));
-    let client_ca = Some("a".into());
-    let files = Tls::Files { certificate: "c".into(), key: "k".into(), client_ca };
+    let (client_ca, client_crl) = (vec!["a".into()], Vec::new());
+    let files = Tls::Files { certificate: "c".into(), key: "k".into(), client_ca, client_crl };
     assert_eq!(secure.tls, Some(files));
     assert_eq!((open.transport, secure.transport), (Transport::Tcp, Transport::WebSocket));
 }
