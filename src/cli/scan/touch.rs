@@ -14,8 +14,8 @@ use crate::time::Tick;
 /// Thousandths of a degree.
 type Thousandths = i32;
 
-/// How far a probe must have risen: fifteen times the noise of a DS18B20 and three times that of
-/// a DHT.
+/// How far a probe must have risen: many steps of any chip's noise, and what a hand adds within
+/// some seconds.
 const RISE: Thousandths = 1_500;
 /// By how much more than any other: the sun warms several at a time.
 const AHEAD: Thousandths = 1_000;
