@@ -198,3 +198,25 @@ impl Progress {
         if self.is_terminal { writeln!(io::stderr()) } else { Ok(()) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_ends_with_a_whole_line_below_its_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.rec");
+        let mut file = RecordFile::create(&path, 1).unwrap();
+        let line = "x".repeat(20_000);
+        while !file.is_full() {
+            file.write(&line).unwrap();
+        }
+        file.write(&"end").unwrap();
+        file.finish().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.ends_with("\n\"end\"\n"));
+        assert!((1_000_000..=1_048_576).contains(&text.len()), "{}", text.len());
+        assert_eq!(u64::try_from(text.len()), Ok(file.bytes));
+    }
+}
