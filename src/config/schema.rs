@@ -418,9 +418,9 @@ tables! {
 
     /// `[[simulation.faults]]`.
     table Episode at "`[[simulation.faults]]`" {
-        /// `"unplugged"`, `"wrong-chip"` (another is at its place), `"power-on"` (conversions fail for
-        /// want of supply), `"crc"` (wrong bits), `"stuck"` (a line of the bus is held), `"drift"`,
-        /// `"noise"`. Required.
+        /// `"unplugged"`, `"wrong-chip"` (another is at its place), `"power-on"` (conversions fail
+        /// for want of supply), `"crc"` (wrong bits), `"stuck"` (a line of the bus is held),
+        /// `"drift"`, `"noise"`. Required.
         fault: String,
         /// Slug of a room. Required.
         room: String,

@@ -1,4 +1,5 @@
-//! A chip that is at the address of another: it acknowledges all, and says what no thermometer says.
+//! A chip that is at the address of another: it acknowledges all, and says what no thermometer
+//! says.
 
 use crate::sim::air::Air;
 use crate::sim::i2c::{Answer, I2cDevice};

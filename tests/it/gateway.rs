@@ -182,6 +182,12 @@ impl Gateway {
         self.log.wait(what, |line| line.contains(what))
     }
 
+    /// Waits until so many lines fit.
+    pub(crate) fn wait_for_logs(&self, number: usize, fits: impl Fn(&str) -> bool) {
+        let count = |lines: &[String]| lines.iter().filter(|line| fits(line)).count();
+        self.log.wait_until(&format!("{number} lines"), |lines| count(lines) >= number);
+    }
+
     pub(crate) fn has_logged(&self, what: &str) -> bool {
         self.log.all().iter().any(|line| line.contains(what))
     }

@@ -27,7 +27,7 @@ const CASES: &[[&str; 4]] = &[
     ["i2c-held-behind", "sht4x i2c-5 0x70:3/0x44", "stuck", "timeout"],
     ["i2c-other", "tmp117 i2c-7", "wrong-chip", "wrong-chip"],
     ["i2c-nonsense", "sht3x i2c-8", "wrong-chip", "crc"],
-    ["spi-nonsense", "max31855 spi-0.2", "wrong-chip", "garbled"],
+    ["spi-other", "max31855 spi-0.2", "wrong-chip", "wrong-chip"],
     ["spi-off", "max6675 spi-0.0", "unplugged", "stuck-low"],
     ["spi-low", "max31855 spi-0.1", "stuck", "stuck-low"],
     ["hwmon-off", "hwmon hwmon lm75", "unplugged", "absent"],
@@ -108,12 +108,15 @@ fn every_trouble_of_every_bus_has_its_name_is_logged_once_and_heals() {
         });
     }
     client.expect("maison/duo/alert ");
+    gateway.wait_for_log("sensors of a room agree again");
     for [room, _, _, error] in CASES {
-        let count = |what: &str| {
-            let (room, of) = (format!("room=\"{room}\""), "of=\"temperature\"");
-            let lines = gateway.logged(what);
-            lines.iter().filter(|line| line.contains(&room) && line.contains(of)).count()
+        let is_of_room = |line: &str| {
+            line.contains(&format!("room=\"{room}\"")) && line.contains("of=\"temperature\"")
         };
+        // What is published is logged right after it.
+        gateway.wait_for_logs(2, |line| is_of_room(line) && line.contains("sensor is well"));
+        let count =
+            |what: &str| gateway.logged(what).iter().filter(|line| is_of_room(line)).count();
         assert_eq!(count("sensor has failed"), 1, "{room}: {error}");
         assert_eq!(count("sensor is well"), 2, "{room}: at the start, and after it");
     }
