@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,35 +15,62 @@ use rppal::gpio::{Error, Gpio, IoPin, Mode};
 use rppal::spi::{self as header, Segment, SlaveSelect, Spi};
 
 use crate::bus::dht::{DhtPin, Stopwatch};
+use crate::bus::guarded::{Door, Guarded};
 use crate::bus::pin::OneWirePin;
 use crate::bus::reopen::{Refused, Reopening};
 use crate::bus::spi::SpiBus;
+use crate::bus::tap::{Tap, Tapped};
 use crate::bus::{Attached, Bus, Missing};
-use crate::sensors::Fault;
+use crate::limits;
 use crate::sensors::dht::Kind;
 use crate::sensors::spi::Timing;
+use crate::sensors::{Fault, OneWireId};
 
 /// All of the memory, where a kernel does not offer that of the pins alone.
 const MEMORY: &str = "/dev/mem";
 
 /// The 1-Wire bus on this pin (BCM number) with its chips, or the DHT there. Opened at its first
 /// reading; a pin that cannot be had is a fault of each sensor, and tried again at the next one.
-pub fn bus(pin: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
+pub fn bus(pin: u8, attached: Vec<Attached>, tap: Tap) -> Box<dyn Bus> {
     let name = format!("gpio{pin}");
+    let opened = {
+        let tap = tap.clone();
+        move || tap.opened(open(pin)).map(|pin| Tapped::new(pin, tap.clone()))
+    };
     if attached.iter().any(|sensor| Kind::of(sensor.driver).is_some()) {
-        let open = move || Ok(DhtPin::new(open(pin)?, SystemWatch(Instant::now()), &attached));
+        let watch = move || Tapped::new(SystemWatch(Instant::now()), tap.clone());
+        let open = move || Ok(DhtPin::new(opened()?, watch(), &attached));
         return Box::new(Reopening::new(name, open));
     }
-    Box::new(Reopening::new(name, move || Ok(OneWirePin::new(open(pin)?, Spin, &attached))))
+    Box::new(Reopening::new(name, move || Ok(OneWirePin::new(opened()?, Spin, &attached))))
+}
+
+/// Every 1-Wire device on this pin. A search that met noise is made again.
+pub fn search(pin: u8) -> Result<Vec<OneWireId>, Refused> {
+    let mut wire = OneWirePin::new(open(pin)?, Spin, &[]);
+    let mut found = wire.search();
+    for _ in 1..limits::SEARCHES_MAX {
+        if found.is_ok() {
+            break;
+        }
+        found = wire.search();
+    }
+    found
+        .map_err(|fault| Refused { fault, hint: format!("GPIO {pin}: no device answers: {fault}") })
 }
 
 /// The chip at the chip select `/dev/spidev<bus>.<select>`, as rppal opens that.
-pub fn chip_select(bus: u8, select: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
+pub fn chip_select(bus: u8, select: u8, attached: Vec<Attached>, tap: Tap) -> Box<dyn Bus> {
     let Some(timing) = attached.iter().find_map(|sensor| sensor.driver.facts().spi) else {
         return Box::new(Missing);
     };
     let name = format!("spi-{bus}.{select}");
-    let open = move || Ok(SpiBus::new(open_select(bus, select, timing)?, Spin, &attached));
+    let open = move || {
+        let spi = Tapped::new(tap.opened(open_select(bus, select, timing))?, tap.clone());
+        // rppal opens the same device.
+        let door = Door::of(Path::new(&format!("/dev/spidev{bus}.{select}")));
+        Ok(Guarded::new(SpiBus::new(spi, Spin, &attached), door, tap.clone()))
+    };
     Box::new(Reopening::new(name, open))
 }
 

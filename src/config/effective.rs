@@ -24,6 +24,14 @@ impl Settings {
         text
     }
 
+    /// The rooms of it alone, with their sensors.
+    pub fn rooms_to_toml(&self) -> String {
+        let mut text = String::new();
+        let written = self.rooms.iter().try_for_each(|it| room(&mut text, it));
+        written.expect("a `String` takes all that is written to it");
+        text
+    }
+
     fn write(&self, out: &mut String) -> fmt::Result {
         gateway(out, &self.gateway)?;
         broker(out, &self.broker)?;
@@ -218,7 +226,8 @@ fn size(bytes: usize) -> String {
     quoted(&Size(u64::try_from(bytes).unwrap_or(u64::MAX)).written())
 }
 
-fn quoted(text: &str) -> String {
+/// A text as TOML writes it.
+pub(crate) fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 

@@ -22,7 +22,9 @@ use std::time::Duration;
 
 pub use check::slug_fault;
 pub use difference::{Change, adopted, difference, paired_listeners};
+pub(crate) use effective::quoted;
 pub use report::{Mistake, Position, Report};
+pub(crate) use suggestion::slug;
 use written::Written;
 
 use crate::access::Policy;

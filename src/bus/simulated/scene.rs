@@ -8,6 +8,7 @@ use crate::bus::i2c::I2cBus;
 use crate::bus::kernel::KernelFiles;
 use crate::bus::pin::OneWirePin;
 use crate::bus::spi::SpiBus;
+use crate::bus::tap::Tapped;
 use crate::sampling::SensorId;
 use crate::sensors::{Address, Fault, I2cAddress, Measurement};
 use crate::sim::air::Air;
@@ -48,7 +49,7 @@ pub(super) trait Scene {
 
 /// A wire of which one bit flips now and then, or none ever.
 pub(super) struct Wired {
-    pub(super) bus: OneWirePin<SimPin, VirtualDelay>,
+    pub(super) bus: OneWirePin<Tapped<SimPin>, VirtualDelay>,
     pub(super) is_noisy: bool,
 }
 
@@ -111,7 +112,7 @@ impl Scene for Wired {
     }
 }
 
-impl Scene for I2cBus<SimI2c, VirtualDelay> {
+impl Scene for I2cBus<Tapped<SimI2c>, VirtualDelay> {
     fn expose(&mut self, address: &Address, air: Air) {
         let Address::I2c(address) = address else { return };
         if let Some(chip) = self.i2c_mut().device_mut(spot(*address)) {
@@ -149,7 +150,7 @@ impl Scene for I2cBus<SimI2c, VirtualDelay> {
     }
 }
 
-impl Scene for SpiBus<SimSpi, VirtualDelay> {
+impl Scene for SpiBus<Tapped<SimSpi>, VirtualDelay> {
     fn expose(&mut self, address: &Address, air: Air) {
         let Address::Spi(address) = address else { return };
         if let Some(chip) = self.spi_mut().chip_mut() {
@@ -184,7 +185,7 @@ impl Scene for SpiBus<SimSpi, VirtualDelay> {
     fn disturb(&mut self, _: Option<Odds>, _: &mut Chance) {}
 }
 
-impl Scene for DhtPin<dht::DhtPin, Looks> {
+impl Scene for DhtPin<Tapped<dht::DhtPin>, Tapped<Looks>> {
     fn expose(&mut self, _: &Address, air: Air) {
         if let Some(chip) = self.pin_mut().chip_mut() {
             chip.expose(air);
@@ -234,7 +235,7 @@ impl Stopwatch for Looks {
 
 /// The files of one subsystem, and the kernel that shows them.
 pub(super) struct Files {
-    pub(super) bus: KernelFiles<Arc<Mutex<Kernel>>>,
+    pub(super) bus: KernelFiles<Tapped<Arc<Mutex<Kernel>>>>,
     pub(super) kernel: Arc<Mutex<Kernel>>,
 }
 
