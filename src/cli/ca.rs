@@ -38,7 +38,8 @@ enum Action {
     /// A new authority; the old one counts for a while longer, so that old clients go on
     Rotate {
         /// How long; `0s`: not at all, for a key that others know
-        #[arg(long, value_name = "TIME", default_value = "90d", value_parser = humantime::parse_duration)]
+        #[arg(long, value_name = "TIME", default_value = "90d")]
+        #[arg(value_parser = humantime::parse_duration)]
         overlap: Duration,
         /// The old one counts no more, from now on
         #[arg(long, conflicts_with = "overlap")]

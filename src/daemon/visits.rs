@@ -111,7 +111,9 @@ impl Visits {
             known.by_name.clone()
         };
         // Who is here now is so only as long as this process is.
-        saved.values_mut().for_each(|visit| visit.connections = 0);
+        for visit in saved.values_mut() {
+            visit.connections = 0;
+        }
         let written = serde_json::to_vec(&saved).map_err(std::io::Error::from);
         let written = written.map_err(|error| StateError::Io {
             doing: "write",

@@ -170,6 +170,20 @@ impl Gateway {
         self.log.wait(what, |line| line.contains(what))
     }
 
+    /// Waits until so many lines have this in them.
+    #[track_caller]
+    pub(crate) fn wait_for_logs(&self, count: usize, what: &str) -> Vec<String> {
+        let started = Instant::now();
+        loop {
+            let lines = self.logged(what);
+            if lines.len() >= count {
+                return lines;
+            }
+            assert!(started.elapsed() < PATIENCE, "`{what}` not {count} times: {lines:?}");
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     pub(crate) fn has_logged(&self, what: &str) -> bool {
         self.log.all().iter().any(|line| line.contains(what))
     }

@@ -8,6 +8,8 @@
     reason = "a test that cannot go on panics"
 )]
 
+mod administrators;
+mod authorities;
 mod believed;
 mod bundles;
 mod chips;
@@ -28,6 +30,7 @@ mod noise;
 mod onewire_scratchpad;
 mod onewire_tree;
 mod operating;
+mod pasted;
 mod people;
 mod reload;
 mod rights;
