@@ -71,14 +71,12 @@ impl Listeners {
                 transport: transport(listener),
                 packet_bytes_max: settings.broker.packet_bytes_max(),
             };
-            let plan = match before {
-                Some(index) => Plan::Change(index),
-                None => {
-                    let leaving = prepared.gone.iter().filter_map(|index| self.open.get(*index));
-                    let leaving: Vec<_> = leaving.map(|open| open.taken.clone()).collect();
-                    let bound = Bound::bind_after(listening.clone(), &self.admission, &leaving)?;
-                    Plan::Open(bound)
-                }
+            let plan = if let Some(index) = before {
+                Plan::Change(index)
+            } else {
+                let leaving = prepared.gone.iter().filter_map(|index| self.open.get(*index));
+                let leaving: Vec<_> = leaving.map(|open| open.taken.clone()).collect();
+                Plan::Open(Bound::bind_after(listening.clone(), &self.admission, &leaving)?)
             };
             prepared.listeners.push((listener.clone(), listening, plan));
         }

@@ -133,17 +133,17 @@ impl House {
         server.sign("localhost", "server", "");
         let port = free_port();
         let each = |offices: &[&Office], name: &str| {
-            let places = offices.iter().map(|it| format!("{:?}", it.0.join(name)));
+            let places = offices.iter().map(|it| quoted(&it.0.join(name)));
             places.collect::<Vec<_>>().join(", ")
         };
         let mut tls = format!(
-            "tls = {{ certificate = {:?}, key = {:?}, client_ca = [{}]",
-            server.place("localhost", "pem"),
-            server.place("localhost", "key"),
+            "tls = {{ certificate = {}, key = {}, client_ca = [{}]",
+            quoted(&server.place("localhost", "pem")),
+            quoted(&server.place("localhost", "key")),
             each(authorities, "ca.pem")
         );
         if !lists.is_empty() {
-            tls += &format!(", client_crl = [{}]", each(lists, "crl.pem"));
+            tls += &[", client_crl = [", &each(lists, "crl.pem"), "]"].concat();
         }
         let config = folder.path().join("maison.toml");
         let text = fs::read_to_string(&config).unwrap();
@@ -180,6 +180,10 @@ impl House {
         assert!(!client.end().success());
         assert_eq!(client.lines.all(), [""; 0]);
     }
+}
+
+fn quoted(path: &Path) -> String {
+    format!("\"{}\"", path.display())
 }
 
 fn folder() -> tempfile::TempDir {
@@ -279,11 +283,11 @@ fn a_list_of_version_1_is_named_with_what_to_do() {
     office.list("");
     office.sign("localhost", "server", "");
     let tls = format!(
-        "tls = {{ certificate = {:?}, key = {:?}, client_ca = {:?}, client_crl = {:?} }}",
-        office.place("localhost", "pem"),
-        office.place("localhost", "key"),
-        office.place("ca", "pem"),
-        office.place("crl", "pem")
+        "tls = {{ certificate = {}, key = {}, client_ca = {}, client_crl = {} }}",
+        quoted(&office.place("localhost", "pem")),
+        quoted(&office.place("localhost", "key")),
+        quoted(&office.place("ca", "pem")),
+        quoted(&office.place("crl", "pem"))
     );
     let config = folder.path().join("maison.toml");
     let text = fs::read_to_string(&config).unwrap();

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use crate::gateway::{Client, Gateway, SALON, free_port, listener, tool};
 
 /// What arduino-mqtt and the ESP32's libraries declare, as far as a sketch uses them.
-const ARDUINO: &str = r#"
+const ARDUINO: &str = r"
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -35,7 +35,7 @@ struct MQTTClient {
   void onMessage(void (*heard)(String &topic, String &payload));
   bool subscribe(const char *topic, int qos); bool loop(); bool connected();
 };
-"#;
+";
 
 /// Who is let in, and what was printed.
 struct Guest {
