@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use maison::cli::{
-    self, acl, ca, check, demo, drivers, import, publish, reload, run, store, subscribe,
+    self, acl, ca, check, demo, drivers, import, publish, reload, run, simulate, store, subscribe,
     subscriber, user,
 };
 
@@ -20,6 +20,7 @@ struct Arguments {
 enum Command {
     Run(run::Arguments),
     Demo(demo::Arguments),
+    Simulate(simulate::Arguments),
     Check(check::Arguments),
     Reload(reload::Arguments),
     Drivers(drivers::Arguments),
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
     cli::end(match &Arguments::parse().command {
         Command::Run(arguments) => run::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
+        Command::Simulate(arguments) => simulate::run(arguments),
         Command::Check(arguments) => Ok(check::run(arguments)),
         Command::Reload(arguments) => Ok(reload::run(arguments)),
         Command::Drivers(arguments) => Ok(drivers::run(arguments)),

@@ -51,6 +51,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::fast::FixedState;
+
 use crate::access::{
     ConnectionId, Denied, Login, Peer, Principal, Refusal, Revoked, Rights, Verdict,
 };
@@ -313,7 +315,8 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Broker {
     settings: Settings,
-    connections: HashMap<ConnectionId, Connection>,
+    /// Nobody chooses their names, so a quick hash is enough.
+    connections: HashMap<ConnectionId, Connection, FixedState>,
     sessions: Sessions,
     subscriptions: Subscriptions,
     retained: Retained,
@@ -348,7 +351,7 @@ impl Broker {
             retained: Retained::new(settings.bounds.retained_bytes),
             persistence: Persistence::new(settings.keeping),
             settings,
-            connections: HashMap::new(),
+            connections: HashMap::default(),
             sessions: Sessions::default(),
             subscriptions: Subscriptions::default(),
             timers: Timers::default(),

@@ -16,6 +16,9 @@ use crate::bus::{Attached, Bus};
 use crate::sensors::Fault;
 use crate::sensors::dht::Kind;
 
+/// All of the memory, where a kernel does not offer that of the pins alone.
+const MEMORY: &str = "/dev/mem";
+
 /// The 1-Wire bus on this pin (BCM number) with its chips, or the DHT there. Opened at its first
 /// reading; a pin that cannot be had is a fault of each sensor, and tried again at the next one.
 pub fn bus(pin: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
@@ -45,6 +48,11 @@ fn refused(pin: u8, error: &Error) -> Refused {
             (Fault::NoBus, format!("this board has no pin GPIO {pin}: numbers are Broadcom's"))
         }
         Error::PinUsed(_) => (Fault::Bus, format!("GPIO {pin} is in use by another bus")),
+        // What rppal falls back to; the group would not help.
+        Error::PermissionDenied(path) if path == MEMORY => {
+            let hint = format!("this kernel has no /dev/gpiomem, and `{MEMORY}` is for root alone");
+            (Fault::Permission, format!("{hint}: use Raspberry Pi OS's, or `w1` or `iio`"))
+        }
         Error::PermissionDenied(path) => {
             (Fault::Permission, format!("`{path}` may not be opened: join the group `gpio`"))
         }
@@ -137,6 +145,7 @@ mod tests {
     fn each_refusal_says_what_to_do() {
         check(&Error::UnknownModel, Fault::NoBus, "`bus = \"w1\"`");
         check(&Error::PermissionDenied("/dev/gpiomem".into()), Fault::Permission, "group `gpio`");
+        check(&Error::PermissionDenied("/dev/mem".into()), Fault::Permission, "no /dev/gpiomem");
         check(&Error::PinNotAvailable(4), Fault::NoBus, "GPIO 4");
         check(&Error::PinUsed(4), Fault::Bus, "another bus");
         check(&Error::Io(io::ErrorKind::NotFound.into()), Fault::NoBus, "no device");

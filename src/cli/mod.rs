@@ -12,6 +12,7 @@ pub mod publish;
 pub mod reload;
 mod remote;
 pub mod run;
+pub mod simulate;
 pub mod store;
 pub mod subscribe;
 pub mod subscriber;

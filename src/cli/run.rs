@@ -1,7 +1,7 @@
 //! `maison run`: the gateway, in the foreground.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -9,6 +9,7 @@ use clap::Args;
 use tracing_subscriber::EnvFilter;
 
 use super::exit;
+use crate::config::Settings;
 use crate::daemon::signals::Signals;
 use crate::daemon::state::StateError;
 use crate::daemon::{Gateway, StartError, reload, service, settings};
@@ -27,7 +28,15 @@ pub struct Arguments {
 
 /// Runs until SIGTERM, SIGINT or Ctrl-C.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let config = arguments.config.as_deref();
+    serve(arguments.config.as_deref(), &arguments.log, Gateway::start)
+}
+
+/// A gateway of that configuration, until SIGTERM, SIGINT or Ctrl-C.
+pub(super) fn serve(
+    config: Option<&Path>,
+    log: &str,
+    start: impl FnOnce(&Settings) -> Result<Gateway, StartError>,
+) -> Result<ExitCode> {
     let settings = match settings::load(config) {
         Ok(settings) => settings,
         Err(error) => {
@@ -35,10 +44,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             return Ok(exit::code(exit::CONFIGURATION));
         }
     };
-    logging(&arguments.log);
+    logging(log);
     super::block_on(async {
         let mut signals = Signals::listen()?;
-        let gateway = match Gateway::start(&settings) {
+        let gateway = match start(&settings) {
             Ok(gateway) => gateway,
             Err(error) => {
                 let code = code_of(&error);

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use foldhash::fast::FixedState;
 use tokio::sync::{Notify, mpsc};
 
 use super::visits::Visits;
@@ -41,7 +42,7 @@ pub(super) type Logins = mpsc::UnboundedReceiver<(ConnectionId, Login)>;
 
 struct Brain {
     broker: Broker,
-    outboxes: HashMap<ConnectionId, Arc<Outbox>>,
+    outboxes: HashMap<ConnectionId, Arc<Outbox>, FixedState>,
     /// Absent where all is in memory, and when it has been closed.
     store: Option<StoreThread>,
     /// What the timer waits for; an earlier deadline wakes it.
@@ -62,7 +63,7 @@ impl Hub {
         let (logins, wanted) = mpsc::unbounded_channel();
         let mut broker = Broker::new(settings);
         broker.restore(clock.now(), restored);
-        let brain = Brain { broker, outboxes: HashMap::new(), store: None, armed: Tick::MAX };
+        let brain = Brain { broker, outboxes: HashMap::default(), store: None, armed: Tick::MAX };
         let hub = Self {
             brain: Mutex::new(brain),
             clock,

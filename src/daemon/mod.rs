@@ -46,7 +46,7 @@ use crate::net::tls::TlsError;
 use crate::store::OpenError;
 use crate::telemetry::EventTopic;
 
-use buses::Buses;
+use buses::{Buses, World};
 use certificates::Certificates;
 use clock::SystemClock;
 pub(crate) use clock::wall;
@@ -143,6 +143,16 @@ impl Gateway {
     /// Starts everything: ports are taken first, because they fail most; rooms are offline before
     /// anybody can look; sensors are read last.
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
+        Self::start_in(settings, None)
+    }
+
+    /// The same on simulated buses, whatever the configuration says, in a house whose clock goes
+    /// `speed` times as fast as ours.
+    pub fn simulate(settings: &Settings, speed: u32) -> Result<Self, StartError> {
+        Self::start_in(settings, Some(speed))
+    }
+
+    fn start_in(settings: &Settings, speed: Option<u32>) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let state = StateDir::open(&settings.gateway.state_dir)?;
         let users = Arc::new(UsersFile::open(&state)?);
@@ -171,7 +181,7 @@ impl Gateway {
         listeners.apply(opened, &hub);
         let certificate = certificates.expiry();
         tasks.spawn(certificates.clone().keep_fresh(Arc::clone(&hub)));
-        let checks = Checks::start(&hub, &users).map_err(StartError::Thread)?;
+        let checks = Checks::start(&hub, &users)?;
         tasks.spawn(checks.answer(logins));
         tasks.spawn(people::follow(Arc::clone(&users), Arc::clone(&hub), of_house));
         tasks.spawn(hub.visits().clone().keep(Arc::clone(&users)));
@@ -180,7 +190,8 @@ impl Gateway {
 
         let reports = Arc::new(Reports::default());
         tasks.spawn(Arc::clone(&steward).serve(Arc::clone(&reports)));
-        let mut buses = Buses::new(&settings.hardware.sysfs, &clock, &reports);
+        let world = World::new(&settings.simulation, speed, &clock);
+        let mut buses = Buses::new(&settings.hardware.sysfs, &clock, &reports, world);
         buses.fit(&roster).map_err(StartError::Thread)?;
         let sensors = roster.sensors().len();
         let physician = Physician {

@@ -32,6 +32,7 @@ pub mod mcp3008;
 pub mod mcp9808;
 pub mod onewire;
 pub mod pct2075;
+pub mod pinout;
 mod sensirion;
 pub mod sht3x;
 pub mod sht4x;

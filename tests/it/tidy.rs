@@ -16,7 +16,7 @@ const WALLS: &[(&str, &[&str])] = &[
     ("sampling", &["limits", "sensors", "time", "units"]),
     ("sim", &["limits", "time", "units"]),
     ("telemetry", &["mqtt", "sampling", "sensors", "time", "units"]),
-    ("config", &["access", "limits", "mqtt", "sampling", "sensors", "units"]),
+    ("config", &["access", "limits", "mqtt", "sampling", "sensors", "sim", "time", "units"]),
     ("bus", &["limits", "sampling", "sensors", "sim", "time", "units"]),
     ("net", &["access", "limits", "mqtt", "time"]),
     ("store", &["access", "broker", "limits", "mqtt", "time"]),

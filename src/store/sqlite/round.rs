@@ -74,7 +74,7 @@ fn said(path: &Path) -> Said {
 }
 
 /// The file without its log.
-fn alone(path: &Path) -> SqlResult<Connection> {
+pub(super) fn alone(path: &Path) -> SqlResult<Connection> {
     let mut uri = "file:".to_owned();
     for character in path.to_string_lossy().chars() {
         match character {

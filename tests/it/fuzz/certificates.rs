@@ -49,6 +49,7 @@ fn login(certificate: Certificate) -> Login {
         address: IpAddr::from([192, 0, 2, 1]),
         policy: Policy::Certificate,
         user: None,
+        client_id: String::new(),
         password: None,
         certificate: Some(certificate),
     }

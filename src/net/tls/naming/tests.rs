@@ -49,6 +49,7 @@ fn answer(der: &[u8]) -> Result<String, Refusal> {
         address: IpAddr::from([192, 0, 2, 1]),
         policy: Policy::Certificate,
         user: None,
+        client_id: String::new(),
         password: None,
         certificate: read_verified(&[der], Issuer::Administrator),
     };

@@ -1,5 +1,7 @@
 //! Whatever happens to the files: the store opens, what it has is right, and what it lost is told.
 
+mod own_log;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
