@@ -29,7 +29,7 @@ pub(crate) use admission::household;
 pub use admission::{Admission, Bounds};
 pub use authority::{Authority, AuthorityFacts, ClientIdentity, PKCS12_CHANCE_BYTES};
 pub use bind::BindError;
-pub use listener::{Bound, Door, Listener, Stop, Transport};
+pub use listener::{Bound, Door, Listener, Stop, Taken, Transport};
 pub use meter::{Meter, Metered};
 pub use names::Names;
 pub use tls::Tls;

@@ -8,6 +8,8 @@
     reason = "a test that cannot go on panics"
 )]
 
+mod administrators;
+mod authorities;
 mod believed;
 mod bundles;
 mod chips;
@@ -29,6 +31,7 @@ mod onewire_scratchpad;
 mod onewire_tree;
 mod operating;
 mod pages;
+mod pasted;
 mod people;
 mod recording;
 mod reload;
