@@ -37,6 +37,7 @@ mod recording;
 mod reload;
 mod rights;
 mod scan;
+mod secrets;
 mod simulated;
 mod store;
 mod subscribers;

@@ -8,6 +8,7 @@ mod decode;
 #[cfg(test)]
 mod kept;
 mod link;
+mod mosquitto;
 mod round_trip;
 mod source;
 mod topic_filter;
@@ -19,6 +20,7 @@ pub use conversation::conversation;
 #[cfg(test)]
 pub(crate) use conversation::speech::speech;
 pub use decode::decode;
+pub use mosquitto::mosquitto;
 pub use round_trip::round_trip;
 pub use topic_filter::topic_filter;
 pub use users::users;
