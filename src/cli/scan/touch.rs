@@ -159,7 +159,7 @@ mod tests {
                     let warmth = if sensor == warm { hand(second % 40 + 15) } else { 0 };
                     touch.take(
                         SensorId(sensor),
-                        Tick::from_micros(second as u64 * 1_000_000),
+                        Tick::from_micros(u64::try_from(second).unwrap() * 1_000_000),
                         20_000 + warmth,
                     );
                 }
