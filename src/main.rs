@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use maison::cli::{
-    self, acl, ca, check, demo, drivers, import, publish, reload, run, simulate, store, subscribe,
-    subscriber, user,
+    self, acl, ca, check, demo, drivers, import, publish, read, record, reload, replay, run, scan,
+    simulate, store, subscribe, subscriber, user,
 };
 
 /// The thermometer and the message hub of a house.
@@ -23,6 +23,10 @@ enum Command {
     Simulate(simulate::Arguments),
     Check(check::Arguments),
     Reload(reload::Arguments),
+    Scan(scan::Arguments),
+    Read(read::Arguments),
+    Record(record::Arguments),
+    Replay(replay::Arguments),
     Drivers(drivers::Arguments),
     User(user::Arguments),
     Subscriber(subscriber::Arguments),
@@ -41,6 +45,10 @@ fn main() -> ExitCode {
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Check(arguments) => Ok(check::run(arguments)),
         Command::Reload(arguments) => Ok(reload::run(arguments)),
+        Command::Scan(arguments) => scan::run(arguments),
+        Command::Read(arguments) => Ok(read::run(arguments)),
+        Command::Record(arguments) => Ok(record::run(arguments)),
+        Command::Replay(arguments) => replay::run(arguments),
         Command::Drivers(arguments) => Ok(drivers::run(arguments)),
         Command::User(arguments) => {
             Ok(cli::with_state_dir(arguments.config(), |state_dir| user::run(arguments, state_dir)))

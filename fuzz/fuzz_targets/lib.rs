@@ -5,5 +5,5 @@
 mod targets;
 
 pub use targets::{
-    conversation, decode, mosquitto, round_trip, topic_filter, users, websocket,
+    certificates, conversation, decode, mosquitto, round_trip, topic_filter, users, websocket,
 };

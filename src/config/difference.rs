@@ -81,6 +81,8 @@ const FIXED: &[Key] = keys![
     "broker.limits.topic_aliases": broker.limits.topic_aliases,
     "broker.limits.unfinished": broker.limits.unfinished,
     "hardware.sysfs": hardware.sysfs,
+    "hardware.i2c": hardware.i2c,
+    "hardware.spi": hardware.spi,
     "simulation.seed": simulation.seed,
     "simulation.start": simulation.start,
     "simulation.noise": simulation.noise,

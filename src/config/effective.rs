@@ -7,8 +7,10 @@ use std::path::Path;
 
 use super::amount::{Bounded, Decimal, Size};
 use super::check::needs_open;
-use super::words::{DURABILITIES, PLATINUM, POLICIES, SIDES, WIRES, word};
-use super::{Broker, Bus, Gateway, Limits, Listener, Room, Sensor, Settings, Tls, Transport};
+use super::words::{DURABILITIES, LIBRARIES, PLATINUM, POLICIES, SIDES, WIRES, word};
+use super::{
+    Broker, Bus, Gateway, Hardware, Limits, Listener, Room, Sensor, Settings, Tls, Transport,
+};
 use crate::sampling::{Calibration, Rules, SensorSettings, Tolerance};
 use crate::sensors::Address;
 use crate::sensors::element::{Curve, Element, Rtd, Thermistor, Tmp36};
@@ -22,16 +24,30 @@ impl Settings {
         text
     }
 
+    /// The rooms of it alone, with their sensors.
+    pub fn rooms_to_toml(&self) -> String {
+        let mut text = String::new();
+        let written = self.rooms.iter().try_for_each(|it| room(&mut text, it));
+        written.expect("a `String` takes all that is written to it");
+        text
+    }
+
     fn write(&self, out: &mut String) -> fmt::Result {
         gateway(out, &self.gateway)?;
         broker(out, &self.broker)?;
         limits(out, &self.broker.limits)?;
-        writeln!(out, "\n[hardware]\nsysfs = {}", quoted_path(&self.hardware.sysfs))?;
+        hardware(out, &self.hardware)?;
         simulation::house(out, &self.simulation)?;
         self.listeners.iter().try_for_each(|it| listener(out, it))?;
         self.rooms.iter().try_for_each(|it| room(out, it))?;
         simulation::script(out, &self.simulation)
     }
+}
+
+fn hardware(out: &mut String, hardware: &Hardware) -> fmt::Result {
+    writeln!(out, "\n[hardware]\nsysfs = {}", quoted_path(&hardware.sysfs))?;
+    writeln!(out, "i2c = {}", quoted(word(&LIBRARIES, &hardware.i2c)))?;
+    writeln!(out, "spi = {}", quoted(word(&LIBRARIES, &hardware.spi)))
 }
 
 fn gateway(out: &mut String, gateway: &Gateway) -> fmt::Result {
@@ -210,7 +226,8 @@ fn size(bytes: usize) -> String {
     quoted(&Size(u64::try_from(bytes).unwrap_or(u64::MAX)).written())
 }
 
-fn quoted(text: &str) -> String {
+/// A text as TOML writes it.
+pub(crate) fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 

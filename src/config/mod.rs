@@ -22,7 +22,9 @@ use std::time::Duration;
 
 pub use check::slug_fault;
 pub use difference::{Change, adopted, difference, paired_listeners};
+pub(crate) use effective::quoted;
 pub use report::{Mistake, Position, Report};
+pub(crate) use suggestion::slug;
 use written::Written;
 
 use crate::access::Policy;
@@ -169,6 +171,19 @@ pub enum Durability {
 pub struct Hardware {
     /// Where the kernel's files are.
     pub sysfs: PathBuf,
+    /// What talks over I²C.
+    pub i2c: Library,
+    /// What talks over SPI.
+    pub spi: Library,
+}
+
+/// What talks to a bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Library {
+    /// `linux-embedded-hal`: the kernel's devices, on any board.
+    LinuxEmbeddedHal,
+    /// `rppal`: a Raspberry Pi's.
+    Rppal,
 }
 
 /// `[simulation]`: what the house is like where its buses are simulated.

@@ -171,6 +171,12 @@ tables! {
         /// Where the kernel's files are. A relative path counts from the working directory.
         /// Default: `"/sys"`.
         sysfs: String,
+        /// Which library talks over I²C: `"linux-embedded-hal"`, and no other: rppal sends a stop
+        /// between the write and the read of a register. Default: `"linux-embedded-hal"`.
+        i2c: String,
+        /// Which library talks over SPI: `"linux-embedded-hal"` on any board, or `"rppal"`, on a
+        /// Raspberry Pi. Default: `"linux-embedded-hal"`.
+        spi: String,
     }
 
     /// `[[listener]]`.
@@ -412,8 +418,9 @@ tables! {
 
     /// `[[simulation.faults]]`.
     table Episode at "`[[simulation.faults]]`" {
-        /// `"unplugged"`, `"power-on"` (conversions fail for want of supply), `"crc"` (wrong bits),
-        /// `"stuck"` (a line of the bus is held), `"drift"`, `"noise"`. Required.
+        /// `"unplugged"`, `"wrong-chip"` (another is at its place), `"power-on"` (conversions fail
+        /// for want of supply), `"crc"` (wrong bits), `"stuck"` (a line of the bus is held),
+        /// `"drift"`, `"noise"`. Required.
         fault: String,
         /// Slug of a room. Required.
         room: String,

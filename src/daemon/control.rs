@@ -70,6 +70,14 @@ fn ask<A: DeserializeOwned>(state_dir: &Path, ask: &Ask) -> io::Result<A> {
     Ok(serde_json::from_str(&answer)?)
 }
 
+/// Whether a gateway is at work on a state folder, as far as that can be seen.
+pub fn is_at_work(state_dir: &Path) -> bool {
+    match Visitor::connect(state_dir.join(SOCKET)) {
+        Ok(_) => true,
+        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+    }
+}
+
 /// The gateway's end.
 pub(super) struct Control(Option<UnixListener>);
 

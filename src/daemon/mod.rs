@@ -46,10 +46,10 @@ use crate::net::tls::TlsError;
 use crate::store::OpenError;
 use crate::telemetry::EventTopic;
 
-use buses::{Buses, World};
+use buses::Buses;
+pub(crate) use buses::{World, sensors};
 use certificates::Certificates;
-use clock::SystemClock;
-pub(crate) use clock::wall;
+pub(crate) use clock::{SystemClock, wall};
 use house::{Health, Steward};
 use hub::{Hub, Logins};
 use keeper::Opened;
@@ -57,7 +57,7 @@ use listeners::Listeners;
 use logins::Checks;
 use machine::Machine;
 use observer::{Counter, Physician};
-use roster::Roster;
+pub(crate) use roster::{Fitted, Roster};
 use state::{StateDir, StateError, UsersFile};
 use visits::Visits;
 
@@ -190,7 +190,7 @@ impl Gateway {
 
         let reports = Arc::new(Reports::default());
         tasks.spawn(Arc::clone(&steward).serve(Arc::clone(&reports)));
-        let world = World::new(&settings.simulation, speed, &clock);
+        let world = World::new(settings, speed, &clock);
         let mut buses = Buses::new(&settings.hardware.sysfs, &clock, &reports, world);
         buses.fit(&roster).map_err(StartError::Thread)?;
         let sensors = roster.sensors().len();

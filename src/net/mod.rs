@@ -31,7 +31,7 @@ pub use admission::{Admission, Bounds};
 pub use authority::{Authority, AuthorityFacts, ClientIdentity, PKCS12_CHANCE_BYTES};
 pub use bind::BindError;
 pub(crate) use credentials::credential;
-pub use listener::{Bound, Door, Listener, Stop, Transport};
+pub use listener::{Bound, Door, Listener, Stop, Taken, Transport};
 pub use meter::{Meter, Metered};
 pub use names::Names;
 pub use tls::Tls;

@@ -44,13 +44,13 @@ const PINOUT: Pinout = Pinout {
 const CONFIGURATION: u8 = 0x01;
 const UPPER_LIMIT: u8 = 0x02;
 const TEMPERATURE: u8 = 0x05;
-const MANUFACTURER: u8 = 0x06;
-const DEVICE: u8 = 0x07;
+pub(super) const MANUFACTURER: u8 = 0x06;
+pub(super) const DEVICE: u8 = 0x07;
 const RESOLUTION: u8 = 0x08;
 
-const MICROCHIP: u16 = 0x0054;
+pub(super) const MICROCHIP: u16 = 0x0054;
 /// The lower byte is the revision.
-const MCP9808: u8 = 0x04;
+pub(super) const MCP9808: u8 = 0x04;
 /// Sixteenths of a degree.
 const FINEST: u8 = 0x03;
 

@@ -24,6 +24,7 @@ pub mod i2c;
 mod identity;
 pub mod iio;
 pub mod kernel;
+pub mod likely;
 pub mod lm75;
 pub mod max31855;
 pub mod max31865;

@@ -46,10 +46,10 @@ const PINOUT: Pinout = Pinout {
 /// Section 7.6, register map.
 const TEMPERATURE: u8 = 0x00;
 const CONFIGURATION: u8 = 0x01;
-const DEVICE_ID: u8 = 0x0f;
+pub(super) const DEVICE_ID: u8 = 0x0f;
 
 /// Device id without the revision in its upper four bits.
-const TMP117: u16 = 0x117;
+pub(super) const TMP117: u16 = 0x117;
 /// MOD = one-shot, AVG = 8 conversions, everything else zero: noise of one step (section 7.3.2).
 const ONE_SHOT: u16 = 0x0c20;
 /// What must read back as written: all but the flags and MOD, which changes at the end of the

@@ -2,6 +2,7 @@
 //! `fuzz/`; the ordinary tests run those that are kept in `fuzz/corpus/`, a folder per target.
 #![allow(unreachable_pub, reason = "the harness is a crate of its own and takes this file in")]
 
+mod certificates;
 mod conversation;
 mod decode;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod topic_filter;
 mod users;
 mod websocket;
 
+pub use certificates::certificates;
 pub use conversation::conversation;
 #[cfg(test)]
 pub(crate) use conversation::speech::speech;

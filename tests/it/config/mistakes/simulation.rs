@@ -13,7 +13,7 @@ fn check_fault(keys: &str, expected: &str) {
 }
 
 /// All kinds of faults, as messages list them.
-const KINDS: &str = "`unplugged`, `power-on`, `crc`, `stuck`, `drift`, `noise`";
+const KINDS: &str = "`unplugged`, `wrong-chip`, `power-on`, `crc`, `stuck`, `drift`, `noise`";
 
 #[test]
 fn whom_and_what() {
