@@ -110,11 +110,16 @@ impl Tls {
         self.current().trust.revokes_as(&other.current().trust)
     }
 
-    /// Whether who has shown this chain, its own certificate first, would be let in now.
+    /// Whether who has shown this chain, its own certificate first, would be let in now; where
+    /// none is asked for, any.
     pub fn accepts(&self, chain: &[Bytes], now: SystemTime) -> bool {
+        let current = self.current();
+        if !current.verifier.offer_client_auth() {
+            return true;
+        }
         let chain: Vec<CertificateDer<'_>> = chain.iter().map(|der| (&**der).into()).collect();
         let Some((own, behind)) = chain.split_first() else { return false };
-        self.current().verifier.verify_client_cert(own, behind, unix_time(now)).is_ok()
+        current.verifier.verify_client_cert(own, behind, unix_time(now)).is_ok()
     }
 
     /// Whose client certificates it takes.

@@ -306,3 +306,22 @@ fn what_is_wrong_with_an_administrators_files_is_said_by_name() {
         "certificate and key do not belong together: `DIR/server.pem`, `DIR/server.key`",
     );
 }
+
+/// After a listener has come to ask for passwords, say.
+#[test]
+fn who_is_here_is_looked_at_only_where_certificates_are_asked_for() {
+    let (house, other) = (House::new(), House::new());
+    let shown = |house: &House| {
+        let identity = house.authority.client("bob", SystemTime::now()).unwrap();
+        let der = CertificateDer::from_pem_slice(identity.certificate.as_bytes()).unwrap();
+        [Bytes::copy_from_slice(&der)]
+    };
+    let (ours, foreign) = (shown(&house), shown(&other));
+    let accepts = |policy, chain: &[Bytes]| house.tls(policy).accepts(chain, SystemTime::now());
+    for policy in [Policy::Certificate, Policy::CertificateOrPassword] {
+        assert!(accepts(policy, &ours) && !accepts(policy, &foreign) && !accepts(policy, &[]));
+    }
+    for policy in [Policy::Anonymous, Policy::Password] {
+        assert!(accepts(policy, &ours) && accepts(policy, &foreign));
+    }
+}
