@@ -310,7 +310,7 @@ mod tests {
             address: Address::Spi(SpiAddress { bus: 6, select: 3, input: None }),
             element: None,
         };
-        let mut bus = chip_select(6, 3, vec![attached]);
+        let mut bus = chip_select(6, 3, vec![attached], Tap::default());
         for _ in 0..2 {
             let mut answers = Vec::new();
             bus.read(&[SensorId(0)], &mut |_, result| answers.push(result));

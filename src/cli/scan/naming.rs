@@ -205,7 +205,7 @@ struct Talk<'a> {
 
 /// What was typed for a room.
 enum Typed {
-    Room(Named),
+    Room(Box<Named>),
     None,
     /// There is nobody to type any more.
     Nobody,
@@ -236,7 +236,7 @@ impl Talk<'_> {
                     let risen = f64::from(rise) / 1000.0;
                     let question = format!("{} rose {risen:.1} °C: which room?", thing.shown);
                     match self.name(thing, sensor, &question)? {
-                        Typed::Room(room) => named.push(room),
+                        Typed::Room(room) => named.push(*room),
                         Typed::None => {}
                         Typed::Nobody => return Ok(None),
                     }
@@ -259,7 +259,7 @@ impl Talk<'_> {
             let value = thing.value.as_ref().map_or_else(|| "no value".to_owned(), show::value);
             let question = format!("\n{} ({}, {value}): which room?", thing.shown, thing.what);
             match self.name(thing, sensor, &question)? {
-                Typed::Room(room) => named.push(room),
+                Typed::Room(room) => named.push(*room),
                 Typed::None => {}
                 Typed::Nobody => return Ok(None),
             }
@@ -321,7 +321,7 @@ impl Talk<'_> {
             }
             let Some(driver) = self.which(thing)? else { return Ok(Typed::Nobody) };
             let named = Named { number: sensor.0, thing: thing.clone(), driver, room };
-            return Ok(Typed::Room(named));
+            return Ok(Typed::Room(Box::new(named)));
         }
     }
 
