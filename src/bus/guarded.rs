@@ -115,7 +115,9 @@ mod tests {
             self.0.store(false, Ordering::SeqCst);
             self.1.fetch_add(u32::from(was_busy), Ordering::SeqCst);
             let good = Ok(Measurement::of(MilliCelsius::new(21_000)));
-            sensors.iter().for_each(|sensor| answer(*sensor, good));
+            for sensor in sensors {
+                answer(*sensor, good);
+            }
         }
     }
 
