@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use tracing::warn;
 use tracing_subscriber::EnvFilter;
 
 use super::exit;
@@ -45,6 +47,7 @@ pub(super) fn serve(
         }
     };
     logging(log);
+    keep_memory_private();
     super::block_on(async {
         let mut signals = Signals::listen()?;
         let gateway = match start(&settings) {
@@ -63,6 +66,14 @@ pub(super) fn serve(
         gateway.stop().await;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// No core file is written of this process, and no other of its user looks into its memory: keys
+/// and passwords are there.
+fn keep_memory_private() {
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        warn!(%error, "a crash may leave keys and passwords in a core file");
+    }
 }
 
 /// Log lines go to standard error; under journald with its priorities and without its own time.

@@ -1,7 +1,9 @@
 //! The socket in the state folder by which `maison reload` and `maison subscriber list` ask a
 //! gateway that runs. One line of JSON each way: what is wanted, and what came of it.
 
+use std::fs::{self, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream as Visitor;
 use std::path::{Path, PathBuf};
 
@@ -92,8 +94,10 @@ impl Control {
     pub(super) fn open(folder: &Path) -> Self {
         let path = folder.join(SOCKET);
         // What cannot be removed is said by `bind`.
-        let _ = std::fs::remove_file(&path);
-        match UnixListener::bind(&path) {
+        let _ = fs::remove_file(&path);
+        let private = |_: &UnixListener| fs::set_permissions(&path, Permissions::from_mode(0o600));
+        let listener = UnixListener::bind(&path);
+        match listener.and_then(|listener| private(&listener).map(|()| listener)) {
             Ok(listener) => Self(Some(listener)),
             Err(error) => {
                 let socket = path.display();

@@ -10,7 +10,9 @@ use super::certificates::Certificates;
 use super::hub::Hub;
 use super::state::StateDir;
 use crate::config::{self, Change, Settings, paired_listeners};
-use crate::net::{self, Admission, Bound, Door, Listener, Meter, Service, Stop, Tls, Transport};
+use crate::net::{
+    self, Admission, Bound, Door, Listener, Meter, Service, Stop, Taken, Tls, Transport,
+};
 
 /// The listeners at work.
 pub(super) struct Listeners {
@@ -24,6 +26,7 @@ struct Open {
     settings: config::Listener,
     tls: Option<Arc<Tls>>,
     door: Door,
+    taken: Taken,
     stop: Stop,
 }
 
@@ -68,9 +71,12 @@ impl Listeners {
                 transport: transport(listener),
                 packet_bytes_max: settings.broker.packet_bytes_max(),
             };
-            let plan = match before {
-                Some(index) => Plan::Change(index),
-                None => Plan::Open(Bound::bind(listening.clone(), &self.admission)?),
+            let plan = if let Some(index) = before {
+                Plan::Change(index)
+            } else {
+                let leaving = prepared.gone.iter().filter_map(|index| self.open.get(*index));
+                let leaving: Vec<_> = leaving.map(|open| open.taken.clone()).collect();
+                Plan::Open(Bound::bind_after(listening.clone(), &self.admission, &leaving)?)
             };
             prepared.listeners.push((listener.clone(), listening, plan));
         }
@@ -132,7 +138,7 @@ impl Listeners {
         bound: Bound,
         hub: &Arc<Hub>,
     ) -> Open {
-        let (door, stop) = (bound.door(), Stop::new());
+        let (door, taken, stop) = (bound.door(), bound.taken(), Stop::new());
         if let Ok(address) = bound.local_addr() {
             let is_encrypted = tls.is_some();
             let websocket = settings.transport == config::Transport::WebSocket;
@@ -140,13 +146,13 @@ impl Listeners {
         }
         let service: Arc<dyn Service> = hub.clone();
         tokio::spawn(bound.metered(&self.meter).serve(service, stop.clone()));
-        Open { settings, tls, door, stop }
+        Open { settings, tls, door, taken, stop }
     }
 }
 
 impl Open {
     fn changed(&self, settings: config::Listener, listening: Listener, hub: &Hub) -> Self {
-        let (door, stop) = (self.door.clone(), self.stop.clone());
+        let (door, taken, stop) = (self.door.clone(), self.taken.clone(), self.stop.clone());
         let tls = listening.tls.clone();
         if settings.lets_in_as(&self.settings) {
             let is_as_before = match (&self.tls, &tls) {
@@ -163,7 +169,7 @@ impl Open {
             door.change(listening);
             hub.close_listener(door.name());
         }
-        Self { settings, tls, door, stop }
+        Self { settings, tls, door, taken, stop }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -52,10 +52,14 @@ pub enum Transport {
 /// A listener with its socket. Peers wait in the kernel until [`Bound::serve`] is called.
 #[derive(Debug)]
 pub struct Bound {
-    socket: TcpListener,
+    socket: Arc<TcpListener>,
     door: Door,
     meter: Arc<Meter>,
 }
+
+/// The address that a listener takes until it stops.
+#[derive(Clone, Debug)]
+pub struct Taken(Weak<TcpListener>);
 
 /// Tells a listener to stop. Clones speak of the same listener.
 #[derive(Clone, Debug)]
@@ -136,7 +140,17 @@ impl Door {
 impl Bound {
     /// Opens the socket. `admission` is shared by all listeners. Needs a tokio runtime.
     pub fn bind(listener: Listener, admission: &Arc<Admission>) -> Result<Self, BindError> {
-        let socket = bind(listener.bind)?;
+        Self::bind_after(listener, admission, &[])
+    }
+
+    /// The same, also where listeners that are about to be stopped are in the way.
+    pub fn bind_after(
+        listener: Listener,
+        admission: &Arc<Admission>,
+        leaving: &[Taken],
+    ) -> Result<Self, BindError> {
+        let leaving: Vec<_> = leaving.iter().filter_map(|taken| taken.0.upgrade()).collect();
+        let socket = Arc::new(bind(listener.bind, &leaving)?);
         let name = match socket.local_addr() {
             // Two with a port of chance are not to have one name.
             Ok(address) if *listener.name == *listener.bind.to_string() => {
@@ -146,6 +160,11 @@ impl Bound {
         };
         let listener = Listener { name, ..listener };
         Ok(Self { socket, door: Door::new(listener, admission), meter: Arc::default() })
+    }
+
+    /// What it takes, as long as it listens.
+    pub fn taken(&self) -> Taken {
+        Taken(Arc::downgrade(&self.socket))
     }
 
     /// Where its terms are changed.

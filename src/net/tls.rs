@@ -15,10 +15,12 @@ use rustls::client::WantsClientCert;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 use x509_parser::prelude::{FromDer, X509Certificate};
+use zeroize::{Zeroize, Zeroizing};
 
 use super::Authority;
 use crate::access::{Issuer, Policy};
@@ -192,7 +194,7 @@ impl Identity {
 
     /// Reads the files of both.
     pub fn from_files(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        Self::from_pem(&read(certificate)?, certificate, &read(key)?, key)
+        Self::from_pem(&read(certificate)?, certificate, &read_key(key)?, key)
     }
 
     /// Why the TLS library does not take it.
@@ -203,6 +205,22 @@ impl Identity {
             other => TlsError::Rejected { place: certificate, detail: other.to_string() },
         }
     }
+}
+
+/// What the TLS library has of it, it keeps.
+impl Drop for Identity {
+    fn drop(&mut self) {
+        self.key.zeroize();
+    }
+}
+
+/// The credential of the file's name comes first, where the service manager gives one.
+fn read_key(place: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+    let name = place.file_name().and_then(|name| name.to_str());
+    let given = name.map(super::credential).transpose();
+    let given =
+        given.map_err(|error| TlsError::Io { doing: "read", place: place.into(), error })?;
+    given.flatten().map_or_else(|| read(place).map(Zeroizing::new), Ok)
 }
 
 /// TLS of a client that trusts the authorities in `ca_pem` and nobody else.
@@ -247,12 +265,18 @@ fn server_config(
     verifier: Arc<dyn ClientCertVerifier>,
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let Identity { chain, key, .. } = identity;
-    let config = ServerConfig::builder_with_provider(provider())
+    let asks_certificate = verifier.offer_client_auth();
+    let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .expect("ring knows the default versions")
         .with_client_cert_verifier(verifier)
         .with_single_cert(chain.clone(), key.clone_key())
         .map_err(|error| identity.unfit(&error))?;
+    if asks_certificate {
+        // A session that is resumed is not verified again, and its certificate may have ended.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
     Ok(Arc::new(config))
 }
 

@@ -182,10 +182,18 @@ impl Gateway {
         self.log.wait(what, |line| line.contains(what))
     }
 
-    /// Waits until so many lines fit.
-    pub(crate) fn wait_for_logs(&self, number: usize, fits: impl Fn(&str) -> bool) {
-        let count = |lines: &[String]| lines.iter().filter(|line| fits(line)).count();
-        self.log.wait_until(&format!("{number} lines"), |lines| count(lines) >= number);
+    /// Waits until so many lines fit; those that do.
+    #[track_caller]
+    pub(crate) fn wait_for_lines(&self, count: usize, fits: impl Fn(&str) -> bool) -> Vec<String> {
+        let fitting = |lines: &[String]| lines.iter().filter(|line| fits(line)).count();
+        self.log.wait_until(&format!("{count} lines"), |lines| fitting(lines) >= count);
+        self.log.all().into_iter().filter(|line| fits(line)).collect()
+    }
+
+    /// Waits until so many lines have this in them.
+    #[track_caller]
+    pub(crate) fn wait_for_logs(&self, count: usize, what: &str) -> Vec<String> {
+        self.wait_for_lines(count, |line| line.contains(what))
     }
 
     pub(crate) fn has_logged(&self, what: &str) -> bool {

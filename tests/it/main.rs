@@ -8,6 +8,8 @@
     reason = "a test that cannot go on panics"
 )]
 
+mod administrators;
+mod authorities;
 mod believed;
 mod bundles;
 mod chips;
@@ -29,11 +31,13 @@ mod onewire_scratchpad;
 mod onewire_tree;
 mod operating;
 mod pages;
+mod pasted;
 mod people;
 mod recording;
 mod reload;
 mod rights;
 mod scan;
+mod secrets;
 mod simulated;
 mod store;
 mod subscribers;

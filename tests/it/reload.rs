@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::gateway::{CAVE, Client, Gateway, SALON, binary, free_port, listener, recorded_tree};
+use crate::gateway::{
+    CAVE, Client, Gateway, PASSWORD, SALON, binary, free_port, listener, recorded_tree,
+};
+use crate::websocket::{self, paho};
 
 /// A gateway that does not look at its files by itself.
 fn gateway(rooms: &str) -> Gateway {
@@ -30,6 +33,15 @@ fn subscriber(port: u16) -> Client {
     let mut command = Command::new("mosquitto_sub");
     command.args(["-V", "5", "-F", "%r %t %p", "-t", "maison/#", "-q", "1", "-h", "127.0.0.1"]);
     Client::start(command.args(["-p", &port.to_string()]))
+}
+
+#[track_caller]
+fn wait_until_free(port: u16) {
+    let started = std::time::Instant::now();
+    while TcpListener::bind(("127.0.0.1", port)).is_err() {
+        assert!(started.elapsed() < Duration::from_secs(10), "the port is not free");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn count(client: &Client, what: &str) -> usize {
@@ -134,11 +146,7 @@ fn listeners_open_and_close_and_their_clients_alone_are_sent_away() {
     gateway.edit(|text| text.replace(&listener.replace("anonymous", "password"), ""));
     hang_up(&gateway);
     gateway.wait_for_log(&format!("listener removed: 127.0.0.1:{port}"));
-    let started = std::time::Instant::now();
-    while TcpListener::bind(("127.0.0.1", port)).is_err() {
-        assert!(started.elapsed() < Duration::from_secs(10), "the port is not free");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until_free(port);
     stays.lines.wait("online", |line| line.ends_with("salon/availability online"));
     assert!(!gateway.has_logged("connection lost"));
 }
@@ -305,4 +313,84 @@ fn a_certificate_is_swapped_under_those_who_are_there_and_a_wrong_one_is_refused
     hang_up(&gateway);
     stays.expect("maison/cave/availability online");
     between.expect("maison/cave/availability online");
+}
+
+/// A browser's way in comes and goes like any other.
+#[test]
+fn a_listener_for_websocket_opens_and_closes_and_the_others_do_not_notice() {
+    let gateway = gateway(SALON);
+    let stays = subscriber(gateway.plain_port());
+    let port = free_port();
+    let listener = listener(port, "websocket = true\nauth = \"anonymous\"");
+    gateway.edit(|text| text + &listener);
+    hang_up(&gateway);
+    gateway.wait_for_log(&format!("listener added: 127.0.0.1:{port}"));
+    crate::gateway::add_user(&gateway.config(), "bob", PASSWORD);
+    let came = Client::start(&mut websocket::subscriber(paho(), &gateway, "ws", PASSWORD));
+    came.expect("maison/salon/temperature 21.4");
+
+    gateway.edit(|text| text.replace(&listener, ""));
+    hang_up(&gateway);
+    gateway.wait_for_log(&format!("listener removed: 127.0.0.1:{port}"));
+    gateway.wait_for_log("this listener was closed or changed");
+    assert_eq!(gateway.logged("this listener was closed or changed").len(), 1);
+    wait_until_free(port);
+    stays.lines.wait("online", |line| line.ends_with("salon/availability online"));
+    drop(came);
+}
+
+/// The wider address cannot be taken beside the narrower one, and there is no moment without both.
+#[test]
+fn a_listener_moves_to_an_address_that_covers_its_own_and_back() {
+    let gateway = gateway(SALON);
+    let port = free_port();
+    let narrow = listener(port, "auth = \"anonymous\"\nopen = true");
+    let wide = narrow.replace("127.0.0.1", "0.0.0.0");
+    gateway.edit(|text| text + &narrow);
+    check_reload(&gateway, 0, &format!("listener added: 127.0.0.1:{port}\n"), "");
+    let mut goes = subscriber(port);
+    goes.lines.wait("online", |line| line.ends_with("salon/availability online"));
+    let moved = |from: &str, to: &str| {
+        format!("listener removed: {from}:{port}\nlistener added: {to}:{port}\n")
+    };
+    gateway.edit(|text| text.replace(&narrow, &wide));
+    check_reload(&gateway, 0, &moved("127.0.0.1", "0.0.0.0"), "");
+    goes.end();
+    let come = subscriber(port);
+    come.lines.wait("online", |line| line.ends_with("salon/availability online"));
+    gateway.edit(|text| text.replace(&wide, &narrow));
+    check_reload(&gateway, 0, &moved("0.0.0.0", "127.0.0.1"), "");
+    let again = subscriber(port);
+    again.lines.wait("online", |line| line.ends_with("salon/availability online"));
+    // What another program has is still in use.
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let held = TcpListener::bind(("127.0.0.1", taken)).unwrap();
+    gateway.edit(|text| text.replace(&narrow, &listener(taken, "auth = \"anonymous\"")));
+    check_reload(&gateway, 1, "", "address already in use");
+    drop((come, held));
+}
+
+/// Who may not look into the state folder may not ask the gateway of it either.
+#[test]
+fn the_command_of_somebody_else_is_not_answered() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("not root: there is nobody else to be");
+        return;
+    }
+    let gateway = gateway(SALON);
+    let readable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(gateway.folder.path(), readable).unwrap();
+    let program = gateway.folder.path().join("maison");
+    fs::copy(binary().get_program(), &program).unwrap();
+    for arguments in [&["reload"][..], &["subscriber", "list"], &["ca", "rotate"]] {
+        let mut command = Command::new(&program);
+        command.args(arguments).arg("--config").arg(gateway.config()).current_dir("/");
+        let output = command.uid(65_534).gid(65_534).output().unwrap();
+        assert_eq!(output.status.code(), Some(77), "{arguments:?}: {output:?}");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(errors.contains("hint: "), "{errors}");
+    }
+    assert!(!gateway.has_logged("configuration read again"));
 }

@@ -114,7 +114,7 @@ fn every_trouble_of_every_bus_has_its_name_is_logged_once_and_heals() {
             line.contains(&format!("room=\"{room}\"")) && line.contains("of=\"temperature\"")
         };
         // What is published is logged right after it.
-        gateway.wait_for_logs(2, |line| is_of_room(line) && line.contains("sensor is well"));
+        gateway.wait_for_lines(2, |line| is_of_room(line) && line.contains("sensor is well"));
         let count =
             |what: &str| gateway.logged(what).iter().filter(|line| is_of_room(line)).count();
         assert_eq!(count("sensor has failed"), 1, "{room}: {error}");

@@ -151,7 +151,9 @@ class Subscriber:
         """The first payload of a topic, from the last one on, for which `expected` holds."""
         deadline = time.monotonic() + seconds
         while not (topic in self.last and expected(self.last[topic])):
-            line = self.lines.next(deadline)
-            name, _, payload = line.partition(" ")
+            try:
+                name, _, payload = self.lines.next(deadline).partition(" ")
+            except queue.Empty:
+                raise RuntimeError(f"there is {self.last.get(topic, 'nothing')}") from None
             self.last[name] = payload
         return self.last[topic]

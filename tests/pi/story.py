@@ -6,6 +6,7 @@ Prints a line for each expectation, PASS or FAIL; its status is 1 if any failed.
 import contextlib
 import json
 import queue
+import signal
 import socket
 import sys
 import time
@@ -159,7 +160,7 @@ def the_gateway_is_small(story, pi):
 
 
 def play(story, pi, cache, port):
-    pi.wait_for("^console ready$", 300)
+    pi.wait_for("^console ready$", 600)
     story.check("the kernel is up, and it is 1970", lambda: pi.run("date +%Y") == ["1970"])
     prepare(pi)
     password = "emulated"
@@ -178,6 +179,8 @@ def play(story, pi, cache, port):
 def main():
     cache, kernel = sys.argv[1:]
     story, port = Story(), free_port()
+    # So that the guest ends with this, however it is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with Machine(cache, kernel, port) as pi:
         try:
             play(story, pi, cache, port)

@@ -2,10 +2,8 @@ use std::sync::Arc;
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use bytes::Bytes;
-
 use super::*;
-use crate::access::SALT_BYTES;
+use crate::access::{Password, SALT_BYTES};
 use crate::limits::PASSWORDS_CACHED_MAX;
 
 const SALT: [u8; SALT_BYTES] = *b"0123456789abcdef";
@@ -120,7 +118,7 @@ fn check(policy: Policy, shown: &Shown, expected: &Verdict) {
         policy,
         client_id: "client".to_owned(),
         user: shown.user.map(str::to_owned),
-        password: shown.password.map(|text| Bytes::from_static(text.as_bytes())),
+        password: shown.password.map(|text| Password::new(text.as_bytes())),
         certificate: shown.certificate.map(certificate),
     };
     assert_eq!(users().check(&login, &mut HashMemory::default()), *expected, "{login:?}");
@@ -270,7 +268,7 @@ fn an_unknown_user_costs_as_much_as_a_known_one() {
             policy: Policy::Password,
             client_id: "client".to_owned(),
             user: Some(user.to_owned()),
-            password: Some(Bytes::from_static(b"wrong")),
+            password: Some(Password::new(b"wrong")),
             certificate: None,
         };
         let fastest = (0..5).map(|_| {
@@ -290,7 +288,7 @@ fn by_password(policy: Policy, user: &str, password: &'static str) -> Login {
         policy,
         client_id: "client".to_owned(),
         user: Some(user.to_owned()),
-        password: Some(Bytes::from_static(password.as_bytes())),
+        password: Some(Password::new(password.as_bytes())),
         certificate: None,
     }
 }
@@ -345,4 +343,24 @@ fn as_many_passwords_are_remembered_as_there_may_be() {
     assert_eq!(cache.len(), PASSWORDS_CACHED_MAX);
     assert!(!cache.has(&name("user9"), &hash, b"secret"), "the first made room");
     assert!(cache.has(&name("user10"), &hash, b"secret"));
+}
+
+/// A file of rules that says nothing allows nothing.
+#[test]
+fn an_empty_file_of_users_lets_nobody_in() {
+    for text in ["", "\n\n", "# nobody\n", &Users::default().to_text()] {
+        let users = Users::parse(text).unwrap();
+        for policy in [
+            Policy::Anonymous,
+            Policy::Password,
+            Policy::Certificate,
+            Policy::CertificateOrPassword,
+            Policy::CertificateAndPassword,
+        ] {
+            let login = by_password(policy, "bob", "secret");
+            assert!(users.check(&login, &mut HashMemory::default()).is_err(), "{policy:?}");
+            let login = Login { certificate: Some(certificate("bob")), ..login };
+            assert!(users.check(&login, &mut HashMemory::default()).is_err(), "{policy:?}");
+        }
+    }
 }

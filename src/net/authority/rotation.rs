@@ -1,9 +1,9 @@
 //! A new authority takes the place of the old one, with a time in which both count.
 //!
 //! ```text
-//!   alone ──rotate──▶ both: clients of either are let in; the host shows a certificate by the
-//!     ▲               │     old one, and behind it the old one as signed by the new one (cross):
-//!     └────end────────┘     by the old alone, and by the new alone, the chain is good
+//!   alone ──rotate──▶ both: clients of either are let in; the host shows a certificate by
+//!     ▲               │     the old one, and behind it the new one's (cross) certificate of the
+//!     └──────end──────┘     old: by the old alone, and by the new alone, the chain is good
 //! ```
 //!
 //! Files are written so that a pulled plug leaves the old authority or both, never a mixture.

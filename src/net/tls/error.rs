@@ -73,6 +73,11 @@ pub enum TlsError {
         /// The file it is in.
         place: PathBuf,
     },
+    /// A revocation list of version 1 (RFC 5280, 5.1.2.1, asks for 2).
+    OldRevocationList {
+        /// The file it is in.
+        place: PathBuf,
+    },
     /// A certificate could not be made.
     Unmakeable {
         /// What the library said.
@@ -133,6 +138,12 @@ impl fmt::Display for TlsError {
                 formatter,
                 "no revocation list of `{authority}`, which is in `{}`\n  hint: where there are \
                  lists, each authority needs one; add it to `client_crl`",
+                place.display()
+            ),
+            Self::OldRevocationList { place } => write!(
+                formatter,
+                "revocation list of version 1: `{}`\n  hint: `crl_extensions` in the settings \
+                 of `openssl ca`, with `authorityKeyIdentifier = keyid:always`, makes version 2",
                 place.display()
             ),
             Self::Unmakeable { detail } => {

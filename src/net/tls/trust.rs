@@ -12,7 +12,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use tracing::warn;
-use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
+use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate, X509Version};
 
 use super::{TlsError, certificates_of, provider, read, roots};
 use crate::access::Policy;
@@ -140,10 +140,16 @@ fn lists_of(
             CertificateRevocationListDer::pem_slice_iter(content).collect();
         lists.map_err(|error| rejected(error.to_string()))?
     };
-    let is_list =
-        |list: &CertificateRevocationListDer<'_>| CertificateRevocationList::from_der(list).is_ok();
-    if lists.is_empty() || !lists.iter().all(is_list) {
+    if lists.is_empty() {
         return Err(rejected("no revocation list".to_owned()));
+    }
+    for list in &lists {
+        let Ok((_, list)) = CertificateRevocationList::from_der(list) else {
+            return Err(rejected("no revocation list".to_owned()));
+        };
+        if list.version() != Some(X509Version::V2) {
+            return Err(TlsError::OldRevocationList { place: place.into() });
+        }
     }
     Ok(lists)
 }

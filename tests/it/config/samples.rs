@@ -135,7 +135,7 @@ auth = "anonymous"
 open = true
 [[listener]]
 bind = "[::]:8883"
-tls = { certificate = "c", key = "k", client_ca = "a" }
+tls = { certificate = "c", key = "k", client_ca = "a", client_crl = ["l", "m"] }
 websocket = true
 auth = "certificate-and-password"
 [rooms.salon]
@@ -220,7 +220,7 @@ fn the_fixed_keys_of_listeners_mean_what_they_say() {
     let [open, secure] = settings.listeners.as_slice() else { panic!("two listeners") };
     assert_eq!((open.bind.to_string().as_str(), &open.tls), ("0.0.0.0:1883", &None));
     assert_eq!((open.auth, secure.auth), (Policy::Anonymous, Policy::CertificateAndPassword));
-    let (client_ca, client_crl) = (vec!["a".into()], Vec::new());
+    let (client_ca, client_crl) = (vec!["a".into()], vec!["l".into(), "m".into()]);
     let files = Tls::Files { certificate: "c".into(), key: "k".into(), client_ca, client_crl };
     assert_eq!(secure.tls, Some(files));
     assert_eq!((open.transport, secure.transport), (Transport::Tcp, Transport::WebSocket));

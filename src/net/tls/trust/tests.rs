@@ -1,3 +1,5 @@
+use std::slice;
+
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
     DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
@@ -137,10 +139,10 @@ fn lists_are_read_as_pem_and_as_der_and_what_is_none_is_named() {
     let binary = office.folder.path().join("crl.der");
     std::fs::write(&binary, &der).unwrap();
     let trust = office.trust(&[binary]).unwrap();
-    assert_eq!(trust.revocations, office.trust(std::slice::from_ref(&place)).unwrap().revocations);
+    assert_eq!(trust.revocations, office.trust(slice::from_ref(&place)).unwrap().revocations);
     for broken in [&b"0"[..], b"no list", b"", &content[..content.len() / 2]] {
         std::fs::write(&place, broken).unwrap();
-        let error = office.trust(std::slice::from_ref(&place)).unwrap_err().to_string();
+        let error = office.trust(slice::from_ref(&place)).unwrap_err().to_string();
         assert!(error.contains("crl.pem"), "{error}");
     }
 }
