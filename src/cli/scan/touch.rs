@@ -151,15 +151,19 @@ mod tests {
     #[test]
     fn one_that_is_named_is_let_go_and_the_next_one_felt() {
         let mut touch = Touch::default();
-        let mut second = 0;
+        let mut second = 0_u32;
         let mut run = |touch: &mut Touch, warm: usize| {
             for _ in 0..40 {
                 second += 1;
                 for sensor in 0..2 {
-                    let warmth = if sensor == warm { hand(second % 40 + 15) } else { 0 };
+                    let warmth = if sensor == warm {
+                        hand(i32::try_from(second % 40 + 15).unwrap())
+                    } else {
+                        0
+                    };
                     touch.take(
                         SensorId(sensor),
-                        Tick::from_micros(u64::try_from(second).unwrap() * 1_000_000),
+                        Tick::ZERO.after(Duration::from_secs(second.into())),
                         20_000 + warmth,
                     );
                 }
