@@ -46,7 +46,7 @@ fn listen(address: SocketAddr, leaving: &[Arc<TcpListener>]) -> io::Result<TcpLi
     // A restart must not wait for the connections of the last run to be forgotten.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
-    // For this moment only: nobody else is to share a port with us.
+    // For this moment. The kernel lets sockets of one user only share a port.
     share(&socket, leaving, true)?;
     let listening = socket.bind(&address.into()).and_then(|()| socket.listen(LISTEN_BACKLOG));
     share(&socket, leaving, false)?;
@@ -144,16 +144,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_leaves_makes_room_for_what_covers_it_and_for_nobody_else() {
+    async fn what_leaves_makes_room_for_what_covers_it() {
         let narrow = Arc::new(bind("127.0.0.1:0".parse().unwrap(), &[]).unwrap());
         let wide = |port| SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port);
         let port = narrow.local_addr().unwrap().port();
         bind(wide(port), &[]).unwrap_err();
         let other = bind(wide(port), &[Arc::clone(&narrow)]).unwrap();
         drop(narrow);
-        let late = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
-        late.set_reuse_port(true).unwrap();
-        late.bind(&wide(port).into()).unwrap_err();
+        bind(wide(port), &[]).unwrap_err();
         TcpStream::connect(("127.0.0.1", port)).unwrap();
         other.accept().await.unwrap();
     }
