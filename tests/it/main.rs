@@ -44,5 +44,6 @@ mod subscribers;
 mod system;
 mod terminal;
 mod tidy;
+mod watching;
 mod websocket;
 mod wire;
