@@ -205,6 +205,11 @@ impl Sampler {
                 self.schedule.succeeded(sensor);
                 probe.good(now, at, temperature, &result)
             }
+            // A retry comes too soon to confirm a jump: a later slot must.
+            Err(Reason::Rate) => {
+                self.schedule.doubted(sensor);
+                probe.failed(now, at, Reason::Rate)
+            }
             Err(reason) => match self.schedule.failed(now, sensor) {
                 Verdict::Retry => Vec::new(),
                 Verdict::Over => probe.failed(now, at, reason),

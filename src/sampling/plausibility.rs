@@ -79,7 +79,7 @@ impl Plausibility {
         if is_near && !interrupted { Ok(()) } else { Err(Reason::Fault(Fault::PowerOn)) }
     }
 
-    /// A change is believable if it is slow, or if the reading before showed it too.
+    /// A change is believable if it is slow, or if the reading of an earlier slot showed it too.
     fn judge_rate(
         &mut self,
         settings: &SensorSettings,
@@ -99,8 +99,8 @@ impl Plausibility {
 }
 
 impl Sample {
-    /// Whether the way from `from` to here is possible at `rate`. A retry comes so soon that its
-    /// noise would be too fast: no time counts as shorter than the interval.
+    /// Whether the way from `from` to here is possible at `rate`. After a late retry the next slot
+    /// comes so soon that noise would be too fast: no time counts as shorter than the interval.
     fn follows(self, from: Self, rate: u32, interval: Duration) -> bool {
         let elapsed = self.read.since(from.read).max(interval);
         let allowed = u128::from(rate).saturating_mul(elapsed.as_micros()) / 60_000_000;

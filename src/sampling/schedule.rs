@@ -4,7 +4,7 @@
 //! once; different intervals and different buses (seeds) are spread. A cycle of one sensor:
 //!
 //! ```text
-//!            slot                 good, or no retry left
+//!            slot           good, in doubt, or no retry left
 //!   Idle ───────────▶ Reading ────────────────────────────▶ Idle
 //!                     │     ▲
 //!                fault│     │back-off over, or next slot
@@ -143,6 +143,13 @@ impl Schedule {
         }
     }
 
+    /// A try gave a reading that the next slot must confirm: the cycle has failed, without a retry.
+    pub(super) fn doubted(&mut self, sensor: SensorId) {
+        if let Some((_, member)) = self.member(sensor) {
+            member.over();
+        }
+    }
+
     fn member(&mut self, sensor: SensorId) -> Option<(Duration, &mut Member)> {
         self.groups.iter_mut().find_map(|(interval, group)| {
             group.members.get_mut(&sensor).map(|member| (*interval, member))
@@ -203,9 +210,13 @@ impl Member {
             self.cycle = Cycle::Waiting { tries: tries.saturating_add(1), begun, until };
             return Verdict::Retry;
         }
+        self.over();
+        Verdict::Over
+    }
+
+    const fn over(&mut self) {
         self.cycle = Cycle::Idle;
         self.failed_cycles = self.failed_cycles.saturating_add(1);
-        Verdict::Over
     }
 
     fn retries_left(&self) -> u8 {

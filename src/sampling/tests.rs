@@ -307,16 +307,36 @@ fn the_power_on_value_at_the_start_is_never_published() {
 }
 
 #[test]
-fn a_step_is_confirmed_by_a_retry_and_published_in_the_same_cycle() {
+fn a_step_is_confirmed_by_the_next_slot_and_costs_no_retry() {
     let settings = with_rules(|rules| rules.rate_per_minute = Some(6000));
     let mut bus = Bus::with_one(settings, |tries, now| {
         let noise = if tries.is_multiple_of(2) { 0 } else { 500 };
         Degrees(noise + if now < second(25) { 20_000 } else { 40_000 })
     });
-    bus.run_until(second(40));
-    assert_eq!(bus.states(), [(0, State::Ok)]);
-    assert_eq!(bus.reads.len(), 5 + 1);
-    assert_eq!(bus.values().iter().filter(|(_, shown)| *shown >= 40_000).count(), 1);
+    bus.run_until(second(50));
+    let states: Vec<_> = bus.states().into_iter().map(|(_, state)| state).collect();
+    assert_eq!(states, [State::Ok, State::Suspect(Reason::Rate), State::Ok]);
+    assert_eq!(bus.reads.len(), 6);
+    assert!(bus.values().iter().any(|(_, shown)| *shown >= 40_000));
+}
+
+#[test]
+fn a_spike_that_outlasts_the_retries_is_not_published() {
+    let settings = with_rules(|rules| rules.rate_per_minute = Some(6000));
+    let slots: Vec<_> = {
+        let mut bus = Bus::with_one(settings.clone(), |_, _| Degrees(20_000));
+        bus.run_until(second(60));
+        bus.reads.into_iter().map(|(at, _)| at).collect()
+    };
+    let begin = slots[3];
+    let mut bus = Bus::with_one(settings, move |_, now| {
+        let is_spike = now >= begin && now.since(begin) < seconds(5);
+        Degrees(if is_spike { 40_000 } else { 20_000 })
+    });
+    bus.run_until(second(60));
+    assert!(bus.values().iter().all(|(_, shown)| *shown == 20_000));
+    assert!(bus.states().iter().any(|(_, state)| *state == State::Suspect(Reason::Rate)));
+    assert_eq!(bus.states().last().unwrap().1, State::Ok);
 }
 
 #[test]
