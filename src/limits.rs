@@ -212,11 +212,51 @@ pub const RELOAD_QUIET_TOTAL: Duration = Duration::from_secs(10);
 /// Longest `maison reload` waits for its outcome: many certificates on a slow card.
 pub const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Longest that one who asks for a reload may take to say so, or to hear what came of it.
+/// Longest that one who asks a gateway by its control socket may take to say what, or to hear what
+/// came of it.
 pub const CONTROL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Longest request for a reload, in bytes: a path of the system's `PATH_MAX`, each byte escaped.
-pub const CONTROL_REQUEST_BYTES_MAX: u64 = 32 * 1024;
+/// Longest request on the control socket, in bytes: two paths of the system's `PATH_MAX`, each byte
+/// escaped.
+pub const CONTROL_REQUEST_BYTES_MAX: u64 = 64 * 1024;
+
+/// Longest answer, in bytes: a house of [`ROOMS_MAX`] rooms, each with three quantities.
+pub const CONTROL_ANSWER_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Who may ask at a time: some terminals that watch, and a program. Others wait in the kernel.
+pub const CONTROL_VISITORS_MAX: usize = 8;
+
+/// Clients that a status lists: more are for `$SYS` to count.
+pub const STATUS_CLIENTS_MAX: usize = 100;
+
+/// Longest head of an HTTP request: what a browser sends, twice.
+pub const HTTP_HEAD_BYTES_MAX: usize = 8 * 1024;
+
+/// Headers of an HTTP request: a browser sends some fifteen.
+pub const HTTP_HEADERS_MAX: usize = 32;
+
+/// Longest an HTTP request may take to be asked, and its answer to be taken.
+pub const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// HTTP requests at a time: Prometheus, a probe, and a person who looks. Others wait in the kernel.
+pub const HTTP_VISITORS_MAX: usize = 8;
+
+/// Times that the same warning or error is written in a [`LOG_REPEATS_WINDOW`]: what goes wrong
+/// each second fills no journal, and who mends a file three times is told each time.
+pub const LOG_REPEATS_MAX: u64 = 3;
+
+/// For so long the same line is the same.
+pub const LOG_REPEATS_WINDOW: Duration = Duration::from_secs(60);
+
+/// Different lines that are known again: more at a time are not the same trouble.
+pub const LOG_REPEATS_KNOWN: usize = 64;
+
+/// Bytes below which a card is nearly full: SQLite and the journal want to write, too.
+pub const DISK_FREE_BYTES_LOW: u64 = 64 * 1024 * 1024;
+
+/// Longest a bus may be late before it counts as stuck: a kernel driver that retries a whole 1-Wire
+/// bus of 64 slow sensors stays below it.
+pub const BUS_LATE_MAX: Duration = Duration::from_secs(60);
 
 /// Longest a peer may take for its TLS handshake, on a slow Wi-Fi and a Pi Zero's RSA, and then
 /// again for its CONNECT (section 3.1.4 leaves it to us), unless configured otherwise.

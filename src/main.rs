@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use maison::cli::{
-    self, acl, ca, check, demo, drivers, import, publish, reload, run, store, subscribe,
-    subscriber, user,
+    self, acl, ca, check, completions, demo, drivers, import, log, manual, publish, reload, run,
+    schema, status, store, subscribe, subscriber, user,
 };
 
 /// The thermometer and the message hub of a house.
@@ -21,7 +21,9 @@ enum Command {
     Run(run::Arguments),
     Demo(demo::Arguments),
     Check(check::Arguments),
+    Status(status::Arguments),
     Reload(reload::Arguments),
+    Log(log::Arguments),
     Drivers(drivers::Arguments),
     User(user::Arguments),
     Subscriber(subscriber::Arguments),
@@ -31,6 +33,9 @@ enum Command {
     Store(store::Arguments),
     Sub(subscribe::Arguments),
     Pub(publish::Arguments),
+    Schema(schema::Arguments),
+    Completions(completions::Arguments),
+    Man(manual::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -38,7 +43,9 @@ fn main() -> ExitCode {
         Command::Run(arguments) => run::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Check(arguments) => Ok(check::run(arguments)),
+        Command::Status(arguments) => Ok(status::run(arguments)),
         Command::Reload(arguments) => Ok(reload::run(arguments)),
+        Command::Log(arguments) => Ok(log::run(arguments)),
         Command::Drivers(arguments) => Ok(drivers::run(arguments)),
         Command::User(arguments) => {
             Ok(cli::with_state_dir(arguments.config(), |state_dir| user::run(arguments, state_dir)))
@@ -50,5 +57,8 @@ fn main() -> ExitCode {
         Command::Store(arguments) => Ok(store::run(arguments)),
         Command::Sub(arguments) => subscribe::run(arguments),
         Command::Pub(arguments) => publish::run(arguments),
+        Command::Schema(arguments) => Ok(schema::run(arguments)),
+        Command::Completions(arguments) => Ok(completions::run(arguments, Arguments::command())),
+        Command::Man(arguments) => Ok(manual::run(arguments, Arguments::command())),
     })
 }

@@ -18,10 +18,11 @@ use rumqttc::{
 
 use super::exit;
 use super::table::Table;
-use crate::config::Settings;
+use crate::config::{LogFilter, Settings};
+use crate::daemon::activation::Sockets;
 use crate::daemon::signals::Signals;
 use crate::daemon::state::StateDir;
-use crate::daemon::{Gateway, settings, state};
+use crate::daemon::{Gateway, logging, settings, state};
 use crate::net::tls;
 
 const USER: &str = "demo";
@@ -61,10 +62,11 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             return Ok(exit::code(exit::CONFIGURATION));
         }
     };
-    super::run::logging("warn");
+    let quiet = LogFilter::parse("warn").unwrap_or_default();
+    logging::start(&quiet, settings.log.format);
     super::block_on(async {
         let mut signals = Signals::listen()?;
-        let gateway = Gateway::start(&settings)?;
+        let gateway = Gateway::start(&settings, Sockets::default())?;
         let ports = gateway.addresses().iter().map(SocketAddr::port).collect::<Vec<_>>();
         let visit = Visit::new(&settings, &folder, &ports, password)?;
         visit.print_commands()?;

@@ -1,17 +1,17 @@
 //! `maison run`: the gateway, in the foreground.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use tracing_subscriber::EnvFilter;
 
 use super::exit;
+use crate::config::LogFilter;
+use crate::daemon::activation::Sockets;
 use crate::daemon::signals::Signals;
 use crate::daemon::state::StateError;
-use crate::daemon::{Gateway, StartError, reload, service, settings};
+use crate::daemon::{Gateway, StartError, logging, reload, service, settings};
 use crate::store::OpenError;
 
 /// Run the gateway in the foreground
@@ -20,9 +20,10 @@ pub struct Arguments {
     /// Configuration file [default: `/etc/maison/maison.toml`]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// What to log, as in `info` or `maison::net=debug`
-    #[arg(long, value_name = "FILTER", default_value = "info", env = "MAISON_LOG")]
-    log: String,
+    /// What to log, as in `debug` or `info,maison::net=debug` [default: `log.level` of the
+    /// configuration]
+    #[arg(long, value_name = "FILTER", env = "MAISON_LOG")]
+    log: Option<String>,
 }
 
 /// Runs until SIGTERM, SIGINT or Ctrl-C.
@@ -35,10 +36,17 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             return Ok(exit::code(exit::CONFIGURATION));
         }
     };
-    logging(&arguments.log);
+    match arguments.log.as_deref().map(LogFilter::parse) {
+        None => logging::start(&settings.log.level, settings.log.format),
+        Some(Ok(filter)) => logging::start(&filter, settings.log.format),
+        Some(Err(why)) => {
+            super::complain(why);
+            return Ok(exit::code(exit::USAGE));
+        }
+    }
     super::block_on(async {
         let mut signals = Signals::listen()?;
-        let gateway = match Gateway::start(&settings) {
+        let gateway = match Gateway::start(&settings, Sockets::of_environment()) {
             Ok(gateway) => gateway,
             Err(error) => {
                 let code = code_of(&error);
@@ -54,22 +62,6 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         gateway.stop().await;
         Ok(ExitCode::SUCCESS)
     })
-}
-
-/// Log lines go to standard error; under journald with its priorities and without its own time.
-pub fn logging(filter: &str) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|error| {
-        super::complain(format_args!("no log filter: {error}; using `info`"));
-        EnvFilter::new("info")
-    });
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let builder = builder.with_ansi(colours).with_target(false);
-    if std::env::var_os("JOURNAL_STREAM").is_some() {
-        builder.without_time().init();
-    } else {
-        builder.init();
-    }
 }
 
 /// The exit code that tells the service manager whether trying again can help.

@@ -3,7 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Broker, Durability, Gateway, Hardware, Limits, Listener, Settings, Tls, Transport};
+use super::{
+    Broker, Durability, Gateway, Hardware, Limits, Listener, Log, LogFilter, LogFormat, Settings,
+    Tls, Transport,
+};
 use crate::access::Policy;
 use crate::limits;
 use crate::sampling::{Calibration, Rules, SensorSettings};
@@ -19,9 +22,17 @@ impl Default for Settings {
             gateway: Gateway::default(),
             broker: Broker::default(),
             hardware: Hardware::default(),
+            log: Log::default(),
+            metrics: None,
             listeners: listeners(),
             rooms: Vec::new(),
         }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: LogFilter::default(), format: LogFormat::Text }
     }
 }
 

@@ -79,11 +79,14 @@ const FIXED: &[Key] = keys![
     "broker.limits.topic_aliases": broker.limits.topic_aliases,
     "broker.limits.unfinished": broker.limits.unfinished,
     "hardware.sysfs": hardware.sysfs,
+    "log.format": log.format,
 ];
 
 /// What holds at once, for what comes from then on.
 const LIVE: &[Key] = keys![
     "gateway.watch_files": gateway.watch_files,
+    "log.level": log.level,
+    "metrics": metrics,
     "broker.session_expiry": broker.session_expiry,
     "broker.queue.messages": broker.queue_messages,
     "broker.queue.bytes": broker.queue_bytes,
@@ -98,6 +101,16 @@ const LIVE: &[Key] = keys![
     "broker.limits.retained": broker.limits.retained,
     "broker.limits.queued": broker.limits.queued,
 ];
+
+impl Change {
+    /// The key that waits for a restart, if it is one.
+    pub const fn restart(&self) -> Option<&'static str> {
+        match self {
+            Self::Restart(key) => Some(key),
+            _ => None,
+        }
+    }
+}
 
 /// What differs in `new`: keys, listeners, rooms, sensors.
 pub fn difference(old: &Settings, new: &Settings) -> Vec<Change> {

@@ -8,6 +8,8 @@ mod defaults;
 mod difference;
 mod document;
 mod effective;
+mod log;
+mod manual;
 mod report;
 mod schema;
 mod suggestion;
@@ -22,7 +24,10 @@ use std::time::Duration;
 
 pub use check::slug_fault;
 pub use difference::{Change, adopted, difference, paired_listeners};
+pub use log::{LogFilter, LogFilterError, LogFormat};
+pub use manual::{Chapter, json_schema, manual};
 pub use report::{Mistake, Position, Report};
+pub use words::policy_word;
 use written::Written;
 
 use crate::access::Policy;
@@ -65,6 +70,10 @@ pub struct Settings {
     pub broker: Broker,
     /// `[hardware]`.
     pub hardware: Hardware,
+    /// `[log]`.
+    pub log: Log,
+    /// `[metrics]`; `None`: there are none.
+    pub metrics: Option<Metrics>,
     /// `[[listener]]`, in order; one at least.
     pub listeners: Vec<Listener>,
     /// `[rooms.*]`, in order of their slugs.
@@ -165,6 +174,22 @@ pub enum Durability {
 pub struct Hardware {
     /// Where the kernel's files are.
     pub sysfs: PathBuf,
+}
+
+/// `[log]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// What is logged.
+    pub level: LogFilter,
+    /// How.
+    pub format: LogFormat,
+}
+
+/// `[metrics]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metrics {
+    /// Address and port.
+    pub bind: SocketAddr,
 }
 
 /// `[[listener]]`.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::amount::{Decimal, Size};
 use super::complaint::Complaints;
 use super::document::{Node, Value};
+use super::manual::{Key, Kind, Table};
 use super::written::{At, Field, Named, Written, mismatch, unknown_keys};
 
 /// Tables as structures of [`Field`]s, with the reading of each and the list of all their keys.
@@ -26,9 +27,22 @@ macro_rules! tables {
             impl $name {
                 /// Its keys.
                 const KEYS: &[&str] = &[$(stringify!($key)),*];
+
+                /// What is to be known of it.
+                const MANUAL: Table = Table {
+                    title: $title,
+                    about: &[$($about),*],
+                    keys: &[$(Key {
+                        name: stringify!($key),
+                        manual: &[$($manual),*],
+                        kind: <$value as Written>::KIND,
+                    }),*],
+                };
             }
 
             impl Written for $name {
+                const KIND: Kind = Kind::Table($title);
+
                 fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
                     let mut table = match node.value {
                         Value::Table(table) => table,
@@ -47,7 +61,7 @@ macro_rules! tables {
         )*
 
         /// Every table with its keys.
-        pub(super) const TABLES: &[(&str, &[&str])] = &[$(($title, $name::KEYS)),*];
+        pub(super) const TABLES: &[Table] = &[$($name::MANUAL),*];
     };
 }
 
@@ -62,6 +76,10 @@ tables! {
         broker: Broker,
         /// Where the hardware is found.
         hardware: Hardware,
+        /// What is logged, and how.
+        log: Log,
+        /// Where programs that watch over the gateway ask by HTTP. Without it: nowhere.
+        metrics: Metrics,
         /// Where clients are let in. Without any: `127.0.0.1:1883` for programs on this machine,
         /// without a login, and `[::]:8883` for all others, by TLS and password.
         listener: Vec<At<Listener>>,
@@ -166,6 +184,25 @@ tables! {
         /// Where the kernel's files are. A relative path counts from the working directory.
         /// Default: `"/sys"`.
         sysfs: String,
+    }
+
+    /// `[log]`.
+    table Log at "`[log]`" {
+        /// What is logged: `"error"`, `"warn"`, `"info"`, `"debug"`, `"trace"` or `"off"`, and
+        /// others for parts of the program behind it, as in `"info,maison::net=debug"`. `maison run
+        /// --log` and `maison log` say otherwise until a reload changes it. Default: `"info"`.
+        level: String,
+        /// A line for people, `"text"`, or a JSON object a line, `"json"`. Default: `"text"`.
+        format: String,
+    }
+
+    /// `[metrics]`.
+    table Metrics at "`[metrics]`" {
+        /// Address and port of `http://…/metrics`, for Prometheus, and `http://…/health`:
+        /// `"127.0.0.1:9883"`. Required.
+        bind: String,
+        /// Says that everyone beyond this machine may read them. Default: `false`.
+        open: bool,
     }
 
     /// `[[listener]]`.
@@ -334,6 +371,8 @@ pub(super) enum Tls {
 }
 
 impl Written for Tls {
+    const KIND: Kind = Kind::Switch(TlsFiles::MANUAL.title);
+
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
         match node.value {
             Value::Boolean(own) => Some(Self::Own(own)),
@@ -357,6 +396,8 @@ pub(super) enum Address {
 }
 
 impl Written for Address {
+    const KIND: Kind = Kind::Address;
+
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
         match node.value {
             Value::Text(text) => Some(Self::Text(text)),
@@ -371,6 +412,8 @@ impl Written for Address {
 pub(super) struct Coefficients(pub(super) [f64; 3]);
 
 impl Written for Coefficients {
+    const KIND: Kind = Kind::Coefficients;
+
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
         let numbers = match &node.value {
             Value::Array(elements) => elements.iter().map(finite).collect::<Option<Vec<_>>>(),
@@ -403,6 +446,8 @@ pub(super) struct Point {
 }
 
 impl Written for Point {
+    const KIND: Kind = Kind::Point;
+
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
         let hint = Some("two numbers: `[raw, true]`".to_owned());
         let elements = match node.value {

@@ -6,11 +6,15 @@ use std::sync::Arc;
 use tracing::info;
 
 use super::StartError;
+use super::activation::Sockets;
 use super::certificates::Certificates;
 use super::hub::Hub;
 use super::state::StateDir;
 use crate::config::{self, Change, Settings, paired_listeners};
-use crate::net::{self, Admission, Bound, Door, Listener, Meter, Service, Stop, Tls, Transport};
+use crate::net::{
+    self, Admission, BindError, Bound, Door, Listener, Meter, Service, Stop, Tls, Transport,
+    TurnedAway,
+};
 
 /// The listeners at work.
 pub(super) struct Listeners {
@@ -18,6 +22,7 @@ pub(super) struct Listeners {
     certificates: Certificates,
     admission: Arc<Admission>,
     meter: Arc<Meter>,
+    sockets: Sockets,
 }
 
 struct Open {
@@ -40,10 +45,16 @@ enum Plan {
 }
 
 impl Listeners {
-    /// None is open yet.
-    pub(super) fn new(settings: &Settings, certificates: Certificates, meter: &Arc<Meter>) -> Self {
+    /// None is open yet; those at the addresses of `sockets` will take these.
+    pub(super) fn new(
+        settings: &Settings,
+        sockets: Sockets,
+        certificates: Certificates,
+        meter: &Arc<Meter>,
+    ) -> Self {
+        sockets.tell_unused(settings);
         let admission = Admission::new(net_bounds(settings));
-        Self { open: Vec::new(), certificates, admission, meter: Arc::clone(meter) }
+        Self { open: Vec::new(), certificates, admission, meter: Arc::clone(meter), sockets }
     }
 
     /// Reads all certificates and takes all new ports; who listens now does not notice.
@@ -70,11 +81,21 @@ impl Listeners {
             };
             let plan = match before {
                 Some(index) => Plan::Change(index),
-                None => Plan::Open(Bound::bind(listening.clone(), &self.admission)?),
+                None => Plan::Open(self.bound(listening.clone())?),
             };
             prepared.listeners.push((listener.clone(), listening, plan));
         }
         Ok(prepared)
+    }
+
+    /// A socket of systemd's, or one of our own.
+    fn bound(&self, listening: Listener) -> Result<Bound, BindError> {
+        let address = listening.bind;
+        match self.sockets.at(address) {
+            Some(Ok(socket)) => Bound::over(socket, listening, &self.admission),
+            Some(Err(error)) => Err(BindError { address, error }),
+            None => Bound::bind(listening, &self.admission),
+        }
     }
 
     /// Lets clients in as prepared. Who came by a listener that is gone, or by terms that do not
@@ -104,6 +125,21 @@ impl Listeners {
         for open in &self.open {
             open.stop.stop();
         }
+    }
+
+    /// Who did not come in.
+    pub(super) fn turned_away(&self) -> TurnedAway {
+        self.admission.turned_away()
+    }
+
+    /// Each by the name that its clients carry, as it is configured, and when the certificate that
+    /// it shows ends, in seconds since 1970.
+    pub(super) fn seen(&self) -> Vec<(Arc<str>, config::Listener, Option<u64>)> {
+        let seen = self.open.iter().map(|open| {
+            let until = open.tls.as_ref().and_then(|tls| tls.shown_until_unix_s());
+            (open.door.name(), open.settings.clone(), until)
+        });
+        seen.collect()
     }
 
     /// What is other in the files of certificates whose listeners are the same.

@@ -6,6 +6,7 @@ mod authority;
 mod bind;
 mod complaint;
 mod connection;
+pub mod http;
 mod input;
 mod listener;
 mod meter;
@@ -26,7 +27,7 @@ use crate::access::{ConnectionId, Peer};
 use crate::mqtt::{DecodeError, Packet};
 
 pub(crate) use admission::household;
-pub use admission::{Admission, Bounds};
+pub use admission::{Admission, Bounds, TurnedAway};
 pub use authority::{Authority, AuthorityFacts, ClientIdentity};
 pub use bind::BindError;
 pub use listener::{Bound, Door, Listener, Stop, Transport};

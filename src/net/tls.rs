@@ -148,6 +148,11 @@ impl Tls {
         self.shown().chain == other.shown().chain
     }
 
+    /// When the certificate that it shows ends, in seconds since 1970.
+    pub fn shown_until_unix_s(&self) -> Option<u64> {
+        expires_unix_s(&self.shown().chain)
+    }
+
     /// Whether it takes each client certificate that the other takes.
     pub fn lets_in_all_of(&self, other: &Self) -> bool {
         let mine = self.shown().authorities;
@@ -189,13 +194,17 @@ impl Identity {
 
     /// When its certificate ends, in seconds since 1970.
     pub fn expires_unix_s(&self) -> Option<u64> {
-        let (_, own) = X509Certificate::from_der(self.chain.first()?).ok()?;
-        own.validity().not_after.timestamp().try_into().ok()
+        expires_unix_s(&self.chain)
     }
 
     fn from_files(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         Self::from_pem(&read(certificate)?, certificate, &read(key)?, key)
     }
+}
+
+fn expires_unix_s(chain: &[CertificateDer<'_>]) -> Option<u64> {
+    let (_, own) = X509Certificate::from_der(chain.first()?).ok()?;
+    own.validity().not_after.timestamp().try_into().ok()
 }
 
 /// TLS of a client that trusts the authorities in `ca_pem` and nobody else.

@@ -7,10 +7,10 @@ use crate::sampling::{Reading, Report, SensorId, State};
 use crate::time::Timestamp;
 use crate::units::Quantity;
 
-use super::Publication;
 use super::payload::{self, Sourced};
 use super::retained::{News, Number, named};
 use super::strand::{Source, status_topic};
+use super::{Publication, Seen};
 
 /// What a status message tells; another time of the last good reading alone is no news.
 pub(super) type Status = (SensorId, State, Timestamp);
@@ -80,6 +80,20 @@ impl Probe {
     /// The last value, if it counts.
     pub(super) fn value(&self) -> Option<Sourced<'_>> {
         self.condition.value()
+    }
+
+    /// What it shows of that quantity.
+    pub(super) fn seen(&self, quantity: Quantity) -> Seen {
+        let Condition { id, address, state, since, last_good, .. } = &self.condition;
+        Seen {
+            quantity,
+            sensor: *id,
+            address: Arc::clone(address),
+            state: *state,
+            since: *since,
+            last_good: *last_good,
+            reading: self.value().map(|value| value.reading),
+        }
     }
 
     /// What its status is, and how that is written.

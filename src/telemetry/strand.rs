@@ -10,10 +10,10 @@ use crate::sampling::{Report, SensorId};
 use crate::time::Timestamp;
 use crate::units::Quantity;
 
-use super::Publication;
 use super::payload;
 use super::probe::{Probe, Status};
 use super::retained::{News, Number, named};
+use super::{Publication, Seen};
 
 /// A sensor that gives the quantity.
 #[derive(Clone, Debug)]
@@ -77,6 +77,11 @@ impl Strand {
     /// What it measures.
     pub(super) const fn quantity(&self) -> Quantity {
         self.quantity
+    }
+
+    /// What it shows now; nothing where no sensor gives it.
+    pub(super) fn seen(&self) -> Option<Seen> {
+        Some(self.probes.get(self.in_use)?.seen(self.quantity))
     }
 
     /// It goes on for the other, perhaps with other sensors; of new ones nothing is known from `at`

@@ -10,6 +10,7 @@
 
 mod believed;
 mod chips;
+mod cli;
 mod clients;
 mod config;
 mod conformance;
@@ -23,6 +24,7 @@ mod handshakes;
 mod kept;
 mod large;
 mod logins;
+mod metrics;
 mod noise;
 mod onewire_scratchpad;
 mod onewire_tree;
@@ -30,9 +32,11 @@ mod operating;
 mod people;
 mod reload;
 mod rights;
+mod status;
 mod store;
 mod subscribers;
 mod system;
+mod systemd;
 mod tidy;
 mod websocket;
 mod wire;

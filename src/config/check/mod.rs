@@ -11,6 +11,7 @@ mod rooms;
 mod rules;
 mod sampling;
 mod sensors;
+mod watch;
 
 pub use rooms::slug_fault;
 
@@ -30,6 +31,8 @@ pub(super) fn settings(file: &schema::File, complaints: &mut Complaints) -> Sett
         gateway: gateway::gateway(&file.gateway, complaints),
         broker: gateway::broker(&file.broker, complaints),
         hardware: gateway::hardware(&file.hardware, complaints),
+        log: watch::log(&file.log, complaints),
+        metrics: watch::metrics(&file.metrics, complaints),
         listeners: listeners::listeners(&file.listener, complaints),
         rooms: rooms::rooms(&file.rooms, complaints),
     }
