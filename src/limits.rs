@@ -212,6 +212,10 @@ pub const RELOAD_QUIET_TOTAL: Duration = Duration::from_secs(10);
 /// Longest `maison reload` waits for its outcome: many certificates on a slow card.
 pub const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How often the card is told who was last there and when: with four times a day it bears some
+/// kilobytes, and a pulled plug costs some hours of an answer that nothing depends on.
+pub const VISITS_INTERVAL: Duration = Duration::from_secs(6 * 3600);
+
 /// Longest that one who asks a gateway by its control socket may take to say what, or to hear what
 /// came of it.
 pub const CONTROL_TIMEOUT: Duration = Duration::from_secs(2);
@@ -342,6 +346,9 @@ pub const PASSWORD_HASH_ROUNDS_MAX: u32 = 200_000;
 /// Largest file of users: ten thousand of them.
 pub const USERS_FILE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 
+/// Users of whom a digest of the password that was right last is held: 300 KB of a Pi's memory.
+pub const PASSWORDS_CACHED_MAX: usize = 1024;
+
 /// Password hashes computed at a time: each takes `argon2`'s memory and most of a core.
 pub const PASSWORD_CHECKS_MAX: usize = 2;
 
@@ -360,8 +367,11 @@ pub const LOGINS_OF_SUSPECT_MAX: usize = 4;
 /// Addresses whose logins are remembered: 1 MB at most.
 pub const LOGIN_ADDRESSES_MAX: usize = 4096;
 
-/// Users remembered of one address as having come by their password: a house behind one router.
-pub const LOGIN_NAMES_KNOWN: usize = 32;
+/// Clients remembered of one address as having come by their password: a house behind one router.
+pub const LOGIN_CLIENTS_KNOWN: usize = 64;
+
+/// Of these, clients of one user: one that names itself anew each time leaves room for the others.
+pub const LOGIN_CLIENTS_OF_USER_KNOWN: usize = 4;
 
 /// Reports waiting between the bus threads and the broker: beyond this the newest of each quantity
 /// of each sensor stays and the loss is counted.
@@ -390,6 +400,13 @@ pub const SENSORS_MAX: usize = 1024;
 
 /// Readings a median may span.
 pub const MEDIAN_READINGS_MAX: usize = 31;
+
+/// Highest degree of a polynomial that calibrates: what the curve of a sensor has, and no more than
+/// the errors of measured points bear.
+pub const CALIBRATION_DEGREE_MAX: usize = 3;
+
+/// Measured points of one calibration: a night with a second thermometer.
+pub const CALIBRATION_POINTS_MAX: usize = 32;
 
 /// Wait before the first retry of a failed reading: longer than a disturbance of the line lasts.
 pub const RETRY_BACKOFF_MIN: Duration = Duration::from_millis(50);

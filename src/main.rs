@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use maison::cli::{
     self, acl, ca, check, completions, demo, drivers, import, log, manual, publish, reload, run,
-    schema, status, store, subscribe, subscriber, user,
+    schema, simulate, status, store, subscribe, subscriber, user,
 };
 
 /// The thermometer and the message hub of a house.
@@ -20,6 +20,7 @@ struct Arguments {
 enum Command {
     Run(run::Arguments),
     Demo(demo::Arguments),
+    Simulate(simulate::Arguments),
     Check(check::Arguments),
     Status(status::Arguments),
     Reload(reload::Arguments),
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
     cli::end(match &Arguments::parse().command {
         Command::Run(arguments) => run::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
+        Command::Simulate(arguments) => simulate::run(arguments),
         Command::Check(arguments) => Ok(check::run(arguments)),
         Command::Status(arguments) => Ok(status::run(arguments)),
         Command::Reload(arguments) => Ok(reload::run(arguments)),

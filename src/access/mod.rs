@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub use password::{HashMemory, PasswordHash, PasswordHashError, SALT_BYTES};
+pub use password::{
+    CACHE_KEY_BYTES, HashMemory, PasswordCache, PasswordHash, PasswordHashError, SALT_BYTES,
+};
 pub use rights::{Access, Allowed, Denied, Rights};
 pub use scope::{ALL_ROOMS, Pattern, PatternError, Scope};
 pub use users::{Issued, Revoked, User, UserName, UserNameError, Users, UsersError, UsersFault};
@@ -30,6 +32,13 @@ pub enum Policy {
     CertificateOrPassword,
     /// Both, and both of the same user.
     CertificateAndPassword,
+}
+
+impl Policy {
+    /// Whether a password is looked at. Where it is not, a wrong one is as good as any.
+    pub const fn takes_password(self) -> bool {
+        !matches!(self, Self::Certificate)
+    }
 }
 
 /// Names a connection for as long as the process lives; never reused.
@@ -76,9 +85,11 @@ pub struct Login {
     pub address: IpAddr,
     /// What its listener asks.
     pub policy: Policy,
+    /// Client identifier of the CONNECT.
+    pub client_id: String,
     /// User name of the CONNECT.
     pub user: Option<String>,
-    /// Password of the CONNECT: any bytes.
+    /// Password of the CONNECT: any bytes. `None` where the listener does not look at it.
     pub password: Option<Bytes>,
     /// The certificate that the TLS handshake verified.
     pub certificate: Option<Certificate>,
@@ -90,6 +101,7 @@ impl fmt::Debug for Login {
             .debug_struct("Login")
             .field("address", &self.address)
             .field("policy", &self.policy)
+            .field("client_id", &self.client_id)
             .field("user", &self.user)
             .field("password", &self.password.as_ref().map(|_| "…"))
             .field("certificate", &self.certificate)

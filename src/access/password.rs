@@ -1,6 +1,7 @@
 //! Password hashes: argon2id as PHC strings, `$argon2id$v=19$m=12288,t=3,p=1$salt$hash`; and those
 //! of mosquitto's password files, `$7$rounds$salt$hash`, until their first login.
 
+mod cache;
 mod mosquitto;
 
 use std::fmt;
@@ -10,6 +11,8 @@ use argon2::password_hash::phc;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
 use crate::limits::{PASSWORD_HASH_KIB_MAX, PASSWORD_HASH_PASSES_MAX};
+
+pub use cache::{CACHE_KEY_BYTES, PasswordCache};
 
 /// Bytes of a salt: the PHC string format's recommendation.
 pub const SALT_BYTES: usize = 16;

@@ -11,7 +11,7 @@ use std::fmt::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
-use super::password::{HashMemory, PasswordHash, PasswordHashError};
+use super::password::{HashMemory, PasswordCache, PasswordHash, PasswordHashError};
 use super::{Certificate, Issuer, Login, Policy, Principal, Refusal, Scope, Verdict};
 use crate::limits::USER_NAME_CHARS_MAX;
 
@@ -206,38 +206,77 @@ impl Users {
     /// A certificate was verified by the TLS handshake: its authority vouches for the name, which
     /// must be a user's. One of ours counts as long as it is on the list of its user.
     pub fn check(&self, login: &Login, memory: &mut HashMemory) -> Verdict {
+        self.decide(login, |known, password| {
+            let Some((_, hash)) = known else {
+                PasswordHash::pretend_to_verify(password, memory);
+                return false;
+            };
+            hash.verify(password, memory)
+        })
+    }
+
+    /// Lets in whose password was found right before and still is the user's; `None`: that is to be
+    /// asked of [`Users::check`].
+    pub fn check_cached(&self, login: &Login, cache: &PasswordCache) -> Option<Principal> {
+        let was_right = |known: Option<(&UserName, &PasswordHash)>, password: &[u8]| {
+            known.is_some_and(|(name, hash)| cache.has(name, hash, password))
+        };
+        self.decide(login, was_right).ok()
+    }
+
+    /// A login was let in by [`Users::check`] of these users. What was found right of users that
+    /// have another password now is forgotten.
+    pub fn remember(&self, login: &Login, cache: &mut PasswordCache) {
+        cache.keep(|name, hash| self.hash_of(name) == Some(hash));
+        let name = login.user.as_deref().map(UserName::parse).and_then(Result::ok);
+        if let (Some(name), Some(password)) = (name, &login.password)
+            && let Some(hash) = self.hash_of(&name)
+        {
+            cache.add(&name, hash, password);
+        }
+    }
+
+    fn hash_of(&self, name: &UserName) -> Option<&PasswordHash> {
+        self.0.get(name)?.password.as_ref()
+    }
+
+    fn decide(
+        &self,
+        login: &Login,
+        is_right: impl FnOnce(Option<(&UserName, &PasswordHash)>, &[u8]) -> bool,
+    ) -> Verdict {
         match login.policy {
             Policy::Anonymous if login.user.is_none() && login.password.is_none() => {
                 Ok(Principal::Anonymous)
             }
-            Policy::Anonymous | Policy::Password => self.by_password(login, memory),
+            Policy::Anonymous | Policy::Password => self.by_password(login, is_right),
             Policy::Certificate => self.by_certificate(login),
             Policy::CertificateOrPassword => match (&login.certificate, &login.password) {
                 (Some(_), None) => self.by_certificate(login),
-                (_, Some(_)) | (None, None) => self.by_password(login, memory),
+                (_, Some(_)) | (None, None) => self.by_password(login, is_right),
             },
             Policy::CertificateAndPassword => {
                 self.by_certificate(login)?;
-                self.by_password(login, memory)
+                self.by_password(login, is_right)
             }
         }
     }
 
-    fn by_password(&self, login: &Login, memory: &mut HashMemory) -> Verdict {
+    fn by_password(
+        &self,
+        login: &Login,
+        is_right: impl FnOnce(Option<(&UserName, &PasswordHash)>, &[u8]) -> bool,
+    ) -> Verdict {
         let Some(password) = &login.password else {
             let named = login.user.is_some();
             return Err(if named { Refusal::NoPassword } else { Refusal::NoCredentials });
         };
         let name = login.user.as_deref().map(UserName::parse).and_then(Result::ok);
         let known = name.and_then(|name| self.0.get_key_value(&name));
-        match known.and_then(|(name, user)| Some((name, user.password.as_ref()?))) {
-            Some((name, hash)) if hash.verify(password, memory) => Ok(name.principal()),
-            Some(_) => Err(Refusal::BadPassword),
-            None => {
-                PasswordHash::pretend_to_verify(password, memory);
-                Err(Refusal::BadPassword)
-            }
-        }
+        let known = known.and_then(|(name, user)| Some((name, user.password.as_ref()?)));
+        let is_right = is_right(known, password);
+        let name = known.filter(|_| is_right).map(|(name, _)| name);
+        name.map(UserName::principal).ok_or(Refusal::BadPassword)
     }
 
     /// The principal of the certificate's name. A user name beside it must be the same: nobody acts

@@ -104,11 +104,14 @@ impl Broker {
     fn authenticate(&mut self, id: ConnectionId, mut connect: Box<Connect>) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         self.timers.cancel(&mut connection.alarm, Timer::Connection(id));
+        let policy = connection.peer.policy;
+        let password = connect.credentials.password.take();
         let login = Login {
             address: connection.peer.address.ip(),
-            policy: connection.peer.policy,
+            policy,
+            client_id: connect.client_id.to_string(),
             user: connect.credentials.user.as_deref().map(str::to_owned),
-            password: connect.credentials.password.take(),
+            password: password.filter(|_| policy.takes_password()),
             certificate: connection.peer.certificate.clone(),
         };
         connection.by_password = login.password.is_some();

@@ -210,8 +210,9 @@ impl Broker {
             session.will = None;
         }
         let client_id = session.key.client_id.to_string();
-        let reason = departure.reason();
-        self.outputs.event(Event::Disconnected { peer: peer.address, client_id, reason });
+        let (principal, reason) = (session.key.principal.clone(), departure.reason());
+        let peer = peer.address;
+        self.outputs.event(Event::Disconnected { peer, client_id, principal, reason });
         if session.expiry.is_zero() {
             return self.discard_session(now, index);
         }

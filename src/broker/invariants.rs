@@ -188,4 +188,5 @@ fn check_window(session: &Session) {
     assert!(session.received.len() <= limits::INFLIGHT_FROM_CLIENT_MAX);
     let ids: HashSet<_> = session.window.ids().collect();
     assert_eq!(ids.len(), session.window.len(), "identifiers in use are different");
+    assert!(session.window.counts(), "a window knows what it is to send again");
 }

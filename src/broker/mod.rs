@@ -52,6 +52,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::fast::FixedState;
+
 use crate::access::{
     ConnectionId, Denied, Login, Peer, Principal, Refusal, Revoked, Rights, Verdict,
 };
@@ -237,6 +239,8 @@ pub enum Event {
         peer: SocketAddr,
         /// Its client identifier.
         client_id: String,
+        /// On whose behalf it was there.
+        principal: Principal,
         /// In which way.
         reason: Cow<'static, str>,
     },
@@ -308,7 +312,8 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Broker {
     settings: Settings,
-    connections: HashMap<ConnectionId, Connection>,
+    /// Nobody chooses their names, so a quick hash is enough.
+    connections: HashMap<ConnectionId, Connection, FixedState>,
     sessions: Sessions,
     subscriptions: Subscriptions,
     retained: Retained,
@@ -343,7 +348,7 @@ impl Broker {
             retained: Retained::new(settings.bounds.retained_bytes),
             persistence: Persistence::new(settings.keeping),
             settings,
-            connections: HashMap::new(),
+            connections: HashMap::default(),
             sessions: Sessions::default(),
             subscriptions: Subscriptions::default(),
             timers: Timers::default(),

@@ -12,14 +12,19 @@ use super::record::{Place, Queued};
 use crate::mqtt::{Delivery, PacketId, Publish, QoS};
 use crate::time::Tick;
 
-/// The state of section 4.3 as a sender. Small, so that a search is a walk.
+/// The state of section 4.3 as a sender. Small, so that a search is a walk; but each message that
+/// goes the straight way is found without one.
 #[derive(Debug)]
 pub(super) struct Window {
     /// In the order they were sent.
     unacknowledged: VecDeque<Unacknowledged>,
+    /// Those of them that this connection has not seen.
+    due: usize,
     /// In the order their PUBRECs arrived, which is that of the PUBRELs ([MQTT-4.6.0-4]).
     released: VecDeque<PacketId>,
     last_id: PacketId,
+    /// Identifiers after the last that are known to be free.
+    free_ids: u16,
     /// Deliveries that may be under way at a time: our bound, or the client's Receive Maximum.
     size: usize,
 }
@@ -55,7 +60,7 @@ impl Window {
     /// An empty one.
     pub(super) fn new(size: usize) -> Self {
         let (unacknowledged, released) = (VecDeque::new(), VecDeque::new());
-        Self { unacknowledged, released, last_id: PacketId::MAX, size }
+        Self { unacknowledged, due: 0, released, last_id: PacketId::MAX, free_ids: 0, size }
     }
 
     /// Sets how many deliveries may be under way ([MQTT-3.3.4-9]); those that are stay.
@@ -104,7 +109,9 @@ impl Window {
             Some(Unacknowledged { delivery, message, transmission: Transmission::Due })
         });
         self.unacknowledged = again.collect();
+        self.due = self.unacknowledged.len();
         self.released = released.into();
+        self.free_ids = 0;
     }
 
     /// All that was sent is to be sent again, on a new connection ([MQTT-4.4.0-1]): the
@@ -113,20 +120,19 @@ impl Window {
         for sent in &mut self.unacknowledged {
             sent.transmission = Transmission::Due;
         }
+        self.due = self.unacknowledged.len();
         self.released.iter().copied()
     }
 
     /// Whether something is to be sent again, now or when there is room.
     pub(super) fn has_resends(&self) -> bool {
-        self.unacknowledged.iter().any(|sent| sent.transmission == Transmission::Due)
+        self.due > 0
     }
 
     /// Whether [`Window::resend`] has something: a client that came back with a smaller Receive
     /// Maximum gets no more at a time again.
     pub(super) fn can_resend(&self) -> bool {
-        let done = |sent: &&Unacknowledged| sent.transmission == Transmission::Done;
-        let under_way = self.unacknowledged.iter().filter(done).count() + self.released.len();
-        self.has_resends() && under_way < self.size
+        self.has_resends() && self.len() - self.due < self.size
     }
 
     /// The next message to send again, in the first order ([MQTT-4.6.0-1]), with DUP
@@ -135,9 +141,9 @@ impl Window {
         if !self.can_resend() {
             return None;
         }
-        let due = |sent: &&mut Unacknowledged| sent.transmission == Transmission::Due;
-        let sent = self.unacknowledged.iter_mut().find(due)?;
+        let sent = self.unacknowledged.iter_mut().find(|sent| sent.is_due())?;
         sent.transmission = Transmission::Done;
+        self.due -= 1;
         let message = sent.message.clone();
         let place = message.place;
         Some((Publish { dup: true, ..message.into_publish(now, sent.delivery) }, place))
@@ -180,6 +186,7 @@ impl Window {
                 of_group && matches!(sent.delivery, Delivery::AtLeastOnce(_))
             });
         self.unacknowledged = kept;
+        self.due = self.unacknowledged.iter().filter(|sent| sent.is_due()).count();
         let taken: VecDeque<Unacknowledged> = taken;
         taken.into_iter().map(|sent| sent.message).collect()
     }
@@ -197,6 +204,11 @@ impl Window {
         (self.unacknowledged.iter().map(sent).collect::<Vec<_>>(), self.released.clone())
     }
 
+    /// Whether its count of what is to be sent again is right.
+    pub(super) fn counts(&self) -> bool {
+        self.due == self.unacknowledged.iter().filter(|sent| sent.is_due()).count()
+    }
+
     /// Identifiers in use, in no order.
     pub(super) fn ids(&self) -> impl Iterator<Item = PacketId> {
         let unacknowledged = self.unacknowledged.iter().filter_map(|sent| match sent.delivery {
@@ -208,19 +220,42 @@ impl Window {
 
     fn take(&mut self, delivery: Delivery) -> Option<Queued> {
         let index = self.unacknowledged.iter().position(|sent| sent.delivery == delivery)?;
-        self.unacknowledged.remove(index).map(|sent| sent.message)
+        let sent = self.unacknowledged.remove(index)?;
+        self.due -= usize::from(sent.is_due());
+        Some(sent.message)
     }
 
     /// The next identifier after the last that is not in use ([MQTT-2.2.1-4]); there is one,
     /// because the window is smaller than their number.
     fn free_id(&mut self) -> PacketId {
-        loop {
-            self.last_id = self.last_id.checked_add(1).unwrap_or(PacketId::MIN);
-            if self.ids().all(|id| id != self.last_id) {
-                return self.last_id;
+        while self.free_ids == 0 {
+            self.free_ids =
+                self.ids().map(|id| ids_between(self.last_id, id)).min().unwrap_or(u16::MAX);
+            if self.free_ids == 0 {
+                self.last_id = next_id(self.last_id);
             }
         }
+        self.free_ids -= 1;
+        self.last_id = next_id(self.last_id);
+        self.last_id
     }
+}
+
+impl Unacknowledged {
+    fn is_due(&self) -> bool {
+        self.transmission == Transmission::Due
+    }
+}
+
+fn next_id(id: PacketId) -> PacketId {
+    id.checked_add(1).unwrap_or(PacketId::MIN)
+}
+
+/// Identifiers after one and before another, on the way round.
+fn ids_between(one: PacketId, other: PacketId) -> u16 {
+    let (one, other) = (one.get(), other.get());
+    // There are 65,535 of them, and zero is none.
+    if other > one { other - one - 1 } else { u16::MAX - one + other - 1 }
 }
 
 #[cfg(test)]
@@ -265,6 +300,23 @@ mod tests {
             window.acknowledged(PacketId::new(sent).unwrap());
         }
         assert_eq!(id(&window.send(Tick::ZERO, message(QoS::AtLeastOnce))), 2);
+    }
+
+    /// [MQTT-2.2.1-4]: however many stay in use, and wherever.
+    #[test]
+    fn identifiers_in_use_are_passed_over_on_every_way_round() {
+        let mut window = Window::new(20);
+        let mut stay = Vec::new();
+        for number in 0..200_000_u32 {
+            let sent = id(&window.send(Tick::ZERO, message(QoS::AtLeastOnce)));
+            assert!(!stay.contains(&sent), "{sent} is in use");
+            if [3, 500, 501, 65_000, 65_532, 70_000, 131_000].contains(&number) {
+                stay.push(sent);
+            } else {
+                window.acknowledged(PacketId::new(sent).unwrap());
+            }
+        }
+        assert_eq!(window.len(), 7);
     }
 
     /// [MQTT-2.3.1-4] of 3.1.1: an identifier is free after PUBCOMP, not after PUBREC.

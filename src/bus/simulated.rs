@@ -1,32 +1,33 @@
 //! `bus = "simulated"`: chips down to bits and registers, in simulated weather, read by the same
 //! drivers as real ones. What differs from a house is only what lies below the pin and the bus.
 
+mod house;
 mod models;
+mod scene;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use crate::bus::dht::{DhtPin, Stopwatch};
+use crate::bus::dht::DhtPin;
 use crate::bus::i2c::I2cBus;
 use crate::bus::kernel::{Class, KernelFiles};
 use crate::bus::pin::OneWirePin;
 use crate::bus::spi::SpiBus;
-use crate::bus::{Attached, Bus, Clock};
-use crate::sampling::SensorId;
-use crate::sensors::{Address, Fault, I2cAddress, Measurement, OneWireId, SpiAddress};
-use crate::sim::air::Air;
+use crate::bus::{Attached, Bus};
+use crate::sensors::{Address, I2cAddress, OneWireId, SpiAddress};
 use crate::sim::chance::{Odds, mix};
 use crate::sim::clock::{Jitter, VirtualClock, VirtualDelay};
 use crate::sim::dht::{self, Looks};
 use crate::sim::i2c::SimI2c;
 use crate::sim::kernel::Kernel;
-use crate::sim::model::Model;
 use crate::sim::onewire::{Ds18b20, SimPin, Wire};
 use crate::sim::spi::SimSpi;
-use crate::sim::weather::{Place, Weather};
 
+use house::Simulated;
+pub use house::{House, Plan, Plans};
 use models::fitted;
 pub use models::{dht_model, kernel_model, model, spi_model};
+use scene::{Files, Scene, spot};
 
 /// Inverted bits on the wire: one reading in some 300 fails its checksum.
 const WIRE_NOISE: Odds = Odds::one_in(800);
@@ -36,14 +37,16 @@ const BUS_NOISE: Odds = Odds::one_in(800);
 /// A bus with its name, and the sensors on it.
 pub type Wired = (String, Box<dyn Bus>, Vec<Attached>);
 
-/// One bus for each kind of wiring that `attached` needs, by its name. `seed` determines weather
-/// and faults, `clock` tells which time of day it is.
-pub fn buses(attached: &[Attached], seed: u64, clock: &Arc<dyn Clock>) -> Vec<Wired> {
-    let climate = |sensors: &[Attached]| Climate {
-        weather: Weather::new(seed),
-        clock: Arc::clone(clock),
-        sensors: sensors.to_vec(),
-    };
+/// One bus for each kind of wiring that `attached` needs, by its name, in that house.
+pub fn buses(attached: &[Attached], house: &Arc<House>, plans: &Plans) -> Vec<Wired> {
+    fn put<B: Bus + Scene + 'static>(
+        bus: B,
+        sensors: &[Attached],
+        (house, plans): (&Arc<House>, &Plans),
+    ) -> Box<dyn Bus> {
+        Box::new(Simulated::new(bus, house, sensors, plans))
+    }
+    let here = (house, plans);
     let on = |wiring: fn(&Address) -> bool| -> Vec<Attached> {
         attached.iter().filter(|sensor| wiring(&sensor.address)).cloned().collect()
     };
@@ -51,38 +54,38 @@ pub fn buses(attached: &[Attached], seed: u64, clock: &Arc<dyn Clock>) -> Vec<Wi
     let i2c = on(|address| matches!(address, Address::I2c(_)));
     let mut buses: Vec<Wired> = Vec::new();
     if !wire.is_empty() {
-        let bus = Simulated { bus: one_wire(&wire, seed), climate: climate(&wire) };
-        buses.push(("simulated-w1".into(), Box::new(bus), wire));
+        let bus = put(one_wire(&wire, house), &wire, here);
+        buses.push(("simulated-w1".into(), bus, wire));
     }
     if !i2c.is_empty() {
-        let bus = Simulated { bus: i2c_bus(&i2c, seed), climate: climate(&i2c) };
-        buses.push(("simulated-i2c".into(), Box::new(bus), i2c));
+        let bus = put(i2c_bus(&i2c, house), &i2c, here);
+        buses.push(("simulated-i2c".into(), bus, i2c));
     }
     for (name, sensors) in chip_selects(attached) {
         if let Some(bus) = chip_select(&sensors) {
-            let bus = Simulated { bus, climate: climate(&sensors) };
-            buses.push((format!("simulated-{name}"), Box::new(bus), sensors));
+            let bus = put(bus, &sensors, here);
+            buses.push((format!("simulated-{name}"), bus, sensors));
         }
     }
     for (class, name) in [(Class::Hwmon, "hwmon"), (Class::Iio, "iio"), (Class::Thermal, "thermal")]
     {
         if let Some((bus, sensors)) = kernel_files(class, attached) {
-            let bus = Simulated { bus, climate: climate(&sensors) };
-            buses.push((format!("simulated-{name}"), Box::new(bus), sensors));
+            let bus = put(bus, &sensors, here);
+            buses.push((format!("simulated-{name}"), bus, sensors));
         }
     }
     for sensor in attached {
-        if let Some(bus) = dht_pin(sensor, seed) {
+        if let Some(bus) = dht_pin(sensor, house) {
             let sensors = vec![sensor.clone()];
-            let bus = Simulated { bus, climate: climate(&sensors) };
-            buses.push((format!("simulated-{}", sensor.address), Box::new(bus), sensors));
+            let bus = put(bus, &sensors, here);
+            buses.push((format!("simulated-{}", sensor.address), bus, sensors));
         }
     }
     buses
 }
 
 /// The files of one subsystem, and who hangs there; `None`: nobody does.
-fn kernel_files(class: Class, attached: &[Attached]) -> Option<(SimulatedFiles, Vec<Attached>)> {
+fn kernel_files(class: Class, attached: &[Attached]) -> Option<(Files, Vec<Attached>)> {
     let mut kernel = Kernel::default();
     let mut here = Vec::new();
     for sensor in attached {
@@ -96,48 +99,19 @@ fn kernel_files(class: Class, attached: &[Attached]) -> Option<(SimulatedFiles, 
     }
     let kernel = Arc::new(Mutex::new(kernel));
     let bus = KernelFiles::with_files(Arc::clone(&kernel), class, &here);
-    (!here.is_empty()).then_some((SimulatedFiles { bus, kernel }, here))
-}
-
-/// The files, and the kernel that shows them.
-struct SimulatedFiles {
-    bus: KernelFiles<Arc<Mutex<Kernel>>>,
-    kernel: Arc<Mutex<Kernel>>,
-}
-
-impl Bus for SimulatedFiles {
-    fn read(
-        &mut self,
-        sensors: &[SensorId],
-        answer: &mut dyn FnMut(SensorId, Result<Measurement, Fault>),
-    ) {
-        self.bus.read(sensors, answer);
-    }
-}
-
-impl Expose for SimulatedFiles {
-    /// Devices that share a name and a parent share their air.
-    fn expose(&mut self, address: &Address, air: Air) {
-        let Address::Kernel(name) = address else { return };
-        let mut kernel = self.kernel.lock().unwrap_or_else(PoisonError::into_inner);
-        for device in &mut kernel.devices {
-            let parent = name.device.as_deref();
-            if device.name == *name.name && parent.is_none_or(|parent| parent == device.parent) {
-                device.air = air;
-            }
-        }
-    }
+    (!here.is_empty()).then_some((Files { bus, kernel }, here))
 }
 
 /// Another process has its turn now and then: one answer in some twenty is lost.
 const TURNS: Jitter = Jitter { odds: Odds::one_in(100_000), pause_us: 20..=200 };
 
-fn dht_pin(sensor: &Attached, seed: u64) -> Option<DhtPin<dht::DhtPin, Looks>> {
+fn dht_pin(sensor: &Attached, house: &House) -> Option<DhtPin<dht::DhtPin, Looks>> {
     let Address::Pin(_) = sensor.address else { return None };
     let clock = VirtualClock::new();
-    let chip = dht_model(sensor.driver, mix(seed ^ key(&sensor.address)), clock.now())?;
+    let chip = dht_model(sensor.driver, mix(house.seed ^ key(&sensor.address)), clock.now())?;
     clock.advance(std::time::Duration::from_secs(2));
-    let looks = Looks::new(clock.clone(), TURNS, seed);
+    let turns = if house.is_noisy { TURNS } else { Jitter::NONE };
+    let looks = Looks::new(clock.clone(), turns, house.seed);
     Some(DhtPin::new(dht::DhtPin::new(chip, clock), looks, std::slice::from_ref(sensor)))
 }
 
@@ -162,16 +136,17 @@ fn chip_select(attached: &[Attached]) -> Option<SpiBus<SimSpi, VirtualDelay>> {
     Some(SpiBus::new(spi, VirtualDelay::new(clock), attached))
 }
 
-fn one_wire(attached: &[Attached], seed: u64) -> OneWirePin<SimPin, VirtualDelay> {
+fn one_wire(attached: &[Attached], house: &House) -> scene::Wired {
     let clock = VirtualClock::new();
-    let mut wire = Wire::new(seed);
-    wire.set_bit_flips(WIRE_NOISE);
+    let mut wire = Wire::new(house.seed);
     for sensor in attached {
         if let Some(chip) = slave(&sensor.address) {
             wire.attach(chip);
         }
     }
-    OneWirePin::new(SimPin::new(wire, clock.clone()), VirtualDelay::new(clock), attached)
+    let pin = SimPin::new(wire, clock.clone());
+    let bus = OneWirePin::new(pin, VirtualDelay::new(clock), attached);
+    scene::Wired { bus, is_noisy: house.is_noisy }
 }
 
 /// A DS18B20 or one of its family with the same registers; the model is of no other.
@@ -188,98 +163,24 @@ fn slave(address: &Address) -> Option<Ds18b20> {
     }
 }
 
-fn i2c_bus(attached: &[Attached], seed: u64) -> I2cBus<SimI2c, VirtualDelay> {
+fn i2c_bus(attached: &[Attached], house: &House) -> I2cBus<SimI2c, VirtualDelay> {
     let clock = VirtualClock::new();
-    let mut i2c = SimI2c::new(clock.clone(), seed);
-    i2c.unheard = BUS_NOISE;
+    let mut i2c = SimI2c::new(clock.clone(), house.seed);
+    i2c.unheard = if house.is_noisy { BUS_NOISE } else { Odds::NEVER };
     for sensor in attached {
         let Address::I2c(address) = sensor.address else { continue };
         let here = |other: &&Attached| match other.address {
-            Address::I2c(other) => other.chip == address.chip,
+            Address::I2c(other) => spot(other) == spot(address),
             _ => false,
         };
         let fitted: Vec<_> = attached.iter().filter(here).filter_map(fitted).collect();
         if let Some(chip) = model(sensor.driver, &fitted, clock.now()) {
-            i2c.attach(address.chip, chip);
+            i2c.attach(spot(address), chip);
         }
     }
     // Chips are powered before the host looks for them.
     clock.advance(std::time::Duration::from_secs(1));
     I2cBus::new(i2c, VirtualDelay::new(clock), attached)
-}
-
-/// A bus whose chips can be put into other air.
-trait Expose {
-    fn expose(&mut self, address: &Address, air: Air);
-}
-
-impl Expose for OneWirePin<SimPin, VirtualDelay> {
-    fn expose(&mut self, address: &Address, air: Air) {
-        let rom = slave(address).map(|chip| chip.rom());
-        if let Some(chip) = rom.and_then(|rom| self.pin_mut().wire_mut().chip_mut(rom)) {
-            chip.set_temperature(air.temperature);
-        }
-    }
-}
-
-impl Expose for I2cBus<SimI2c, VirtualDelay> {
-    fn expose(&mut self, address: &Address, air: Air) {
-        let Address::I2c(address) = address else { return };
-        if let Some(chip) = self.i2c_mut().device_mut(address.chip) {
-            expose(chip, address.input, air);
-        }
-    }
-}
-
-impl Expose for SpiBus<SimSpi, VirtualDelay> {
-    fn expose(&mut self, address: &Address, air: Air) {
-        let Address::Spi(address) = address else { return };
-        if let Some(chip) = self.spi_mut().chip_mut() {
-            expose(chip, address.input, air);
-        }
-    }
-}
-
-impl Expose for DhtPin<dht::DhtPin, Looks> {
-    fn expose(&mut self, _: &Address, air: Air) {
-        if let Some(chip) = self.pin_mut().chip_mut() {
-            chip.expose(air);
-        }
-    }
-}
-
-impl Stopwatch for Looks {
-    fn now(&mut self) -> std::time::Duration {
-        self.look()
-    }
-
-    fn sleep(&mut self, time: std::time::Duration) {
-        self.wait(time);
-    }
-}
-
-fn expose(chip: &mut dyn Model, input: Option<u8>, air: Air) {
-    match input {
-        Some(input) => chip.expose_input(input, air),
-        None => chip.expose(air),
-    }
-}
-
-/// What surrounds the chips of one bus.
-struct Climate {
-    weather: Weather,
-    clock: Arc<dyn Clock>,
-    sensors: Vec<Attached>,
-}
-
-impl Climate {
-    fn surround(&self, bus: &mut impl Expose) {
-        let unix_ms = self.clock.wall().unix_ms();
-        for sensor in &self.sensors {
-            let key = key(&sensor.address);
-            bus.expose(&sensor.address, self.weather.air(key, Place::of(key), unix_ms));
-        }
-    }
 }
 
 /// The same for the same address at each start.
@@ -293,28 +194,14 @@ fn key(address: &Address) -> u64 {
     }
 }
 
-/// A bus in simulated weather.
-struct Simulated<B> {
-    bus: B,
-    climate: Climate,
-}
-
-impl<B: Bus + Expose> Bus for Simulated<B> {
-    fn read(
-        &mut self,
-        sensors: &[SensorId],
-        answer: &mut dyn FnMut(SensorId, Result<Measurement, Fault>),
-    ) {
-        self.climate.surround(&mut self.bus);
-        self.bus.read(sensors, answer);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::*;
+    use crate::bus::Clock;
+    use crate::sampling::SensorId;
+    use crate::sensors::Fault;
     use crate::sensors::KernelName;
     use crate::sensors::catalog::{Driver, Wiring};
     use crate::sensors::element::{Element, ElementKind, Rtd, Thermistor, Tmp36};
@@ -328,7 +215,7 @@ mod tests {
 
     impl Clock for Wall {
         fn now(&self) -> Tick {
-            Tick::ZERO
+            Tick::from_micros((self.0.load(Ordering::Relaxed) - NEW_YEAR_MS) * 1000)
         }
 
         fn wall(&self) -> Timestamp {
@@ -354,7 +241,7 @@ mod tests {
     fn day(seed: u64) -> Vec<Vec<Result<i32, Fault>>> {
         let wall = Arc::new(Wall(AtomicU64::new(NEW_YEAR_MS)));
         let clock: Arc<dyn Clock> = wall.clone();
-        let mut buses = buses(&house(), seed, &clock);
+        let mut buses = buses(&house(), &Arc::new(House::new(seed, &clock)), &Plans::new());
         let mut answers = vec![Vec::new(); 4];
         for _ in 0..24 * 30 {
             for ((_, bus, _), sensors) in buses.iter_mut().zip([[0, 2], [1, 3]]) {
@@ -390,6 +277,7 @@ mod tests {
     #[test]
     fn every_driver_has_its_place_in_the_simulated_house() {
         let clock: Arc<dyn Clock> = Arc::new(Wall(AtomicU64::new(NEW_YEAR_MS)));
+        let house = Arc::new(House::new(1, &clock));
         for driver in Driver::ALL {
             let facts = driver.facts();
             let element = facts.elements.first().copied().map(usual);
@@ -402,7 +290,7 @@ mod tests {
                 })
                 .collect();
             let mut read = vec![None; attached.len()];
-            for (_, mut bus, sensors) in buses(&attached, 1, &clock) {
+            for (_, mut bus, sensors) in buses(&attached, &house, &Plans::new()) {
                 let ids: Vec<_> = sensors.iter().map(|sensor| sensor.id).collect();
                 for _ in 0..3 {
                     bus.read(&ids, &mut |id, result| read[id.0] = result.ok().or(read[id.0]));
@@ -439,9 +327,10 @@ mod tests {
 
     #[test]
     fn there_is_one_bus_for_each_kind_of_wiring() {
-        let clock: Arc<dyn Clock> = Arc::new(Wall(AtomicU64::new(0)));
+        let clock: Arc<dyn Clock> = Arc::new(Wall(AtomicU64::new(NEW_YEAR_MS)));
+        let here = Arc::new(House::new(1, &clock));
         let names = |attached: &[Attached]| -> Vec<String> {
-            buses(attached, 1, &clock).into_iter().map(|(name, ..)| name).collect()
+            buses(attached, &here, &Plans::new()).into_iter().map(|(name, ..)| name).collect()
         };
         assert_eq!(names(&house()), ["simulated-w1", "simulated-i2c"]);
         assert_eq!(names(&house()[..1]), ["simulated-w1"]);

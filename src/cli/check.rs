@@ -71,14 +71,14 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::config::Room;
+    use crate::config;
 
     #[test]
     fn the_summary_counts_in_singular_and_plural() {
         let mut settings = Settings::default();
         assert_eq!(summary(&settings), "ok: 0 rooms, 0 sensors, 2 listeners");
-        let room = Room { slug: "salon".into(), name: "Salon".into(), sensors: Vec::new() };
-        settings.rooms.push(room);
+        let salon = config::Source { path: "a.toml".into(), text: "[rooms.salon]".into() };
+        settings.rooms = config::parse(&[salon]).unwrap().rooms;
         settings.listeners.pop();
         assert_eq!(summary(&settings), "ok: 1 room, 0 sensors, 1 listener");
         assert_eq!(

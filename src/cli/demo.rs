@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use crossterm::{cursor, execute, terminal};
 use rumqttc::{
@@ -18,8 +18,7 @@ use rumqttc::{
 
 use super::exit;
 use super::table::Table;
-use crate::config::{LogFilter, Settings};
-use crate::daemon::activation::Sockets;
+use crate::config::{self, LogFilter, Settings, Source};
 use crate::daemon::signals::Signals;
 use crate::daemon::state::StateDir;
 use crate::daemon::{Gateway, logging, settings, state};
@@ -39,6 +38,14 @@ pub struct Arguments {
     /// state folder]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
+    /// Another house: the rooms and the `[simulation]` of this configuration file
+    #[arg(long, value_name = "FILE")]
+    house: Option<PathBuf>,
+    /// How many times as fast as ours the clock of the house goes: its weather and its faults, not
+    /// how often a sensor is read
+    #[arg(long, value_name = "TIMES", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    speed: u32,
     /// Stop after this long, as in `30s`
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     duration: Option<Duration>,
@@ -52,7 +59,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let state = StateDir::open(&folder)?;
     let password = login(&state)?;
     let file = state.path().join("maison.toml");
-    let text = configuration(state.path())?;
+    let text = match arguments.house.as_deref().map(|house| settings::load(Some(house))) {
+        None => own_house(configuration(state.path())?)?,
+        Some(Ok(house)) => with_rooms_of(&house, &configuration(state.path())?)?,
+        Some(Err(error)) => {
+            super::complain(error);
+            return Ok(exit::code(exit::CONFIGURATION));
+        }
+    };
     state.write("maison.toml", text.as_bytes())?;
     drop(state);
     let settings = match settings::load(Some(&file)) {
@@ -66,7 +80,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     logging::start(&quiet, settings.log.format);
     super::block_on(async {
         let mut signals = Signals::listen()?;
-        let gateway = Gateway::start(&settings, Sockets::default())?;
+        let gateway = Gateway::simulate(&settings, arguments.speed)?;
         let ports = gateway.addresses().iter().map(SocketAddr::port).collect::<Vec<_>>();
         let visit = Visit::new(&settings, &folder, &ports, password)?;
         visit.print_commands()?;
@@ -103,16 +117,28 @@ fn login(state: &StateDir) -> Result<String> {
     Ok(password)
 }
 
-/// The configuration of the demo: an ordinary file, to be looked at and changed.
+/// The rooms and the simulation of another house with the listeners of this one.
+fn with_rooms_of(house: &Settings, listeners: &str) -> Result<String> {
+    let source = Source { path: "demo".into(), text: listeners.to_owned() };
+    let own = config::parse(&[source]).map_err(|report| anyhow!("{report}"))?;
+    let Settings { simulation, rooms, .. } = house.clone();
+    Ok(Settings { simulation, rooms, ..own }.to_toml())
+}
+
+/// The configuration of the demo without its rooms: an ordinary file, to be looked at and changed.
 fn configuration(folder: &Path) -> Result<String> {
     let folder = folder.to_str().context("the folder's name is not UTF-8")?;
     let (plain, encrypted) = (free_port(PORT), free_port(TLS_PORT));
-    let mut text = format!(
+    Ok(format!(
         "[gateway]\nstate_dir = '{folder}'\n\n\
          [broker]\ndurability = \"memory\"\n\n\
          [[listener]]\nbind = \"127.0.0.1:{plain}\"\nauth = \"anonymous\"\n\n\
          [[listener]]\nbind = \"127.0.0.1:{encrypted}\"\ntls = true\nauth = \"password\"\n"
-    );
+    ))
+}
+
+/// The same with the five rooms of the demo.
+fn own_house(mut text: String) -> Result<String> {
     let rooms = [
         ("salon", "Salon", "ds18b20", "28-01131e858aef"),
         ("chambre", "Chambre d'été", "ds18b20", "28-0114a2b3c4d5"),
@@ -143,6 +169,7 @@ struct Visit {
     password: String,
     tls_port: u16,
     port: u16,
+    rooms: usize,
 }
 
 impl Visit {
@@ -158,18 +185,19 @@ impl Visit {
             password,
             tls_port: of(true)?,
             port: of(false)?,
+            rooms: settings.rooms.len(),
         })
     }
 
     fn print_commands(&self) -> io::Result<()> {
-        let Self { ca, password_file, password, tls_port, port } = self;
+        let Self { ca, password_file, password, tls_port, port, rooms } = self;
         let (ca, password_file) = (ca.display(), password_file.display());
         let program = std::env::current_exe().unwrap_or_else(|_| "maison".into());
         let program = program.display();
         let mut out = io::stdout().lock();
         writeln!(
             out,
-            "A house of five rooms is on localhost: TLS on port {tls_port} (user `{USER}`), \
+            "A house of {rooms} rooms is on localhost: TLS on port {tls_port} (user `{USER}`), \
              plain on {port}.\n\
              Subscribe from another terminal, with any of these:\n\n\
              # maison\n\

@@ -17,6 +17,7 @@ pub mod reload;
 mod remote;
 pub mod run;
 pub mod schema;
+pub mod simulate;
 pub mod status;
 pub mod store;
 pub mod subscribe;

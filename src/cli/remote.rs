@@ -29,6 +29,12 @@ pub(super) struct Remote {
     /// Speak TLS, and believe only certificates that this authority (PEM) signed
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// Show this certificate (PEM)
+    #[arg(long, value_name = "FILE", requires_all = ["ca", "key"])]
+    cert: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
     /// Log in as this user; the password comes from `--password-file`, from the environment
     /// (`MAISON_PASSWORD`) or from the terminal, never from an argument
     #[arg(long, value_name = "NAME")]
@@ -76,7 +82,7 @@ impl Remote {
         options.set_max_packet_size(largest, largest);
         options.set_keep_alive(KEEP_ALIVE);
         if let Some(ca) = &self.ca {
-            let configuration = TlsConfiguration::Rustls(Arc::new(client_tls(ca)?));
+            let configuration = TlsConfiguration::Rustls(Arc::new(self.tls(ca)?));
             options.set_transport(Transport::tls_with_config(configuration));
         }
         if let Some(user) = &self.user {
@@ -88,6 +94,19 @@ impl Remote {
     /// Whether the broker keeps a session for this name: only a name that was chosen comes back.
     pub(super) fn is_named(&self) -> bool {
         self.id.is_some()
+    }
+
+    fn tls(&self, ca: &Path) -> Result<rustls::ClientConfig> {
+        let pem = fs::read(ca).with_context(|| {
+            format!("cannot read the certificate authority: `{}`", ca.display())
+        })?;
+        let config = match (&self.cert, &self.key) {
+            (Some(certificate), Some(key)) => {
+                tls::client_config_as(&pem, &tls::Identity::from_files(certificate, key)?)?
+            }
+            _ => tls::client_config(&pem).with_context(|| format!("in `{}`", ca.display()))?,
+        };
+        Ok(config)
     }
 
     fn password(&self, user: &str) -> Result<String> {
@@ -104,12 +123,6 @@ impl Remote {
     }
 }
 
-fn client_tls(ca: &Path) -> Result<rustls::ClientConfig> {
-    let pem = fs::read(ca)
-        .with_context(|| format!("cannot read the certificate authority: `{}`", ca.display()))?;
-    tls::client_config(&pem).with_context(|| format!("in `{}`", ca.display()))
-}
-
 /// An error of the connection as a person can use it, with the exit code that fits.
 pub(super) fn explain(error: &ConnectionError) -> (String, u8) {
     let (what, hint, code) = match error {
@@ -117,7 +130,7 @@ pub(super) fn explain(error: &ConnectionError) -> (String, u8) {
             code @ (ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized),
         ) => (
             format!("the broker refuses the login: `{code:?}`"),
-            "log in with `--user`; `maison user list` on the gateway shows who may enter",
+            "`--user`, or `--cert` and `--key`; `maison subscriber list` shows who may",
             exit::PERMISSION,
         ),
         ConnectionError::ConnectionRefused(code) => (

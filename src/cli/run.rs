@@ -1,13 +1,13 @@
 //! `maison run`: the gateway, in the foreground.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
 
 use super::exit;
-use crate::config::LogFilter;
+use crate::config::{LogFilter, Settings};
 use crate::daemon::activation::Sockets;
 use crate::daemon::signals::Signals;
 use crate::daemon::state::StateError;
@@ -28,7 +28,16 @@ pub struct Arguments {
 
 /// Runs until SIGTERM, SIGINT or Ctrl-C.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let config = arguments.config.as_deref();
+    let start = |settings: &Settings| Gateway::start(settings, Sockets::of_environment());
+    serve(arguments.config.as_deref(), arguments.log.as_deref(), start)
+}
+
+/// A gateway of that configuration, until SIGTERM, SIGINT or Ctrl-C.
+pub(super) fn serve(
+    config: Option<&Path>,
+    log: Option<&str>,
+    start: impl FnOnce(&Settings) -> Result<Gateway, StartError>,
+) -> Result<ExitCode> {
     let settings = match settings::load(config) {
         Ok(settings) => settings,
         Err(error) => {
@@ -36,7 +45,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             return Ok(exit::code(exit::CONFIGURATION));
         }
     };
-    match arguments.log.as_deref().map(LogFilter::parse) {
+    match log.map(LogFilter::parse) {
         None => logging::start(&settings.log.level, settings.log.format),
         Some(Ok(filter)) => logging::start(&filter, settings.log.format),
         Some(Err(why)) => {
@@ -46,7 +55,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     super::block_on(async {
         let mut signals = Signals::listen()?;
-        let gateway = match Gateway::start(&settings, Sockets::of_environment()) {
+        let gateway = match start(&settings) {
             Ok(gateway) => gateway,
             Err(error) => {
                 let code = code_of(&error);

@@ -20,7 +20,7 @@ use crate::config::{Settings, slug_fault};
 use crate::daemon::state::{self, StateError};
 use crate::net::ClientIdentity;
 
-use bundle::{Bundle, Door};
+use bundle::{Bundle, Contents, Keys};
 
 /// Let people and devices in, to the rooms that are theirs
 #[derive(Args, Debug)]
@@ -42,8 +42,15 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// The bundle again, as far as the gateway knows it: keys and passwords it does not
+    Bundle {
+        /// Who
+        #[arg(value_parser = UserName::parse)]
+        name: UserName,
+        #[command(flatten)]
+        place: Place,
+    },
     /// A new certificate, in a bundle of its own; the old ones count on
-    #[command(visible_alias = "bundle")]
     Renew {
         /// Who
         #[arg(value_parser = UserName::parse)]
@@ -51,6 +58,8 @@ enum Action {
         /// From now on the old ones count no more
         #[arg(long)]
         revoke: bool,
+        #[command(flatten)]
+        passphrase: Passphrase,
         #[command(flatten)]
         place: Place,
     },
@@ -105,7 +114,18 @@ struct Add {
     #[arg(long)]
     certificate: bool,
     #[command(flatten)]
+    passphrase: Passphrase,
+    #[command(flatten)]
     place: Place,
+}
+
+/// What the file for phones and desktops is locked with.
+#[derive(Args, Debug)]
+struct Passphrase {
+    /// The passphrase of the PKCS#12 file is the next line of standard input; else it is drawn, and
+    /// printed
+    #[arg(long)]
+    passphrase_stdin: bool,
 }
 
 /// Where a bundle goes, and where it leads.
@@ -126,6 +146,9 @@ fn pattern(text: &str) -> Result<Pattern, PatternError> {
     Pattern::parse(text)
 }
 
+/// Shortest passphrase that is taken from a person.
+const PASSPHRASE_CHARS_MIN: usize = 8;
+
 /// How somebody comes.
 #[derive(Clone, Copy)]
 struct Ways {
@@ -139,7 +162,10 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         match &arguments.action {
             Action::Add(add) => add.run(settings),
             Action::List { json } => list::print(settings, *json),
-            Action::Renew { name, revoke, place } => renew(settings, name, *revoke, place),
+            Action::Bundle { name, place } => again(settings, name, place),
+            Action::Renew { name, revoke, passphrase, place } => {
+                renew(settings, name, *revoke, passphrase, place)
+            }
             Action::Passwd { name, password_stdin } => passwd(settings, name, *password_stdin),
             Action::Revoke { name, certificate } => revoke(settings, name, certificate.as_deref()),
         }?;
@@ -156,13 +182,13 @@ impl Add {
         if state::read_users(folder)?.contains(name) {
             return Err(StateError::UserExists(name.clone()).into());
         }
-        let bundle = Bundle::make(name, &self.place)?;
+        let bundle = Bundle::make(settings, name, ways, &self.place)?;
         let password = match (ways.password, self.password_stdin) {
-            (true, true) => Some(given_password()?),
+            (true, true) => Some(given("password")?),
             (true, false) => Some(state::random_password()?),
             (false, _) => None,
         };
-        let identity = ways.certificate.then(|| issue(settings, name)).transpose()?;
+        let keys = ways.certificate.then(|| self.passphrase.keys(settings, name)).transpose()?;
         let hash = password.as_ref().map(|it| state::hash_password(it.as_bytes())).transpose()?;
         state::edit_users(folder, |users| {
             if users.contains(name) {
@@ -171,12 +197,12 @@ impl Add {
             let user = users.entry(name.clone());
             user.scope = Some(scope.clone());
             user.password = hash;
-            user.certificates.extend(identity.as_ref().map(issued));
+            user.certificates.extend(keys.as_ref().map(|keys| issued(&keys.identity)));
             Ok(())
         })?;
         let drawn = password.filter(|_| !self.password_stdin);
-        let door = Door::find(settings, ways.certificate, self.place.host.as_deref());
-        bundle.write(settings, &door, &scope, drawn.as_deref(), identity.as_ref())
+        let contents = Contents { scope, ways, password: drawn, keys };
+        bundle.write(settings, &contents)
     }
 
     fn scope(&self, settings: &Settings) -> Result<Scope> {
@@ -231,12 +257,53 @@ impl Add {
     }
 }
 
-fn renew(settings: &Settings, name: &UserName, revoke: bool, place: &Place) -> Result<()> {
+impl Passphrase {
+    /// A new certificate with its key, and what its file is locked with.
+    fn keys(&self, settings: &Settings, name: &UserName) -> Result<Keys> {
+        let given = self.passphrase_stdin.then(|| given("passphrase")).transpose()?;
+        if let Some(passphrase) = &given {
+            let is_typed = passphrase.chars().all(|letter| matches!(letter, ' '..='~'));
+            if !is_typed || passphrase.len() < PASSPHRASE_CHARS_MIN {
+                bail!(
+                    "unfit for a passphrase of a PKCS#12 file\n  hint: {PASSPHRASE_CHARS_MIN} \
+                     ASCII characters at least; programs differ in how they read others"
+                );
+            }
+        }
+        let is_told = given.is_none();
+        let passphrase = given.map_or_else(state::random_password, Ok)?;
+        let identity = ca::open(settings)?.client(name.as_str(), ca::now())?;
+        Ok(Keys { identity, passphrase, is_told })
+    }
+}
+
+/// What is known of somebody: what it may, and how it comes.
+fn known(settings: &Settings, name: &UserName) -> Result<(Scope, Ways)> {
     let users = state::read_users(&settings.gateway.state_dir)?;
     let known = users.get(name).ok_or_else(|| StateError::UserUnknown(name.clone()))?;
     let scope = known.scope.clone().unwrap_or_else(whole_house);
-    let bundle = Bundle::make(name, place)?;
-    let identity = issue(settings, name)?;
+    let certificate = !known.certificates.is_empty();
+    Ok((scope, Ways { password: known.password.is_some(), certificate }))
+}
+
+/// Nothing that lets anybody in is made or changed.
+fn again(settings: &Settings, name: &UserName, place: &Place) -> Result<()> {
+    let (scope, ways) = known(settings, name)?;
+    let bundle = Bundle::make(settings, name, ways, place)?;
+    bundle.write(settings, &Contents { scope, ways, password: None, keys: None })
+}
+
+fn renew(
+    settings: &Settings,
+    name: &UserName,
+    revoke: bool,
+    passphrase: &Passphrase,
+    place: &Place,
+) -> Result<()> {
+    let (scope, ways) = known(settings, name)?;
+    let ways = Ways { certificate: true, ..ways };
+    let bundle = Bundle::make(settings, name, ways, place)?;
+    let keys = passphrase.keys(settings, name)?;
     state::edit_users(&settings.gateway.state_dir, |users| {
         if !users.contains(name) {
             return Err(StateError::UserUnknown(name.clone()));
@@ -245,11 +312,10 @@ fn renew(settings: &Settings, name: &UserName, revoke: bool, place: &Place) -> R
         if revoke {
             certificates.clear();
         }
-        certificates.push(issued(&identity));
+        certificates.push(issued(&keys.identity));
         Ok(())
     })?;
-    let door = Door::find(settings, true, place.host.as_deref());
-    bundle.write(settings, &door, &scope, None, Some(&identity))
+    bundle.write(settings, &Contents { scope, ways, password: None, keys: Some(keys) })
 }
 
 /// Who is not scoped reads all rooms.
@@ -262,7 +328,7 @@ fn passwd(settings: &Settings, name: &UserName, from_stdin: bool) -> Result<()> 
     if !state::read_users(folder)?.contains(name) {
         return Err(StateError::UserUnknown(name.clone()).into());
     }
-    let password = if from_stdin { given_password()? } else { state::random_password()? };
+    let password = if from_stdin { given("password")? } else { state::random_password()? };
     state::change_password(folder, name.clone(), password.as_bytes())?;
     println!("password changed: `{name}`");
     if !from_stdin {
@@ -297,16 +363,13 @@ fn revoke(settings: &Settings, name: &UserName, serial: Option<&str>) -> Result<
     Ok(())
 }
 
-fn given_password() -> Result<String> {
+/// From the terminal, unseen; else the next line of standard input.
+fn given(what: &str) -> Result<String> {
     if io::stdin().is_terminal() {
-        return Ok(rpassword::prompt_password("password: ")?);
+        return Ok(rpassword::prompt_password(format!("{what}: "))?);
     }
-    let password = first_line(io::stdin().lock()).map_err(anyhow::Error::msg)?;
-    String::from_utf8(password).context("the password is not UTF-8")
-}
-
-fn issue(settings: &Settings, name: &UserName) -> Result<ClientIdentity> {
-    Ok(ca::open(settings)?.client(name.as_str(), ca::now())?)
+    let line = first_line(io::stdin().lock()).map_err(anyhow::Error::msg)?;
+    String::from_utf8(line).with_context(|| format!("the {what} is not UTF-8"))
 }
 
 fn issued(identity: &ClientIdentity) -> Issued {

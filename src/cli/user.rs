@@ -1,7 +1,7 @@
 //! `maison user`: who may log in with a password. A gateway at work sees changes at the next login.
 
 use std::fmt;
-use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -133,12 +133,10 @@ fn ask(name: &UserName) -> Result<Vec<u8>, Failure> {
     check(password.into_bytes())
 }
 
-pub(super) fn first_line(input: impl Read) -> Result<Vec<u8>, Failure> {
+pub(super) fn first_line(input: impl BufRead) -> Result<Vec<u8>, Failure> {
     let bytes_max = u64::try_from(PASSWORD_BYTES_MAX + "\r\n".len()).unwrap_or(u64::MAX);
     let mut line = Vec::new();
-    BufReader::new(input.take(bytes_max))
-        .read_until(b'\n', &mut line)
-        .map_err(Failure::NoPassword)?;
+    input.take(bytes_max).read_until(b'\n', &mut line).map_err(Failure::NoPassword)?;
     if line.last() == Some(&b'\n') {
         line.pop();
         if line.last() == Some(&b'\r') {

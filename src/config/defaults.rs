@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::{
     Broker, Durability, Gateway, Hardware, Limits, Listener, Log, LogFilter, LogFormat, Settings,
-    Tls, Transport,
+    Simulation, Tls, Transport,
 };
 use crate::access::Policy;
 use crate::limits;
-use crate::sampling::{Calibration, Rules, SensorSettings};
+use crate::sampling::{Calibration, Rules, SensorSettings, Tolerance};
 use crate::sensors::catalog::{Driver, Span};
+use crate::sim::weather::{Climate, Heating};
 use crate::units::Quantity;
 
 /// Shortest default of `stale_after`: a fast sensor may miss some readings.
@@ -24,6 +25,7 @@ impl Default for Settings {
             hardware: Hardware::default(),
             log: Log::default(),
             metrics: None,
+            simulation: Simulation::default(),
             listeners: listeners(),
             rooms: Vec::new(),
         }
@@ -86,6 +88,20 @@ impl Default for Hardware {
     }
 }
 
+impl Default for Simulation {
+    fn default() -> Self {
+        Self {
+            seed: 7,
+            start: None,
+            noise: true,
+            weather: Climate::USUAL,
+            heating: Heating::USUAL,
+            places: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+}
+
 /// Programs on this machine without a login, all others by TLS and password.
 fn listeners() -> Vec<Listener> {
     let local = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1883);
@@ -129,10 +145,16 @@ pub(super) fn rules(quantity: Quantity, chip: Span) -> Rules {
         rate_per_minute: Some(rate_per_minute),
         calibration: Calibration::Offset(chip.lowest.with(0)),
         median: 1,
+        alpha: 1000,
         decimals: 1,
         deadband,
     }
 }
+
+/// How far sensors of a room may be apart unless its keys say otherwise: a floor and a ceiling
+/// differ by degrees, so nobody is bothered unasked.
+pub(super) const TOLERANCE: Tolerance =
+    Tolerance { spread: 0, patience: Duration::from_secs(5 * 60) };
 
 /// Default of `stale_after` for an `interval`: three readings missed.
 pub(super) fn stale_after(interval: Duration) -> Duration {

@@ -80,6 +80,13 @@ const FIXED: &[Key] = keys![
     "broker.limits.unfinished": broker.limits.unfinished,
     "hardware.sysfs": hardware.sysfs,
     "log.format": log.format,
+    "simulation.seed": simulation.seed,
+    "simulation.start": simulation.start,
+    "simulation.noise": simulation.noise,
+    "simulation.weather": simulation.weather,
+    "simulation.heating": simulation.heating,
+    "simulation.places": simulation.places,
+    "simulation.faults": simulation.faults,
 ];
 
 /// What holds at once, for what comes from then on.
@@ -222,7 +229,13 @@ fn of_room(old: &Room, new: &Room, changes: &mut Vec<Change>) {
         sensors.iter().position(|other| other.is_at_the_place_of(sensor))
     };
     let kept: Vec<_> = new.sensors.iter().filter_map(|it| find(&old.sensors, it)).collect();
-    let keys = [("name", old.name != new.name), ("order of sensors", !kept.is_sorted())];
+    let keys = [
+        ("name", old.name != new.name),
+        ("combine", old.combine != new.combine),
+        ("disagreement", old.tolerance.spread != new.tolerance.spread),
+        ("disagreement_after", old.tolerance.patience != new.tolerance.patience),
+        ("order of sensors", !kept.is_sorted()),
+    ];
     let keys: Vec<_> = keys.into_iter().filter_map(|(key, is)| is.then_some(key)).collect();
     if !keys.is_empty() {
         changes.push(Change::RoomChanged(new.slug.clone(), keys));
@@ -276,6 +289,7 @@ fn rule_keys(old: &Rules, new: &Rules) -> Vec<&'static str> {
         ("rate", *rate_per_minute != new.rate_per_minute),
         ("calibration", *calibration != new.calibration),
         ("median", old.median != new.median),
+        ("alpha", old.alpha != new.alpha),
         ("decimals", old.decimals != new.decimals),
         ("deadband", old.deadband != new.deadband),
     ];

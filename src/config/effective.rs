@@ -1,5 +1,7 @@
 //! Settings → TOML text that means the same, with nothing left to defaults.
 
+mod simulation;
+
 use std::fmt::{self, Write};
 use std::path::Path;
 
@@ -7,7 +9,7 @@ use super::amount::{Bounded, Decimal, Size};
 use super::check::needs_open;
 use super::words::{DURABILITIES, LOG_FORMATS, PLATINUM, POLICIES, SIDES, WIRES, word};
 use super::{Broker, Bus, Gateway, Limits, Listener, Room, Sensor, Settings, Tls, Transport};
-use crate::sampling::{Calibration, Rules, SensorSettings};
+use crate::sampling::{Calibration, Rules, SensorSettings, Tolerance};
 use crate::sensors::Address;
 use crate::sensors::element::{Curve, Element, Rtd, Thermistor, Tmp36};
 use crate::units::{Quantity, Value};
@@ -31,8 +33,10 @@ impl Settings {
             let open = !metrics.bind.ip().to_canonical().is_loopback();
             writeln!(out, "\n[metrics]\nbind = \"{}\"\nopen = {open}", metrics.bind)?;
         }
+        simulation::house(out, &self.simulation)?;
         self.listeners.iter().try_for_each(|it| listener(out, it))?;
-        self.rooms.iter().try_for_each(|it| room(out, it))
+        self.rooms.iter().try_for_each(|it| room(out, it))?;
+        simulation::script(out, &self.simulation)
     }
 }
 
@@ -98,6 +102,10 @@ fn listener(out: &mut String, listener: &Listener) -> fmt::Result {
 
 fn room(out: &mut String, room: &Room) -> fmt::Result {
     writeln!(out, "\n[rooms.{}]\nname = {}", room.slug, quoted(&room.name))?;
+    writeln!(out, "combine = {}", quoted(room.combine.name()))?;
+    let Tolerance { spread, patience } = room.tolerance;
+    writeln!(out, "disagreement = {}", thousandths(spread))?;
+    writeln!(out, "disagreement_after = {}", quoted(&patience.written()))?;
     room.sensors.iter().try_for_each(|it| sensor(out, &room.slug, it))
 }
 
@@ -165,11 +173,16 @@ fn sampling(out: &mut String, settings: &SensorSettings) -> fmt::Result {
     Ok(())
 }
 
-fn rules(rules: &Rules) -> [(&'static str, String); 7] {
-    let calibration = match rules.calibration {
-        Calibration::Offset(offset) => ("offset", decimal(offset)),
+fn rules(rules: &Rules) -> [(&'static str, String); 8] {
+    let calibration = match &rules.calibration {
+        Calibration::Offset(offset) => ("offset", decimal(*offset)),
         Calibration::TwoPoint { low, high } => {
-            ("calibration", format!("{{ low = {}, high = {} }}", point(low), point(high)))
+            ("calibration", format!("{{ low = {}, high = {} }}", point(*low), point(*high)))
+        }
+        Calibration::Polynomial(curve) => {
+            let points: Vec<_> = curve.points().iter().copied().map(point).collect();
+            let (points, degree) = (points.join(", "), curve.degree());
+            ("calibration", format!("{{ points = [{points}], degree = {degree} }}"))
         }
     };
     [
@@ -178,6 +191,7 @@ fn rules(rules: &Rules) -> [(&'static str, String); 7] {
         ("max_rate", thousandths(rules.rate_per_minute.unwrap_or(0))),
         calibration,
         ("median", rules.median.to_string()),
+        ("alpha", thousandths(rules.alpha)),
         ("decimals", rules.decimals.to_string()),
         ("deadband", thousandths(rules.deadband)),
     ]

@@ -25,6 +25,8 @@ pub(super) enum Kind {
     Point,
     /// Three numbers.
     Coefficients,
+    /// Of a day.
+    Hour,
     /// A table, by its title.
     Table(&'static str),
     /// `true`, `false`, or a table.
@@ -156,6 +158,7 @@ fn of_kind(kind: &Kind) -> Value {
         Kind::Address => json!({ "type": ["string", "integer"] }),
         Kind::Point => numbers(2),
         Kind::Coefficients => numbers(3),
+        Kind::Hour => json!({ "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$" }),
         Kind::Table(title) => json!({ "$ref": format!("#/$defs/{}", name(title)) }),
         Kind::Switch(title) => json!({ "anyOf": [
             { "type": "boolean" },

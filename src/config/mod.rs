@@ -33,10 +33,12 @@ use written::Written;
 use crate::access::Policy;
 use crate::limits::PACKET_BYTES_MAX;
 use crate::mqtt::TopicFilter;
-use crate::sampling::SensorSettings;
+use crate::sampling::{Combination, SensorSettings, Tolerance};
 use crate::sensors::Address;
 use crate::sensors::catalog::Driver;
 use crate::sensors::element::Element;
+use crate::sim::script::Episode;
+use crate::sim::weather::{Climate, Heating, Place};
 
 /// A file of the configuration, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +76,8 @@ pub struct Settings {
     pub log: Log,
     /// `[metrics]`; `None`: there are none.
     pub metrics: Option<Metrics>,
+    /// `[simulation]`.
+    pub simulation: Simulation,
     /// `[[listener]]`, in order; one at least.
     pub listeners: Vec<Listener>,
     /// `[rooms.*]`, in order of their slugs.
@@ -192,6 +196,41 @@ pub struct Metrics {
     pub bind: SocketAddr,
 }
 
+/// `[simulation]`: what the house is like where its buses are simulated.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Simulation {
+    /// Determines weather, noise and chance.
+    pub seed: u64,
+    /// What its clock shows at the start, in milliseconds since 1970; `None`: now.
+    pub start: Option<u64>,
+    /// Whether bits flip and addresses go unheard now and then.
+    pub noise: bool,
+    /// What it is like outside.
+    pub weather: Climate,
+    /// What the thermostats are set to.
+    pub heating: Heating,
+    /// Where sensors hang.
+    pub places: Vec<(Target, Place)>,
+    /// What goes wrong.
+    pub faults: Vec<(Target, Episode)>,
+}
+
+/// Whom something befalls in a simulated house.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Target {
+    /// Slug of a room.
+    pub room: String,
+    /// One of its sensors; `None`: all.
+    pub sensor: Option<Address>,
+}
+
+impl Target {
+    /// Whether a sensor is meant.
+    pub fn is(&self, room: &str, sensor: &Address) -> bool {
+        self.room == room && self.sensor.as_ref().is_none_or(|mine| mine == sensor)
+    }
+}
+
 /// `[[listener]]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Listener {
@@ -237,6 +276,10 @@ pub struct Room {
     pub slug: String,
     /// As people call it.
     pub name: String,
+    /// What its value is where it has several sensors.
+    pub combine: Combination,
+    /// How far they may be apart.
+    pub tolerance: Tolerance,
     /// In order; none is allowed.
     pub sensors: Vec<Sensor>,
 }

@@ -1,6 +1,8 @@
 //! The configuration as it is written: every table, every key. The comment of a key is its manual;
 //! unknown keys and suggestions follow from this list. What the values mean is in `check`.
 
+mod values;
+
 use std::time::Duration;
 
 use super::amount::{Decimal, Size};
@@ -8,6 +10,7 @@ use super::complaint::Complaints;
 use super::document::{Node, Value};
 use super::manual::{Key, Kind, Table};
 use super::written::{At, Field, Named, Written, mismatch, unknown_keys};
+pub(super) use values::{Address, Coefficients, Hour, Point, Tls};
 
 /// Tables as structures of [`Field`]s, with the reading of each and the list of all their keys.
 macro_rules! tables {
@@ -28,9 +31,12 @@ macro_rules! tables {
                 /// Its keys.
                 const KEYS: &[&str] = &[$(stringify!($key)),*];
 
+                /// Where it is written.
+                const TITLE: &str = $title;
+
                 /// What is to be known of it.
                 const MANUAL: Table = Table {
-                    title: $title,
+                    title: Self::TITLE,
                     about: &[$($about),*],
                     keys: &[$(Key {
                         name: stringify!($key),
@@ -41,7 +47,7 @@ macro_rules! tables {
             }
 
             impl Written for $name {
-                const KIND: Kind = Kind::Table($title);
+                const KIND: Kind = Kind::Table(Self::TITLE);
 
                 fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
                     let mut table = match node.value {
@@ -83,6 +89,8 @@ tables! {
         /// Where clients are let in. Without any: `127.0.0.1:1883` for programs on this machine,
         /// without a login, and `[::]:8883` for all others, by TLS and password.
         listener: Vec<At<Listener>>,
+        /// What the house is like where its buses are simulated.
+        simulation: Simulation,
         /// The rooms of the house, by slug. A slug is a level of the room's topics: 1 to 32
         /// lower-case letters without accents, digits and hyphens, a hyphen not at the start.
         rooms: Named<Room>,
@@ -239,6 +247,18 @@ tables! {
         /// As people call it, with accents; at most 64 characters, each name once. Default: the
         /// slug.
         name: String,
+        /// What the value of the room is where it has several sensors: `"first-healthy"`, the first
+        /// that is well; `"median"` or `"mean"` of all that are well. One whose last reading was
+        /// bad counts as long as none is well and its last good one is not stale. Default:
+        /// `"first-healthy"`.
+        combine: String,
+        /// Furthest that the temperatures of its sensors may be apart, in °C, 0 to 50. When they
+        /// are further apart for `disagreement_after`, the room's `alert` says so, and its value is
+        /// of quality `suspect`. 0: no bound. Default: 0.0.
+        disagreement: Decimal,
+        /// How long they must be further apart before the alarm, and nearer before its end, 0 s to
+        /// 1 d. Default: `"5m"`.
+        disagreement_after: Duration,
         /// The thermometers of the room. A room may have none.
         sensors: Vec<At<Sensor>>,
     }
@@ -279,10 +299,14 @@ tables! {
         max_rate: Decimal,
         /// What is added to each reading, −50 to 50 °C. Not beside `calibration`. Default: 0.0.
         offset: Decimal,
-        /// Two points that were measured; the line through them corrects each reading.
+        /// Points that were measured; the line or the curve through them corrects each reading.
         calibration: Calibration,
         /// Number of last readings whose median counts, odd, 1 to 31; 1: none. Default: 1.
         median: i64,
+        /// Weight of each new median in an exponential moving average, 0.001 to 1; 1: none. It
+        /// begins with the first reading, and anew when none was good for `stale_after`. Default:
+        /// 1.0.
+        alpha: Decimal,
         /// Digits after the dot that are published, 0 to 3. Default: 1.
         decimals: i64,
         /// Smallest change that is published at once, in °C, 0 to 50. Default: 0.1.
@@ -342,128 +366,107 @@ tables! {
         max_rate: Decimal,
         /// What is added to each reading, −50 to 50 % or −350 to 350 hPa. Default: 0.0.
         offset: Decimal,
-        /// Two points that were measured.
+        /// Points that were measured.
         calibration: Calibration,
         /// Number of last readings whose median counts, odd, 1 to 31. Default: 1.
         median: i64,
+        /// Weight of each new median in an exponential moving average, 0.001 to 1. Default: 1.0.
+        alpha: Decimal,
         /// Digits after the dot that are published, 0 to 3. Default: 1.
         decimals: i64,
         /// Smallest change that is published at once. Default: 0.5 % or 0.1 hPa.
         deadband: Decimal,
     }
 
-    /// `calibration` of a sensor.
+    /// `calibration` of a sensor: two points, or any number and a degree.
     table Calibration at "`calibration` of a sensor" {
-        /// `[raw, true]` at the low end, in °C for a temperature. Required.
+        /// `[raw, true]` at the low end, in °C for a temperature. Required, or `points`.
         low: Point,
-        /// `[raw, true]` at the high end, 1 or more above. Required.
+        /// `[raw, true]` at the high end, 1 or more above. Required beside `low`.
         high: Point,
+        /// 2 to 32 of `[raw, true]`, in any order, 1 or more apart: the polynomial that passes them
+        /// nearest corrects each reading. Beyond them it goes on straight.
+        points: Vec<At<Point>>,
+        /// Degree of the polynomial, 1 (a line) to 3, lower than there are points. Default: 1.
+        degree: i64,
     }
-}
-
-/// `tls` of a listener.
-#[derive(Debug)]
-pub(super) enum Tls {
-    /// `false`, or `true` for a certificate of our own CA.
-    Own(bool),
-    /// `{ certificate = "…", … }`
-    Files(TlsFiles),
-}
-
-impl Written for Tls {
-    const KIND: Kind = Kind::Switch(TlsFiles::MANUAL.title);
-
-    fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
-        match node.value {
-            Value::Boolean(own) => Some(Self::Own(own)),
-            Value::Table(_) => TlsFiles::read(node, complaints).map(Self::Files),
-            other => {
-                let hint = Some("`tls = true` takes a certificate of our own CA".to_owned());
-                let expected = "`true`, `false` or a table";
-                mismatch(node.place, &other, expected, hint, complaints)
-            }
-        }
+    /// `[simulation]`: where `bus = "simulated"`, and in `maison simulate`. Its clock begins at
+    /// `start` and is the only one that `--speed` makes faster.
+    table Simulation at "`[simulation]`" {
+        /// What determines weather, noise and chance: the same number gives the same house.
+        /// Default: 7.
+        seed: i64,
+        /// What the clock of the house shows at the start, in UTC: `"2026-01-15T06:00:00Z"`.
+        /// Default: now.
+        start: String,
+        /// Whether bits flip and addresses go unheard now and then, as on real wires. Default:
+        /// `true`.
+        noise: bool,
+        /// What it is like outside.
+        weather: Weather,
+        /// What the thermostats are set to.
+        heating: Heating,
+        /// Where sensors hang. The others are in rooms, in the cellar or outside by their address.
+        places: Vec<At<Hanging>>,
+        /// What goes wrong.
+        faults: Vec<At<Episode>>,
     }
-}
 
-/// `address` of a sensor.
-#[derive(Debug)]
-pub(super) enum Address {
-    /// `"28-01131e858aef"`, `"0x48"`
-    Text(String),
-    /// `0x48`
-    Number(i64),
-}
-
-impl Written for Address {
-    const KIND: Kind = Kind::Address;
-
-    fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
-        match node.value {
-            Value::Text(text) => Some(Self::Text(text)),
-            Value::Integer(number) => Some(Self::Number(number)),
-            other => mismatch(node.place, &other, "an address", None, complaints),
-        }
+    /// `weather` of the simulation, in °C.
+    table Weather at "`weather` of `[simulation]`" {
+        /// Mean of the year, −50 to 50. Default: 12.0.
+        mean: Decimal,
+        /// How much warmer July is, and January colder, 0 to 50. Default: 8.0.
+        season: Decimal,
+        /// How much warmer the afternoon is than its day, 0 to 50. Default: 4.0.
+        day: Decimal,
+        /// How far fronts of nine hours lead away from that, 0 to 50. Default: 5.0.
+        fronts: Decimal,
     }
-}
 
-/// `[A, B, C]` of Steinhart and Hart.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Coefficients(pub(super) [f64; 3]);
-
-impl Written for Coefficients {
-    const KIND: Kind = Kind::Coefficients;
-
-    fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
-        let numbers = match &node.value {
-            Value::Array(elements) => elements.iter().map(finite).collect::<Option<Vec<_>>>(),
-            _ => None,
-        };
-        let Some(Ok(coefficients)) = numbers.map(<[f64; 3]>::try_from) else {
-            let hint = Some("three numbers: `[1.129148e-3, 2.34125e-4, 8.76741e-8]`".to_owned());
-            return mismatch(node.place, &node.value, "three coefficients", hint, complaints);
-        };
-        Some(Self(coefficients))
+    /// `heating` of the simulation.
+    table Heating at "`heating` of `[simulation]`" {
+        /// By day, 0 to 50 °C. Default: 20.5.
+        day: Decimal,
+        /// By night, 0 to 50 °C. Default: 19.5.
+        night: Decimal,
+        /// When the day begins, in UTC. Default: `"06:00"`.
+        from: Hour,
+        /// When the night begins, in UTC. Default: `"22:00"`.
+        to: Hour,
     }
-}
 
-/// A number of any size, but none of infinity and its kind.
-fn finite(node: &Node) -> Option<f64> {
-    match &node.value {
-        Value::Float(float) => Some(*float).filter(|float| float.is_finite()),
-        Value::Integer(integer) => i32::try_from(*integer).ok().map(f64::from),
-        _ => None,
+    /// `[[simulation.places]]`.
+    table Hanging at "`[[simulation.places]]`" {
+        /// Slug of a room. Required.
+        room: String,
+        /// Address of one of its sensors. Default: all of them.
+        sensor: Address,
+        /// `"room"`, `"cellar"` or `"outside"`. Required.
+        place: String,
     }
-}
 
-/// `[raw, true]` of a calibration.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Point {
-    /// What the chip said.
-    pub(super) raw: Decimal,
-    /// What it was.
-    pub(super) true_value: Decimal,
-}
-
-impl Written for Point {
-    const KIND: Kind = Kind::Point;
-
-    fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
-        let hint = Some("two numbers: `[raw, true]`".to_owned());
-        let elements = match node.value {
-            Value::Array(elements) => elements,
-            other => return mismatch(node.place, &other, "a point", hint, complaints),
-        };
-        match <[Node; 2]>::try_from(elements) {
-            Ok([raw, true_value]) => {
-                let raw = Decimal::read(raw, complaints);
-                let true_value = Decimal::read(true_value, complaints);
-                Some(Self { raw: raw?, true_value: true_value? })
-            }
-            Err(elements) => {
-                let found = Value::Array(elements);
-                mismatch(node.place, &found, "a point", hint, complaints)
-            }
-        }
+    /// `[[simulation.faults]]`.
+    table Episode at "`[[simulation.faults]]`" {
+        /// `"unplugged"`, `"power-on"` (conversions fail for want of supply), `"crc"` (wrong bits),
+        /// `"stuck"` (a line of the bus is held), `"drift"`, `"noise"`. Required.
+        fault: String,
+        /// Slug of a room. Required.
+        room: String,
+        /// Address of one of its sensors. Default: all of them. `crc` and `stuck` befall the whole
+        /// bus that it hangs on.
+        sensor: Address,
+        /// Each day at this hour of the house, in UTC. Not beside `after`.
+        at: Hour,
+        /// Once, so long after the start. Default: `"0s"`.
+        after: Duration,
+        /// How long, 1 ms to 1 d with `at`. Required there; default: for ever.
+        lasts: Duration,
+        /// Share of transfers with a wrong bit, 0.001 to 1. Of `crc` only. Default: 0.01.
+        share: Decimal,
+        /// How far from the truth, −50 to 50 °C. Of `drift` and `noise` only, and required there.
+        by: Decimal,
+        /// How long a drift takes to get there. Default: `"0s"`, at once.
+        over: Duration,
     }
 }

@@ -5,7 +5,9 @@ use std::fmt;
 use super::log::LogFormat;
 use super::{Bus, Durability};
 use crate::access::Policy;
+use crate::sampling::Combination;
 use crate::sensors::element::{Platinum, Side, Wires};
+use crate::sim::weather::Place;
 
 /// `durability`.
 pub(super) const DURABILITIES: [(&str, Durability); 3] = [
@@ -26,6 +28,17 @@ pub(super) const POLICIES: [(&str, Policy); 5] = [
     ("certificate-or-password", Policy::CertificateOrPassword),
     ("certificate-and-password", Policy::CertificateAndPassword),
 ];
+
+/// `combine` of a room.
+pub(super) const COMBINATIONS: [(&str, Combination); 3] = [
+    (Combination::FirstHealthy.name(), Combination::FirstHealthy),
+    (Combination::Median.name(), Combination::Median),
+    (Combination::Mean.name(), Combination::Mean),
+];
+
+/// `place` of a simulated sensor.
+pub(super) const PLACES: [(&str, Place); 3] =
+    [("room", Place::Room), ("cellar", Place::Cellar), ("outside", Place::Outside)];
 
 /// `side` of a thermistor.
 pub(super) const SIDES: [(&str, Side); 2] = [("ground", Side::Ground), ("supply", Side::Supply)];

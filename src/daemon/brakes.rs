@@ -1,19 +1,29 @@
 //! Whose password is checked next, and who has to wait: whoever guesses slows himself and nobody
 //! else. Takes time as an argument and touches nothing.
 //!
-//! An address is a suspect from its first wrong password until it has given none for a while. Then
-//! it waits after each, twice as long as the last time, has few logins waiting, and one thread is
-//! never for suspects. Who has come from an address by its password before is not asked to wait
-//! there, until a wrong password is given in its name. All others take turns, address by address.
+//! ```text
+//!   was right before ──▶ no hash                       (one look per hash: see `Brakes::may_look`)
+//!   known client     ──▶ first in, first out
+//!   address of known clients ──▶ in turns
+//!   stranger         ──▶ newest first
+//!   suspect          ──▶ in turns, after a wait, on one thread of two, few of an address
+//! ```
+//!
+//! An address is a suspect from its first wrong password until it has given none for a while. A
+//! client that came from there by its password is known there, until a wrong one is given in its
+//! name; what others give in its user's name makes it wait only if it calls itself otherwise today.
+//! Strangers are served newest first: who guesses from many addresses at once has been there for
+//! longer than who comes by.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::access::{ConnectionId, Login, Refusal, Verdict};
 use crate::limits::{
-    LOGIN_ADDRESSES_MAX, LOGIN_DELAY_MAX, LOGIN_DELAY_MIN, LOGIN_FAILURES_KEPT, LOGIN_NAMES_KNOWN,
-    LOGINS_OF_SUSPECT_MAX, PASSWORD_CHECKS_MAX,
+    LOGIN_ADDRESSES_MAX, LOGIN_CLIENTS_KNOWN, LOGIN_CLIENTS_OF_USER_KNOWN, LOGIN_DELAY_MAX,
+    LOGIN_DELAY_MIN, LOGIN_FAILURES_KEPT, LOGINS_OF_SUSPECT_MAX, PASSWORD_CHECKS_MAX,
 };
 use crate::net::household;
 use crate::time::Tick;
@@ -27,11 +37,12 @@ const _: () = assert!(SUSPECTS_CHECKED_MAX >= 1, "suspects must come to an end, 
 #[derive(Default)]
 pub(super) struct Brakes {
     addresses: HashMap<IpAddr, Address>,
-    /// Logins of those who came by their password before.
+    /// Logins of clients that are known where they come from.
     trusted: VecDeque<Waiting>,
     refused: Vec<ConnectionId>,
     suspects_checked: usize,
     turns: u64,
+    asked: u64,
 }
 
 struct Waiting {
@@ -50,7 +61,16 @@ pub(super) struct Check {
 pub(super) struct Turn {
     address: IpAddr,
     user: Option<String>,
-    is_suspect: bool,
+    client_id: String,
+    lane: Lane,
+}
+
+/// By which right a login has its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lane {
+    Trusted,
+    Stranger,
+    Suspect,
 }
 
 /// What is known of an address.
@@ -64,15 +84,49 @@ struct Address {
     seen: Tick,
     /// Number of its last turn.
     turn: u64,
-    /// Users that came by their password.
-    known: VecDeque<String>,
+    /// Number of its last login.
+    asked: u64,
+    /// Logins of known clients that wait or are checked.
+    trusted: usize,
+    /// Clients that came by their password.
+    known: VecDeque<Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    user: String,
+    client_id: String,
+    /// A wrong password was given in the user's name, by another client.
+    is_guessed: bool,
 }
 
 impl Brakes {
+    /// Whether a login may be let in without a hash if its password is one that was right before.
+    /// Only while nothing else of its address is under way: who is not let in at that look has a
+    /// hash made of what he said, so that looking gains no guess.
+    pub(super) fn may_look(&self, login: &Login) -> bool {
+        let Some(address) = self.addresses.get(&household(login.address)) else { return true };
+        if address.knows(login) {
+            return address.trusted == 0;
+        }
+        !address.is_suspect() && address.is_idle()
+    }
+
+    /// A login was let in without a hash.
+    pub(super) fn looked(&mut self, now: Tick, login: Login) {
+        let Login { address, user, client_id, .. } = login;
+        if let Some(user) = user {
+            self.address(now, household(address)).know(user, client_id);
+        }
+    }
+
     /// Takes a login in, to be checked in its turn or to be refused.
     pub(super) fn ask(&mut self, now: Tick, connection: ConnectionId, login: Login) {
+        let address = household(login.address);
+        let known = self.addresses.get_mut(&address).filter(|it| it.knows(&login));
         let waiting = Waiting { connection, login };
-        if self.is_trusted(&waiting) {
+        if let Some(address) = known {
+            address.trusted += 1;
             self.trusted.push_back(waiting);
         } else {
             self.queue(now, waiting);
@@ -82,8 +136,12 @@ impl Brakes {
     /// The login that a free thread is to check.
     pub(super) fn next(&mut self, now: Tick) -> Option<Check> {
         while let Some(waiting) = self.trusted.pop_front() {
-            if self.is_trusted(&waiting) {
-                return Some(self.begin(now, waiting, false));
+            let address = household(waiting.login.address);
+            if let Some(address) = self.addresses.get_mut(&address) {
+                if address.knows(&waiting.login) {
+                    return Some(self.begin(now, waiting, Lane::Trusted));
+                }
+                address.trusted = address.trusted.saturating_sub(1);
             }
             self.queue(now, waiting);
         }
@@ -94,9 +152,10 @@ impl Brakes {
             is_its_turn && !address.waiting.is_empty()
         };
         let all = self.addresses.values_mut().filter(may);
-        let first = all.min_by_key(|address| (address.is_suspect(), address.turn))?;
-        let (waiting, is_suspect) = (first.waiting.pop_front()?, first.is_suspect());
-        Some(self.begin(now, waiting, is_suspect))
+        let first = all.min_by_key(|address| address.place())?;
+        let lane = if first.is_suspect() { Lane::Suspect } else { Lane::Stranger };
+        let waiting = first.waiting.pop_front()?;
+        Some(self.begin(now, waiting, lane))
     }
 
     /// Who is not let in because too many of its address wait already.
@@ -113,48 +172,48 @@ impl Brakes {
 
     /// Learns what came of a check.
     pub(super) fn answered(&mut self, now: Tick, turn: Turn, verdict: &Verdict) {
-        let Turn { address, user, is_suspect } = turn;
-        self.suspects_checked -= usize::from(is_suspect);
+        let Turn { address, user, client_id, lane } = turn;
+        self.suspects_checked -= usize::from(lane == Lane::Suspect);
         let Some(address) = self.addresses.get_mut(&address) else { return };
         address.checked = address.checked.saturating_sub(1);
+        if lane == Lane::Trusted {
+            address.trusted = address.trusted.saturating_sub(1);
+        }
         address.seen = now;
         match (verdict, user) {
             (Err(Refusal::BadPassword), user) => {
-                let beyond = address.fail(now, user.as_deref());
+                address.doubt(user.as_deref(), &client_id);
+                let beyond = address.fail(now);
                 self.refused.extend(beyond.map(|waiting| waiting.connection));
             }
-            (Ok(_), Some(user)) => address.know(user),
+            (Ok(_), Some(user)) => address.know(user, client_id),
             (Ok(_), None) | (Err(_), _) => {}
         }
     }
 
-    fn is_trusted(&self, waiting: &Waiting) -> bool {
-        let Login { address, user, .. } = &waiting.login;
-        let (Some(address), Some(user)) = (self.addresses.get(&household(*address)), user) else {
-            return false;
-        };
-        address.known.contains(user)
-    }
-
     fn queue(&mut self, now: Tick, waiting: Waiting) {
+        self.asked += 1;
+        let asked = self.asked;
         let address = self.address(now, household(waiting.login.address));
         if address.is_suspect() && address.waiting.len() >= LOGINS_OF_SUSPECT_MAX {
             self.refused.push(waiting.connection);
         } else {
+            address.asked = asked;
             address.waiting.push_back(waiting);
         }
     }
 
-    fn begin(&mut self, now: Tick, waiting: Waiting, is_suspect: bool) -> Check {
+    fn begin(&mut self, now: Tick, waiting: Waiting, lane: Lane) -> Check {
         let Waiting { connection, login } = waiting;
         let household = household(login.address);
         self.turns += 1;
-        self.suspects_checked += usize::from(is_suspect);
+        self.suspects_checked += usize::from(lane == Lane::Suspect);
         let turns = self.turns;
         let address = self.address(now, household);
         address.checked += 1;
         address.turn = turns;
-        let turn = Turn { address: household, user: login.user.clone(), is_suspect };
+        let (user, client_id) = (login.user.clone(), login.client_id.clone());
+        let turn = Turn { address: household, user, client_id, lane };
         Check { connection, login, turn }
     }
 
@@ -184,12 +243,31 @@ impl Address {
     }
 
     fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.checked == 0
+        self.waiting.is_empty() && self.checked == 0 && self.trusted == 0
+    }
+
+    fn knows(&self, login: &Login) -> bool {
+        let Login { user: Some(user), client_id, .. } = login else { return false };
+        let mut known = self.known.iter().filter(|known| known.user == *user);
+        known.any(|known| !known.is_guessed || known.client_id == *client_id)
+    }
+
+    /// The least comes first.
+    fn place(&self) -> impl Ord + use<> {
+        (self.is_suspect(), self.known.is_empty(), self.turn, Reverse(self.asked))
+    }
+
+    /// A wrong password was given in a user's name.
+    fn doubt(&mut self, user: Option<&str>, client_id: &str) {
+        let is_his = |known: &Known| Some(known.user.as_str()) == user;
+        self.known.retain(|known| !(is_his(known) && known.client_id == client_id));
+        for known in self.known.iter_mut().filter(|known| is_his(known)) {
+            known.is_guessed = true;
+        }
     }
 
     /// Who waits beyond what a suspect may.
-    fn fail(&mut self, now: Tick, user: Option<&str>) -> impl Iterator<Item = Waiting> {
-        self.known.retain(|known| Some(known.as_str()) != user);
+    fn fail(&mut self, now: Tick) -> impl Iterator<Item = Waiting> {
         self.failed = now;
         self.not_before = now.after(delay(self.failures));
         self.failures = self.failures.saturating_add(1);
@@ -197,12 +275,17 @@ impl Address {
         self.waiting.split_off(kept).into_iter()
     }
 
-    fn know(&mut self, user: String) {
-        self.known.retain(|known| *known != user);
-        if self.known.len() >= LOGIN_NAMES_KNOWN {
+    fn know(&mut self, user: String, client_id: String) {
+        self.known.retain(|known| !(known.user == user && known.client_id == client_id));
+        let of_user = || self.known.iter().filter(|known| known.user == user);
+        if of_user().count() >= LOGIN_CLIENTS_OF_USER_KNOWN {
+            let first = self.known.iter().position(|known| known.user == user);
+            first.map(|first| self.known.remove(first));
+        }
+        if self.known.len() >= LOGIN_CLIENTS_KNOWN {
             self.known.pop_front();
         }
-        self.known.push_back(user);
+        self.known.push_back(Known { user, client_id, is_guessed: false });
     }
 }
 

@@ -9,23 +9,33 @@ use super::roster::{Fitted, Roster};
 use crate::bus::kernel::{Class, KernelFiles};
 use crate::bus::mailbox::Reports;
 use crate::bus::onewire::{KernelOneWire, discover_masters};
-use crate::bus::simulated::{self, Wired};
+use crate::bus::simulated::{self, House, Plan, Plans, Wired};
 use crate::bus::thread::{BusThread, Refit, spawn};
 use crate::bus::{Attached, Bus, Clock};
-use crate::config;
+use crate::config::{self, Simulation};
 use crate::sampling::{Sampler, Sensor, SensorId};
-
-/// The simulated house has the same weather at each start.
-const WEATHER_SEED: u64 = 7;
+use crate::sensors::Address;
+use crate::sim::weather::Weather;
 
 /// The threads of all buses, and who hangs there.
 pub(super) struct Buses {
     clock: Arc<dyn Clock>,
     reports: Arc<Reports>,
     sysfs: PathBuf,
+    world: World,
     running: Vec<Running>,
     /// Threads started so far.
     started: u64,
+}
+
+/// What the buses of the configuration are.
+pub(super) struct World {
+    /// The house of those that are simulated.
+    pub house: Arc<House>,
+    /// What is special about sensors there.
+    pub simulation: Simulation,
+    /// Whether all are simulated, whatever the configuration says.
+    pub is_simulated: bool,
 }
 
 struct Running {
@@ -36,9 +46,14 @@ struct Running {
 
 impl Buses {
     /// No bus yet.
-    pub(super) fn new(sysfs: &Path, clock: &Arc<dyn Clock>, reports: &Arc<Reports>) -> Self {
+    pub(super) fn new(
+        sysfs: &Path,
+        clock: &Arc<dyn Clock>,
+        reports: &Arc<Reports>,
+        world: World,
+    ) -> Self {
         let (clock, reports) = (Arc::clone(clock), Arc::clone(reports));
-        Self { clock, reports, sysfs: sysfs.to_owned(), running: Vec::new(), started: 0 }
+        Self { clock, reports, sysfs: sysfs.to_owned(), world, running: Vec::new(), started: 0 }
     }
 
     /// How many.
@@ -93,7 +108,9 @@ impl Buses {
 
     fn wired(&self, roster: &Roster) -> Vec<Wired> {
         let mut by_bus: BTreeMap<config::Bus, Vec<Attached>> = BTreeMap::new();
-        for Fitted { id, sensor, .. } in roster.sensors() {
+        let mut plans = Plans::new();
+        for Fitted { id, room, sensor } in roster.sensors() {
+            plans.insert(*id, self.world.plan(room, &sensor.address));
             let attached = Attached {
                 id: *id,
                 driver: sensor.driver,
@@ -102,8 +119,45 @@ impl Buses {
             };
             by_bus.entry(sensor.bus).or_default().push(attached);
         }
-        let wire = |(bus, attached)| wire(bus, attached, &self.sysfs, &self.clock);
+        let World { house, is_simulated, .. } = &self.world;
+        let wire = |(bus, attached): (config::Bus, Vec<Attached>)| {
+            if bus == config::Bus::Simulated {
+                return simulated::buses(&attached, house, &plans);
+            }
+            if !is_simulated {
+                return wire(bus, attached, &self.sysfs);
+            }
+            let wired = simulated::buses(&attached, house, &plans);
+            wired.into_iter().map(|(_, hands, there)| (bus.to_string(), hands, there)).collect()
+        };
         by_bus.into_iter().flat_map(wire).collect()
+    }
+}
+
+impl World {
+    /// The house as the configuration has it, with a clock that goes so many times as fast as ours;
+    /// `None`: what is not simulated is real.
+    pub(super) fn new(simulation: &Simulation, speed: Option<u32>, clock: &Arc<dyn Clock>) -> Self {
+        let Simulation { seed, start, noise, weather, heating, .. } = *simulation;
+        let house = House::new(seed, clock).with_speed(speed.unwrap_or(1));
+        let mut house = match start {
+            Some(start) => house.starting_at(start),
+            None => house,
+        };
+        house.weather = Weather::of(seed, weather, heating);
+        house.is_noisy = noise;
+        let (house, simulation) = (Arc::new(house), simulation.clone());
+        Self { house, simulation, is_simulated: speed.is_some() }
+    }
+
+    fn plan(&self, room: &str, sensor: &Address) -> Plan {
+        let Simulation { places, faults, .. } = &self.simulation;
+        let place = places.iter().rev().find(|(target, _)| target.is(room, sensor));
+        let mine = faults.iter().filter(|(target, _)| target.is(room, sensor));
+        Plan {
+            place: place.map(|(_, place)| *place),
+            episodes: mine.map(|(_, episode)| *episode).collect(),
+        }
     }
 }
 
@@ -143,12 +197,7 @@ fn sensors(roster: &Roster, attached: &[Attached]) -> BTreeMap<SensorId, Sensor>
 }
 
 /// The hands for one `bus` of the configuration: several where it is several buses.
-fn wire(
-    bus: config::Bus,
-    attached: Vec<Attached>,
-    sysfs: &Path,
-    clock: &Arc<dyn Clock>,
-) -> Vec<Wired> {
+fn wire(bus: config::Bus, attached: Vec<Attached>, sysfs: &Path) -> Vec<Wired> {
     match bus {
         config::Bus::Kernel1Wire => {
             let masters = discover_masters(sysfs, &attached).into_iter().enumerate();
@@ -171,7 +220,8 @@ fn wire(
         config::Bus::Hwmon => kernel_files(Class::Hwmon, "hwmon", attached, sysfs),
         config::Bus::Iio => kernel_files(Class::Iio, "iio", attached, sysfs),
         config::Bus::Thermal => kernel_files(Class::Thermal, "thermal", attached, sysfs),
-        config::Bus::Simulated => simulated::buses(&attached, WEATHER_SEED, clock),
+        // Wired above.
+        config::Bus::Simulated => Vec::new(),
     }
 }
 

@@ -13,9 +13,9 @@ use super::roster::Roster;
 use crate::bus::Clock;
 use crate::bus::mailbox::Reports;
 use crate::sampling::{Report, SensorId, Silence, State};
-use crate::telemetry::{House, SeenRoom};
+use crate::telemetry::{Alarm, House, SeenRoom};
 use crate::time::Tick;
-use crate::units::Quantity;
+use crate::units::{MilliCelsius, Quantity};
 
 /// Longest sleep of the steward: timers of the runtime have an end.
 const SLEEP_MAX: Duration = Duration::from_secs(24 * 3600);
@@ -128,7 +128,7 @@ impl Steward {
     /// Takes reports until the task is dropped.
     pub(super) async fn serve(self: Arc<Self>, reports: Arc<Reports>) {
         loop {
-            let deadline = self.lock().silence.deadline().unwrap_or(Tick::MAX);
+            let deadline = self.lock().deadline().unwrap_or(Tick::MAX);
             let wait = deadline.since(self.clock.now()).min(SLEEP_MAX);
             tokio::select! {
                 report = reports.next() => {
@@ -141,6 +141,9 @@ impl Steward {
             }
             let mut care = self.lock();
             care.tell_folded(reports.folded());
+            let told = care.house.wake(self.clock.now(), self.clock.wall());
+            self.hub.publish(told);
+            care.tell_alarms();
             while let Some(owed) = care.silence.poll(self.clock.now(), self.clock.wall()) {
                 self.take(&mut care, &owed);
             }
@@ -152,7 +155,9 @@ impl Steward {
         if !care.labels.contains_key(&report.sensor) {
             return;
         }
-        self.hub.publish(care.house.report(report));
+        let told = care.house.report(report, self.clock.now(), self.clock.wall());
+        self.hub.publish(told);
+        care.tell_alarms();
         let subject = (report.sensor, report.quantity);
         if report.value.is_some() {
             care.heard.insert(subject, self.clock.now());
@@ -170,6 +175,24 @@ impl Steward {
 }
 
 impl Care {
+    /// When something is to be told though nobody reports.
+    fn deadline(&self) -> Option<Tick> {
+        self.silence.deadline().into_iter().chain(self.house.deadline()).min()
+    }
+
+    /// One line when sensors begin to disagree, and one when they agree again.
+    fn tell_alarms(&mut self) {
+        for Alarm { room, is_raised, spread } in self.house.alarms() {
+            let spread = spread.map_or(0, |spread| i32::try_from(spread).unwrap_or(i32::MAX));
+            let (room, spread) = (&*room, MilliCelsius::new(spread).to_string());
+            if is_raised {
+                warn!(room, spread, "sensors of a room disagree");
+            } else {
+                info!(room, spread, "sensors of a room agree again");
+            }
+        }
+    }
+
     /// Values that newer ones of the same sensor replaced before they could be published.
     fn tell_folded(&mut self, folded: u64) {
         if folded > self.folded {
@@ -234,6 +257,7 @@ mod tests {
     use crate::broker::{Bounds, Settings};
     use crate::bus::clock::ManualClock;
     use crate::config;
+    use crate::daemon::visits::Visits;
     use crate::telemetry::EventTopic;
 
     const SILENT: [&str; 2] = ["salon: silent", "salon: humidity: silent"];
@@ -253,8 +277,13 @@ mod tests {
             keeping: crate::broker::Keeping::Nothing,
         };
         let events = EventTopic::new("maison");
-        let (hub, _logins) =
-            Hub::new(settings, Arc::clone(&its_clock), events, Restored::default());
+        let (hub, _logins) = Hub::new(
+            settings,
+            Arc::clone(&its_clock),
+            events,
+            Visits::default(),
+            Restored::default(),
+        );
         let source = "[[rooms.salon.sensors]]\ndriver = \"sht3x\"\nbus = \"i2c-1\"";
         let source = config::Source { path: "a.toml".into(), text: source.into() };
         let roster = Roster::new(&config::parse(&[source]).unwrap());

@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use foldhash::fast::FixedState;
 use tokio::sync::{Notify, mpsc};
 
+use super::visits::Visits;
 use crate::access::{ConnectionId, Login, Peer, Revoked, Rights, Verdict};
 use crate::broker::record::{Page, Restored};
 use crate::broker::{
@@ -28,6 +30,7 @@ pub(super) struct Hub {
     brain: Mutex<Brain>,
     clock: Arc<dyn Clock>,
     events: EventTopic,
+    visits: Visits,
     next_connection: AtomicU64,
     logins: mpsc::UnboundedSender<(ConnectionId, Login)>,
     rearmed: Notify,
@@ -41,7 +44,7 @@ pub(super) type Logins = mpsc::UnboundedReceiver<(ConnectionId, Login)>;
 
 struct Brain {
     broker: Broker,
-    outboxes: HashMap<ConnectionId, Arc<Outbox>>,
+    outboxes: HashMap<ConnectionId, Arc<Outbox>, FixedState>,
     /// Absent where all is in memory, and when it has been closed.
     store: Option<StoreThread>,
     /// What the timer waits for; an earlier deadline wakes it.
@@ -68,6 +71,7 @@ impl Hub {
         settings: Settings,
         clock: Arc<dyn Clock>,
         events: EventTopic,
+        visits: Visits,
         restored: Restored,
     ) -> (Arc<Self>, Logins) {
         let (logins, wanted) = mpsc::unbounded_channel();
@@ -75,7 +79,7 @@ impl Hub {
         broker.restore(clock.now(), restored);
         let brain = Brain {
             broker,
-            outboxes: HashMap::new(),
+            outboxes: HashMap::default(),
             store: None,
             armed: Tick::MAX,
             turned_away: TurnedAway::default(),
@@ -84,6 +88,7 @@ impl Hub {
             brain: Mutex::new(brain),
             clock,
             events,
+            visits,
             next_connection: AtomicU64::new(1),
             logins,
             rearmed: Notify::new(),
@@ -166,6 +171,11 @@ impl Hub {
     /// Says good-bye to every connection and lets nobody in any more.
     pub(super) fn shut_down(&self) {
         self.enter([Input::Shutdown]);
+    }
+
+    /// Who was last here and when.
+    pub(super) fn visits(&self) -> &Visits {
+        &self.visits
     }
 
     /// What the broker has counted, and what is there now.
@@ -299,6 +309,7 @@ impl Hub {
             Output::Event(event) => {
                 journal::record(&event);
                 brain.turned_away.note(&event);
+                self.visits.hear(&event, self.clock.wall());
                 if matches!(event, Event::StoreFailed { .. } | Event::StoreRecovered) {
                     self.troubled.notify_one();
                 }

@@ -11,7 +11,7 @@ pub(super) fn record(event: &Event) {
         Event::Connected { peer, client_id, principal } => {
             info!(%peer, client = client_id, user = principal.name(), "client connected");
         }
-        Event::Disconnected { peer, client_id, reason } => {
+        Event::Disconnected { peer, client_id, reason, .. } => {
             info!(%peer, client = client_id, reason = &**reason, "client disconnected");
         }
         Event::Refused { peer, listener, user, client_id, reason } => {

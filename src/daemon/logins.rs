@@ -1,19 +1,24 @@
 //! Logins are checked off the event loop, by threads of their own: a password hash takes most of a
 //! core for a while, and megabytes that only the thread which freed them uses again. Whose turn it
-//! is, [`Brakes`] knows.
+//! is, [`Brakes`] knows; who was right before needs no hash.
 
-use std::io;
-use std::sync::Arc;
+use std::fmt;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tracing::debug;
 
+use super::StartError;
 use super::brakes::{Brakes, Check, Turn};
+
 use super::hub::{Hub, Logins};
-use super::state::UsersFile;
-use crate::access::{HashMemory, Login, Refusal, Verdict};
+use super::state::{UsersFile, draw};
+use crate::access::{
+    CACHE_KEY_BYTES, ConnectionId, HashMemory, Login, PasswordCache, Refusal, Users, Verdict,
+};
 use crate::limits::PASSWORD_CHECKS_MAX;
 
 /// How long a thread keeps its memory for the next check.
@@ -23,6 +28,7 @@ const MEMORY_KEPT: Duration = Duration::from_secs(1);
 pub(super) struct Checks {
     hub: Arc<Hub>,
     users: Arc<UsersFile>,
+    cache: Arc<Mutex<PasswordCache>>,
     brakes: Brakes,
     threads: Vec<Sender<Check>>,
     /// Numbers of those that have nothing to do.
@@ -39,8 +45,10 @@ struct Done {
 
 impl Checks {
     /// Starts [`PASSWORD_CHECKS_MAX`] threads.
-    pub(super) fn start(hub: &Arc<Hub>, users: &Arc<UsersFile>) -> io::Result<Self> {
+    pub(super) fn start(hub: &Arc<Hub>, users: &Arc<UsersFile>) -> Result<Self, StartError> {
         let (hub, users) = (Arc::clone(hub), Arc::clone(users));
+        let cache = PasswordCache::new(&draw::<CACHE_KEY_BYTES>()?);
+        let cache = Arc::new(Mutex::new(cache));
         let (told, done) = unbounded_channel();
         let mut threads = Vec::new();
         for number in 0..PASSWORD_CHECKS_MAX {
@@ -50,13 +58,14 @@ impl Checks {
                 number,
                 hub: Arc::clone(&hub),
                 users: Arc::clone(&users),
+                cache: Arc::clone(&cache),
                 told: told.clone(),
             };
-            let name = format!("login-{number}");
-            Builder::new().name(name).spawn(move || worker.serve(&wanted))?;
+            let thread = Builder::new().name(format!("login-{number}"));
+            thread.spawn(move || worker.serve(&wanted)).map_err(StartError::Thread)?;
         }
         let free = (0..threads.len()).collect();
-        Ok(Self { hub, users, brakes: Brakes::default(), threads, free, done })
+        Ok(Self { hub, users, cache, brakes: Brakes::default(), threads, free, done })
     }
 
     /// Answers each login: at once where there is no password to hash, else the threads do.
@@ -72,12 +81,7 @@ impl Checks {
             tokio::select! {
                 login = wanted.recv() => {
                     let Some((connection, login)) = login else { return };
-                    if login.password.is_none() {
-                        let verdict = verdict(&self.users, &login, &mut HashMemory::default());
-                        self.hub.verdict(connection, verdict);
-                    } else {
-                        self.brakes.ask(self.hub.now(), connection, login);
-                    }
+                    self.take(connection, login);
                 }
                 done = self.done.recv() => {
                     let Some(Done { thread, turn, verdict }) = done else { return };
@@ -89,12 +93,31 @@ impl Checks {
         }
     }
 
+    fn take(&mut self, connection: ConnectionId, login: Login) {
+        let now = self.hub.now();
+        if login.password.is_none() {
+            let (verdict, _) = verdict(&self.users, &login, &mut HashMemory::default());
+            return self.hub.verdict(connection, verdict);
+        }
+        if self.brakes.may_look(&login) {
+            let was_right = self.users.current().check_cached(&login, &lock(&self.cache));
+            if let Some(principal) = was_right {
+                debug!(login = %Name(&login), "password as before");
+                self.hub.verdict(connection, Ok(principal));
+                return self.brakes.looked(now, login);
+            }
+        }
+        debug!(login = %Name(&login), "password to be checked");
+        self.brakes.ask(now, connection, login);
+    }
+
     fn hand_out(&mut self) {
         while let Some(thread) = self.free.pop() {
             let Some(check) = self.brakes.next(self.hub.now()) else {
                 self.free.push(thread);
                 return;
             };
+            debug!(login = %Name(&check.login), "password is being checked");
             // A thread ends only with its channel, which is here.
             if let Some(thread) = self.threads.get(thread) {
                 let _ = thread.send(check);
@@ -108,6 +131,7 @@ struct Worker {
     number: usize,
     hub: Arc<Hub>,
     users: Arc<UsersFile>,
+    cache: Arc<Mutex<PasswordCache>>,
     told: UnboundedSender<Done>,
 }
 
@@ -117,9 +141,10 @@ impl Worker {
         let mut memory = HashMemory::default();
         while let Some(check) = next(wanted, &mut memory) {
             let Check { connection, login, turn } = check;
-            let verdict = verdict(&self.users, &login, &mut memory);
+            let (verdict, users) = verdict(&self.users, &login, &mut memory);
             self.hub.verdict(connection, verdict.clone());
             if verdict.is_ok() {
+                users.remember(&login, &mut lock(&self.cache));
                 self.users.renew(&login);
             }
             // At the end there is nobody to tell.
@@ -139,15 +164,30 @@ fn next(wanted: &Receiver<Check>, memory: &mut HashMemory) -> Option<Check> {
     }
 }
 
-/// By the users as they are when the answer is there: what was revoked meanwhile lets nobody in.
-fn verdict(users: &UsersFile, login: &Login, memory: &mut HashMemory) -> Verdict {
+/// By the users as they are when the answer is there, who come with it: what was revoked meanwhile
+/// lets nobody in.
+fn verdict(users: &UsersFile, login: &Login, memory: &mut HashMemory) -> (Verdict, Arc<Users>) {
     let mut known = users.current();
     loop {
         let verdict = known.check(login, memory);
         let now = users.current();
         if Arc::ptr_eq(&known, &now) {
-            return verdict;
+            return (verdict, known);
         }
         known = now;
+    }
+}
+
+fn lock(cache: &Mutex<PasswordCache>) -> MutexGuard<'_, PasswordCache> {
+    cache.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Who wants to be let in, for the log.
+struct Name<'a>(&'a Login);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Login { address, user, client_id, .. } = self.0;
+        write!(formatter, "{address} {user:?} {client_id:?}")
     }
 }

@@ -24,6 +24,7 @@ pub mod settings;
 pub mod signals;
 pub mod state;
 pub mod status;
+pub mod visits;
 mod watching;
 
 use std::fmt;
@@ -51,7 +52,7 @@ use crate::telemetry::EventTopic;
 use crate::time::Tick;
 
 use activation::Sockets;
-use buses::Buses;
+use buses::{Buses, World};
 use certificates::Certificates;
 use clock::SystemClock;
 pub(crate) use clock::wall;
@@ -66,6 +67,7 @@ use observer::{Counter, Physician};
 use roster::Roster;
 use state::{StateDir, StateError, UsersFile};
 use status::{Survey, Trials};
+use visits::Visits;
 
 /// Why a gateway did not start. Its text says what, why, and a hint.
 #[derive(Debug)]
@@ -125,6 +127,7 @@ pub struct Gateway {
     survey: Arc<Survey>,
     addresses: Vec<SocketAddr>,
     tasks: JoinSet<()>,
+    users: Arc<UsersFile>,
     /// Held, so that no second gateway works on the same folder.
     state: StateDir,
 }
@@ -143,6 +146,20 @@ impl Gateway {
     /// Starts everything: ports are taken first, because they fail most; rooms are offline before
     /// anybody can look; sensors are read last. `sockets` are those that are open already.
     pub fn start(settings: &Settings, sockets: Sockets) -> Result<Self, StartError> {
+        Self::start_in(settings, sockets, None)
+    }
+
+    /// The same on simulated buses, whatever the configuration says, in a house whose clock goes
+    /// `speed` times as fast as ours.
+    pub fn simulate(settings: &Settings, speed: u32) -> Result<Self, StartError> {
+        Self::start_in(settings, Sockets::default(), Some(speed))
+    }
+
+    fn start_in(
+        settings: &Settings,
+        sockets: Sockets,
+        speed: Option<u32>,
+    ) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let state = StateDir::open(&settings.gateway.state_dir)?;
         let users = Arc::new(UsersFile::open(&state)?);
@@ -157,7 +174,8 @@ impl Gateway {
         let rights = rights(settings);
         let of_users = rights.clone().for_users(users.current());
         let (rights, of_house) = watch::channel(rights);
-        let (hub, logins) = Self::hub(settings, of_users, store, &clock)?;
+        let visits = Visits::open(&state);
+        let (hub, logins) = Self::hub(settings, of_users, visits, store, &clock)?;
         let roster = Roster::new(settings);
         let root = &settings.gateway.root;
         let (steward, health) = Steward::new(Arc::clone(&hub), root, &roster, Arc::clone(&clock));
@@ -171,15 +189,17 @@ impl Gateway {
         listeners.apply(opened, &hub);
         let expiry = certificates.expiry();
         tasks.spawn(certificates.keep_fresh());
-        let checks = Checks::start(&hub, &users).map_err(StartError::Thread)?;
+        let checks = Checks::start(&hub, &users)?;
         tasks.spawn(checks.answer(logins));
-        tasks.spawn(people::follow(users, Arc::clone(&hub), of_house));
+        tasks.spawn(people::follow(Arc::clone(&users), Arc::clone(&hub), of_house));
+        tasks.spawn(hub.visits().clone().keep(Arc::clone(&users)));
         let timed = Arc::clone(&hub);
         tasks.spawn(async move { timed.keep_time().await });
 
         let reports = Arc::new(Reports::default());
         tasks.spawn(Arc::clone(&steward).serve(Arc::clone(&reports)));
-        let mut buses = Buses::new(&settings.hardware.sysfs, &clock, &reports);
+        let world = World::new(&settings.simulation, speed, &clock);
+        let mut buses = Buses::new(&settings.hardware.sysfs, &clock, &reports, world);
         buses.fit(&roster).map_err(StartError::Thread)?;
         info!(
             rooms = settings.rooms.len(),
@@ -208,7 +228,7 @@ impl Gateway {
         });
         tasks.spawn(Physician::of(&survey).keep_telling());
         survey.works().office.apply(asked, &survey);
-        Ok(Self { survey, addresses, tasks, state })
+        Ok(Self { survey, addresses, tasks, users, state })
     }
 
     /// Changes what differs in `new`, and says what that is; clients and sensors that are not
@@ -247,6 +267,7 @@ impl Gateway {
     fn hub(
         settings: &Settings,
         rights: Rights,
+        visits: Visits,
         mut store: Option<Opened>,
         clock: &Arc<dyn Clock>,
     ) -> Result<(Arc<Hub>, Logins), StartError> {
@@ -256,6 +277,7 @@ impl Gateway {
             broker_settings(settings, rights),
             Arc::clone(clock),
             events,
+            visits,
             restored.unwrap_or_default(),
         );
         if let Some(store) = store {
@@ -292,6 +314,7 @@ impl Gateway {
             warn!("some clients did not take their last messages");
         }
         self.tasks.shutdown().await;
+        self.survey.hub.visits().save(&self.users);
         let left = STORE_STOP_TIMEOUT.saturating_sub(self.survey.clock.now().since(asked));
         self.survey.hub.close_store(left);
         for bus in buses.drain(..) {

@@ -55,6 +55,10 @@ fn serve(gateway: &Gateway, path: &Path, visitor: Visitor) {
             };
             visitor.answer(answer);
         }
+        Request::Visits {} => {
+            let visits = gateway.survey.hub.visits().by_name();
+            visitor.answer(Answer::Visits { visits });
+        }
         Request::Log { filter } => {
             let answer = log(filter.as_deref());
             visitor.answer(answer);

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::house::Label;
 use crate::config::{self, Settings};
-use crate::sampling::{SensorId, SensorSettings};
+use crate::sampling::{Combination, SensorId, SensorSettings, Tolerance};
 use crate::telemetry::{Room, Sensor};
 
 /// The sensors of the configuration, in its order.
 #[derive(Clone, Debug)]
 pub(super) struct Roster {
     fitted: Vec<Fitted>,
-    slugs: Vec<Arc<str>>,
+    rooms: Vec<(Arc<str>, Combination, Tolerance)>,
     next: usize,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Fitted {
 impl Roster {
     /// Of a gateway that starts: numbered in the order of the configuration.
     pub(super) fn new(settings: &Settings) -> Self {
-        Self { fitted: Vec::new(), slugs: Vec::new(), next: 0 }.refitted(settings)
+        Self { fitted: Vec::new(), rooms: Vec::new(), next: 0 }.refitted(settings)
     }
 
     /// After a reload: a sensor that is where it was keeps its number, and none is given twice.
@@ -51,8 +51,8 @@ impl Roster {
                 fitted.push(Fitted { id, room, sensor: sensor.clone() });
             }
         }
-        let slugs = settings.rooms.iter().map(|room| Arc::from(&*room.slug)).collect();
-        Self { fitted, slugs, next }
+        let room = |room: &config::Room| (Arc::from(&*room.slug), room.combine, room.tolerance);
+        Self { fitted, rooms: settings.rooms.iter().map(room).collect(), next }
     }
 
     /// All of them.
@@ -67,11 +67,16 @@ impl Roster {
             address: Arc::from(fitted.sensor.address.to_string()),
             quantities: fitted.sensor.sampling.rules().map(|(quantity, _)| quantity).collect(),
         };
-        let room = |slug: &Arc<str>| {
+        let room = |(slug, combine, tolerance): &(Arc<str>, Combination, Tolerance)| {
             let mine = self.fitted.iter().filter(|fitted| fitted.room == *slug);
-            Room { slug: Arc::clone(slug), sensors: mine.map(sensor).collect() }
+            Room {
+                slug: Arc::clone(slug),
+                combine: *combine,
+                tolerance: *tolerance,
+                sensors: mine.map(sensor).collect(),
+            }
         };
-        self.slugs.iter().map(room).collect()
+        self.rooms.iter().map(room).collect()
     }
 
     /// As operators call them.

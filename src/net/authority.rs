@@ -5,6 +5,7 @@
 
 mod client;
 mod facts;
+mod pkcs12;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -45,6 +46,7 @@ const COMMON_NAME_CHARS_MAX: usize = 64;
 
 pub use client::ClientIdentity;
 pub use facts::AuthorityFacts;
+pub use pkcs12::PKCS12_CHANCE_BYTES;
 
 /// The authority of this house.
 pub struct Authority {

@@ -28,7 +28,7 @@ use crate::mqtt::{DecodeError, Packet};
 
 pub(crate) use admission::household;
 pub use admission::{Admission, Bounds, TurnedAway};
-pub use authority::{Authority, AuthorityFacts, ClientIdentity};
+pub use authority::{Authority, AuthorityFacts, ClientIdentity, PKCS12_CHANCE_BYTES};
 pub use bind::BindError;
 pub use listener::{Bound, Door, Listener, Stop, Transport};
 pub use meter::{Meter, Metered};

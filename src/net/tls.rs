@@ -6,12 +6,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use rustls::client::WantsClientCert;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
@@ -197,8 +198,18 @@ impl Identity {
         expires_unix_s(&self.chain)
     }
 
-    fn from_files(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+    /// Reads the files of both.
+    pub fn from_files(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         Self::from_pem(&read(certificate)?, certificate, &read(key)?, key)
+    }
+
+    /// Why the TLS library does not take it.
+    fn unfit(&self, error: &rustls::Error) -> TlsError {
+        let (certificate, key) = (self.certificate_place.clone(), self.key_place.clone());
+        match error {
+            rustls::Error::InconsistentKeys(_) => TlsError::KeyMismatch { certificate, key },
+            other => TlsError::Rejected { place: certificate, detail: other.to_string() },
+        }
     }
 }
 
@@ -209,11 +220,23 @@ fn expires_unix_s(chain: &[CertificateDer<'_>]) -> Option<u64> {
 
 /// TLS of a client that trusts the authorities in `ca_pem` and nobody else.
 pub fn client_config(ca_pem: &[u8]) -> Result<ClientConfig, TlsError> {
+    Ok(trusting(ca_pem)?.with_no_client_auth())
+}
+
+/// The same of a client that shows who it is.
+pub fn client_config_as(ca_pem: &[u8], identity: &Identity) -> Result<ClientConfig, TlsError> {
+    let Identity { chain, key, .. } = identity;
+    trusting(ca_pem)?
+        .with_client_auth_cert(chain.clone(), key.clone_key())
+        .map_err(|error| identity.unfit(&error))
+}
+
+fn trusting(ca_pem: &[u8]) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsError> {
     let roots = roots(ca_pem, Path::new(CA_OF_CLIENT))?;
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .expect("ring knows the default versions");
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    Ok(builder.with_root_certificates(roots))
 }
 
 /// What [`client_config`] is given has no place of its own.
@@ -299,21 +322,13 @@ fn server_config(
     identity: &Identity,
     verifier: Arc<dyn ClientCertVerifier>,
 ) -> Result<Arc<ServerConfig>, TlsError> {
-    let Identity { chain, key, certificate_place, key_place } = identity;
+    let Identity { chain, key, .. } = identity;
     let config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .expect("ring knows the default versions")
         .with_client_cert_verifier(verifier)
         .with_single_cert(chain.clone(), key.clone_key())
-        .map_err(|error| match error {
-            rustls::Error::InconsistentKeys(_) => TlsError::KeyMismatch {
-                certificate: certificate_place.clone(),
-                key: key_place.clone(),
-            },
-            other => {
-                TlsError::Rejected { place: certificate_place.clone(), detail: other.to_string() }
-            }
-        })?;
+        .map_err(|error| identity.unfit(&error))?;
     Ok(Arc::new(config))
 }
 

@@ -1,22 +1,28 @@
-//! From a believed raw reading to the value that may be shown: calibration, median, rounding.
+//! From a believed raw reading to the value that may be shown: calibration, median, average,
+//! rounding.
+//!
+//! A reading that is refused enters none of them: a median and an average are of the last good
+//! ones, and stay as they are until the next.
 
 use std::collections::VecDeque;
 
 use crate::time::Tick;
 use crate::units::Value;
 
+use super::average::Average;
 use super::{Calibration, Rules, SensorSettings};
 
 /// The last calibrated readings of one quantity of a sensor.
 #[derive(Debug, Default)]
 pub(super) struct Filter {
     window: VecDeque<Value>,
+    average: Average,
     last: Tick,
 }
 
 impl Filter {
     /// The value to show for a reading. Readings from before a gap of `stale_after` no longer
-    /// count: their median would be shown with the time of this one.
+    /// count: their median and their average would be shown with the time of this one.
     pub(super) fn apply(
         &mut self,
         settings: &SensorSettings,
@@ -25,7 +31,7 @@ impl Filter {
         raw: Value,
     ) -> Value {
         if now.since(self.last) >= settings.stale_after {
-            self.window.clear();
+            *self = Self::default();
         }
         self.last = now;
         self.window.push_back(rules.calibration.apply(raw));
@@ -33,7 +39,7 @@ impl Filter {
             self.window.pop_front();
         }
         let median = median(&self.window).expect("the reading just taken is in the window");
-        median.rounded(rules.decimals)
+        self.average.take(rules.alpha, median).rounded(rules.decimals)
     }
 }
 
@@ -48,12 +54,13 @@ fn median(window: &VecDeque<Value>) -> Option<Value> {
 
 impl Calibration {
     /// The true value for a raw one, to the nearest thousandth, halves away from zero.
-    pub fn apply(self, raw: Value) -> Value {
+    pub fn apply(&self, raw: Value) -> Value {
         match self {
             Self::Offset(offset) => {
                 raw.with(raw.thousandths().saturating_add(offset.thousandths()))
             }
-            Self::TwoPoint { low, high } => line(low, high, raw),
+            Self::TwoPoint { low, high } => line(*low, *high, raw),
+            Self::Polynomial(polynomial) => polynomial.apply(raw),
         }
     }
 }
@@ -69,7 +76,7 @@ fn line(low: (Value, Value), high: (Value, Value), raw: Value) -> Value {
 }
 
 /// The nearest integer, halves away from zero. `divisor` is not zero.
-fn divided(dividend: i128, divisor: i128) -> i128 {
+pub(super) fn divided(dividend: i128, divisor: i128) -> i128 {
     let (dividend, divisor) = (dividend * divisor.signum(), divisor.abs());
     (2 * dividend + divisor * dividend.signum()) / (2 * divisor)
 }
@@ -150,6 +157,22 @@ mod tests {
         }
         assert_eq!(at(59, 15_000), milli(21_000));
         assert_eq!(at(89, 14_000), milli(14_000));
+    }
+
+    /// A spike goes into the median, which keeps it from the average.
+    #[test]
+    fn the_median_comes_before_the_average_which_begins_anew_after_a_gap() {
+        let settings = with_rules(|rules| (rules.median, rules.alpha) = (3, 500));
+        let mut filter = Filter::default();
+        let mut at = |second: u64, raw| {
+            let now = Tick::from_micros(second * 1_000_000);
+            filter.apply(&settings, &settings.temperature, now, milli(raw)).thousandths()
+        };
+        let shown = [(0, 20_000), (10, 20_000), (20, 90_000), (30, 22_000), (40, 22_000)]
+            .map(|(second, raw)| at(second, raw));
+        assert_eq!(shown, [20_000, 20_000, 20_000, 21_000, 21_500]);
+        assert_eq!(at(69, 22_000), 21_750);
+        assert_eq!(at(99, 15_000), 15_000);
     }
 
     #[test]

@@ -66,6 +66,8 @@ pub enum Reason {
     Range,
     /// Changed faster than is believable, not yet confirmed.
     Rate,
+    /// The sensors of a room say what cannot be true at once. Of a room, not of a sensor.
+    Disagreement,
 }
 
 impl Reason {
@@ -75,6 +77,7 @@ impl Reason {
             Self::Fault(fault) => fault.name(),
             Self::Range => "range",
             Self::Rate => "rate",
+            Self::Disagreement => "disagreement",
         }
     }
 }

@@ -1,14 +1,17 @@
 //! When to read which sensor, and what its answers mean: range, rate, calibration, median,
-//! rounding, deadband, heartbeat, health, staleness.
+//! average, rounding, deadband, heartbeat, health, staleness.
 //!
 //! One [`Sampler`] per bus, in the thread of that bus. It never reads a clock: the shell hands in
 //! `now`, does what [`Sampler::poll`] says, and sleeps until [`Sampler::deadline`].
 
+mod average;
 mod channel;
+mod combination;
 mod deadband;
 mod filter;
 mod health;
 mod plausibility;
+mod polynomial;
 mod probe;
 mod schedule;
 mod settings;
@@ -25,7 +28,9 @@ use crate::sensors::{Fault, Measurement};
 use crate::time::{Tick, Timestamp};
 use crate::units::{Quantity, Value};
 
+pub use combination::{Agreement, Combination, Tolerance};
 pub use health::{Reason, State};
+pub use polynomial::Polynomial;
 use probe::Probe;
 use schedule::{Schedule, Verdict};
 pub use settings::{Calibration, Rules, SensorSettings};

@@ -6,6 +6,8 @@ use crate::limits;
 use crate::sensors::catalog::Promise;
 use crate::units::{Quantity, Value};
 
+use super::Polynomial;
+
 /// How one sensor is sampled. Checked: see the configuration for what each means.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SensorSettings {
@@ -44,6 +46,9 @@ pub struct Rules {
     pub calibration: Calibration,
     /// Number of last readings whose median counts; 1: none. Odd.
     pub median: usize,
+    /// Weight of each reading in an exponential moving average, in thousandths, 1 to 1000; 1000:
+    /// none.
+    pub alpha: u32,
     /// Digits after the dot that are published, 0 to 3.
     pub decimals: u8,
     /// Smallest change that is published at once, in thousandths of the unit.
@@ -51,7 +56,7 @@ pub struct Rules {
 }
 
 /// Raw → true value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Calibration {
     /// True = raw + offset; zero for none.
     Offset(Value),
@@ -62,6 +67,8 @@ pub enum Calibration {
         /// Raw and true value of the other; raw differs from `low`'s.
         high: (Value, Value),
     },
+    /// The polynomial that passes measured points nearest.
+    Polynomial(Polynomial),
 }
 
 impl SensorSettings {
@@ -96,6 +103,7 @@ impl Rules {
         assert!(self.lowest <= self.highest, "an empty range: {label}");
         assert!(self.median % 2 == 1, "a median of an even number: {label}");
         assert!(self.median <= limits::MEDIAN_READINGS_MAX, "too long a median: {label}");
+        assert!((1..=1000).contains(&self.alpha), "no weight of an average: {label}");
         if let Calibration::TwoPoint { low, high } = self.calibration {
             assert!(low.0 != high.0, "one point twice: {label}");
         }

@@ -28,6 +28,7 @@ pub(super) fn settings() -> SensorSettings {
             rate_per_minute: None,
             calibration: Calibration::Offset(milli(0)),
             median: 1,
+            alpha: 1000,
             decimals: 3,
             deadband: 0,
         },

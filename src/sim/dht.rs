@@ -162,6 +162,7 @@ pub enum Line {
 pub struct DhtPin {
     clock: VirtualClock,
     chip: Option<Dht>,
+    unplugged: Option<Dht>,
     fell: Option<Tick>,
     /// When the line changes, and to what; the first is the earliest.
     edges: Vec<(Tick, bool)>,
@@ -178,6 +179,7 @@ impl DhtPin {
         Self {
             clock,
             chip: Some(chip),
+            unplugged: None,
             fell: None,
             edges: Vec::new(),
             transcript: None,
@@ -196,9 +198,27 @@ impl DhtPin {
         self.chip.take()
     }
 
+    /// Takes the chip away, to be put back.
+    pub fn unplug(&mut self) {
+        self.unplugged = self.chip.take().or(self.unplugged.take());
+    }
+
+    /// Puts it back: it powers up.
+    pub fn plug(&mut self) {
+        if let Some(mut chip) = self.unplugged.take() {
+            chip.power_up(self.clock.now());
+            self.chip = Some(chip);
+        }
+    }
+
     /// Puts a chip there.
     pub fn attach(&mut self, chip: Dht) {
         self.chip = Some(chip);
+    }
+
+    /// What its clock shows.
+    pub fn now(&self) -> Tick {
+        self.clock.now()
     }
 
     /// From here on all that is said is written down.

@@ -47,6 +47,7 @@ pub enum Form {
 
 /// A device of the kernel.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each may be so without the others")]
 pub struct Device {
     /// Its subsystem.
     pub class: Class,
@@ -62,6 +63,8 @@ pub struct Device {
     pub shows_air: bool,
     /// What it is in.
     pub air: Air,
+    /// It is there.
+    pub is_plugged: bool,
     /// `EIO` for whatever is read.
     pub fails: bool,
     /// Its diode is cut; of hwmon only.
@@ -79,6 +82,7 @@ impl Device {
             form: Form::Processed,
             shows_air: false,
             air: Air::default(),
+            is_plugged: true,
             fails: false,
             is_cut: false,
         }
@@ -140,7 +144,8 @@ impl Kernel {
     fn folders(&self) -> impl Iterator<Item = (String, &Device)> {
         Class::ALL.into_iter().flat_map(|class| {
             let (folder, prefix) = class.folder();
-            let mine = self.devices.iter().filter(move |device| device.class == class);
+            let mine = self.devices.iter();
+            let mine = mine.filter(move |device| device.class == class && device.is_plugged);
             mine.enumerate()
                 .map(move |(number, device)| (format!("{folder}/{prefix}{number}"), device))
         })

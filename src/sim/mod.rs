@@ -26,6 +26,7 @@ pub mod mishap;
 pub mod model;
 pub mod onewire;
 pub mod scratchpad;
+pub mod script;
 mod sensirion;
 pub mod sht3x;
 pub mod sht4x;

@@ -3,6 +3,8 @@
 //!
 //! Whole numbers only, so that every machine has the same weather.
 
+use std::time::Duration;
+
 use crate::sim::air::Air;
 use crate::sim::chance::mix;
 use crate::units::{DeciPascal, MilliCelsius, MilliPercent};
@@ -15,6 +17,9 @@ const HOUR_MS: u64 = 60 * MINUTE_MS;
 const DAY_MS: u64 = 24 * HOUR_MS;
 /// A mean year of the Gregorian calendar.
 const YEAR_MS: u64 = 31_556_952_000;
+
+/// How much warmer than outside a house is that nobody heats.
+const SUN: Thousandths = 2000;
 
 /// Keys of what is not the temperature of a sensor.
 const DAMP: u64 = 0x6465_776d;
@@ -43,16 +48,61 @@ impl Place {
     }
 }
 
+/// What it is like outside, in thousandths of a degree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Climate {
+    /// Mean of the year.
+    pub mean: i32,
+    /// How much warmer July is than that, and January colder.
+    pub season: i32,
+    /// How much warmer the afternoon is than the mean of its day.
+    pub day: i32,
+    /// How far fronts, of nine hours each, lead away from it at most.
+    pub fronts: i32,
+}
+
+impl Climate {
+    /// Of a house in Lyon.
+    pub const USUAL: Self = Self { mean: 12_000, season: 8000, day: 4000, fronts: 5000 };
+}
+
+/// What a thermostat is set to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heating {
+    /// By day, in thousandths of a degree.
+    pub day: i32,
+    /// By night, likewise.
+    pub night: i32,
+    /// When the day begins and ends, since midnight, UTC.
+    pub hours: (Duration, Duration),
+}
+
+impl Heating {
+    /// Of people who are at home.
+    pub const USUAL: Self = Self {
+        day: 20_500,
+        night: 19_500,
+        hours: (Duration::from_secs(6 * 3600), Duration::from_secs(22 * 3600)),
+    };
+}
+
 /// The weather of one house.
 #[derive(Clone, Copy, Debug)]
 pub struct Weather {
     seed: u64,
+    climate: Climate,
+    heating: Heating,
 }
 
 impl Weather {
-    /// Weather that `seed` determines.
+    /// Usual weather that `seed` determines.
     pub const fn new(seed: u64) -> Self {
-        Self { seed }
+        Self::of(seed, Climate::USUAL, Heating::USUAL)
+    }
+
+    /// Weather of that climate, and rooms that are heated so.
+    pub const fn of(seed: u64, climate: Climate, heating: Heating) -> Self {
+        Self { seed, climate, heating }
     }
 
     /// The air at the sensor of that key, `unix_ms` milliseconds after 1970 began.
@@ -74,20 +124,39 @@ impl Weather {
         MilliCelsius::new(i32::try_from(thousandths).unwrap_or(0))
     }
 
-    /// Season, hour and a front every few hours: 12 ± (8 + 4 + 5) °C. Warmest in July and in the
-    /// afternoon.
+    /// Season, hour and a front every few hours. Warmest in July and in the afternoon.
     fn outside(self, unix_ms: u64) -> Thousandths {
-        let season = swing(unix_ms, 200 * DAY_MS, YEAR_MS, 8000);
-        let day = swing(unix_ms, 15 * HOUR_MS, DAY_MS, 4000);
-        12_000 + season + day + self.noise(0, unix_ms, 9 * HOUR_MS, 5000)
+        let Climate { day, fronts, .. } = self.climate;
+        let day = swing(unix_ms, 15 * HOUR_MS, DAY_MS, day.into());
+        self.mean_of_day(unix_ms) + day + self.noise(0, unix_ms, 9 * HOUR_MS, fronts.into())
     }
 
-    /// A thermostat at 19 to 21 °C, lower at night, and a little of the weather through the walls.
+    fn mean_of_day(self, unix_ms: u64) -> Thousandths {
+        let Climate { mean, season, .. } = self.climate;
+        Thousandths::from(mean) + swing(unix_ms, 200 * DAY_MS, YEAR_MS, season.into())
+    }
+
+    /// A thermostat, within a degree of what is asked for; in summer what the sun makes of the
+    /// house; and a little of the weather through the walls.
     fn room(self, key: u64, unix_ms: u64) -> Thousandths {
-        let setting = 20_000 + self.constant(key, 1000);
-        let heating = swing(unix_ms, 17 * HOUR_MS, DAY_MS, 500);
-        let walls = (self.outside(unix_ms) - 12_000) / 25;
-        setting + heating + walls + self.noise(key, unix_ms, 23 * MINUTE_MS, 250)
+        let heated = self.setting(unix_ms) + self.constant(key, 1000);
+        let unheated = self.mean_of_day(unix_ms) + SUN;
+        let walls = (self.outside(unix_ms) - Thousandths::from(self.climate.mean)) / 25;
+        heated.max(unheated) + walls + self.noise(key, unix_ms, 23 * MINUTE_MS, 250)
+    }
+
+    /// By day or by night, with an hour to get from one to the other.
+    fn setting(self, unix_ms: u64) -> Thousandths {
+        let Heating { day, night, hours: (from, to) } = self.heating;
+        let since = |hour: Duration| {
+            let hour = u64::try_from(hour.as_millis()).unwrap_or(0) % DAY_MS;
+            (unix_ms % DAY_MS + DAY_MS - hour) % DAY_MS
+        };
+        let (day, night) = (Thousandths::from(day), Thousandths::from(night));
+        let is_day = since(from) < since(to);
+        let (before, after) = if is_day { (night, day) } else { (day, night) };
+        let way = part(since(from).min(since(to)).min(HOUR_MS), HOUR_MS);
+        before + (after - before) * smooth(way) / ONE
     }
 
     /// Follows the season alone.
@@ -181,7 +250,7 @@ mod tests {
 
     #[test]
     fn every_place_is_plausible_and_smooth_all_year() {
-        check(Place::Room, 17_000, 23_000, 1500, 500);
+        check(Place::Room, 17_000, 23_000, 1500, 600);
         check(Place::Cellar, 12_000, 14_000, 1000, 50);
         check(Place::Outside, -5_000, 30_000, 15_000, 600);
     }
@@ -198,6 +267,22 @@ mod tests {
         );
         let night = mean(NEW_YEAR + 3 * HOUR_MS, DAY_MS, 365);
         assert!(mean(NEW_YEAR + 15 * HOUR_MS, DAY_MS, 365) > night + 6000);
+    }
+
+    /// Hours of a winter's day, and tenths of a degree about which the room is.
+    #[test]
+    fn a_room_is_heated_by_day_and_not_by_night() {
+        let hour = |hour: u64| Duration::from_secs(hour * 3600);
+        let heating = Heating { day: 21_000, night: 15_000, hours: (hour(6), hour(22)) };
+        let weather = Weather::of(1, Climate::USUAL, heating);
+        let at = |hour: u64, minute: u64| {
+            weather.setting(NEW_YEAR + hour * HOUR_MS + minute * MINUTE_MS)
+        };
+        let settings = [at(0, 0), at(6, 0), at(6, 30), at(7, 0), at(21, 59), at(23, 0)];
+        assert_eq!(settings, [15_000, 15_000, 18_000, 21_000, 21_000, 15_000]);
+        let room = |hour| weather.temperature(7, Place::Room, NEW_YEAR + hour * HOUR_MS);
+        assert!((19_000..23_000).contains(&room(12).thousandths()), "{:?}", room(12));
+        assert!((13_000..17_000).contains(&room(3).thousandths()), "{:?}", room(3));
     }
 
     #[test]

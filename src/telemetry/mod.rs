@@ -8,6 +8,7 @@
 //! | `<room>/temperature/json` | the same with time, quality, sensor and number | 2 |
 //! | `<room>/availability` | `online`, `offline` | 1 |
 //! | `<room>/status` | state, error, since, last good reading of the sensor in use | 1 |
+//! | `<room>/alert` | sensors, spread and limit, while its sensors disagree; else empty | 1 |
 //! | `<room>/humidity`, `<room>/pressure` | `48.2`, `1013.2`; and `…/json` | 2 |
 //! | `<room>/humidity/status`, `…/pressure/status` | as `<room>/status` | 1 |
 //! | `<room>/sensor/<id>/temperature` | each sensor, where a room has several | 1 |
@@ -21,12 +22,14 @@
 //! with it in the same room, on another bus, has `-2` appended. Numbers are retained for
 //! `stale_after`. What the broker counts is told below `$SYS/broker`: see [`System`].
 
+mod alert;
 mod average;
 mod event;
 mod health;
 mod metrics;
 mod page;
 mod payload;
+mod pool;
 mod probe;
 mod retained;
 mod room;
@@ -42,8 +45,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::mqtt::{Message, QoS, TopicName};
-use crate::sampling::{Report, SensorId};
-use crate::time::Timestamp;
+use crate::sampling::{Combination, Report, SensorId, Tolerance};
+use crate::time::{Tick, Timestamp};
 use crate::units::Quantity;
 
 use retained::{named, retained};
@@ -73,6 +76,10 @@ pub struct Publication {
 pub struct Room {
     /// As in its topics.
     pub slug: Arc<str>,
+    /// What its value is where it has several sensors.
+    pub combine: Combination,
+    /// How far their temperatures may be apart.
+    pub tolerance: Tolerance,
     /// Its sensors.
     pub sensors: Vec<Sensor>,
 }
@@ -88,6 +95,17 @@ pub struct Sensor {
     pub quantities: Vec<Quantity>,
 }
 
+/// The sensors of a room disagree, or agree again: for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alarm {
+    /// Slug of the room.
+    pub room: Arc<str>,
+    /// Whether it begins.
+    pub is_raised: bool,
+    /// How far they are apart, in thousandths of a degree; `None`: no two are left.
+    pub spread: Option<u32>,
+}
+
 /// The rooms as their subscribers see them.
 #[derive(Debug)]
 pub struct House {
@@ -95,6 +113,7 @@ pub struct House {
     state: TopicName,
     info: Publication,
     rooms: Vec<RoomView>,
+    alarms: Vec<Alarm>,
 }
 
 impl House {
@@ -105,6 +124,7 @@ impl House {
             state: named(&format!("{root}/_gateway/state")),
             info: info(root, rooms),
             rooms: rooms.iter().map(|room| RoomView::new(root, room)).collect(),
+            alarms: Vec::new(),
         }
     }
 
@@ -145,11 +165,38 @@ impl House {
         publications
     }
 
-    /// What a report means to subscribers.
-    pub fn report(&mut self, report: &Report) -> Vec<Publication> {
-        let publications = self.rooms.iter_mut().find_map(|room| room.report(report));
-        debug_assert!(publications.is_some(), "{:?} is in no room", report.sensor);
-        publications.unwrap_or_default()
+    /// What a report means to subscribers; `at` is for people.
+    pub fn report(&mut self, report: &Report, now: Tick, at: Timestamp) -> Vec<Publication> {
+        let told = self.rooms.iter_mut().find_map(|room| Some((room.report(report)?, room)));
+        let Some((mut publications, room)) = told else {
+            debug_assert!(false, "{:?} is in no room", report.sensor);
+            return Vec::new();
+        };
+        if let Some((news, alarm)) = room.judge(now, at) {
+            publications.extend(news);
+            self.alarms.push(alarm);
+        }
+        publications
+    }
+
+    /// What the passing of time means to them.
+    pub fn wake(&mut self, now: Tick, at: Timestamp) -> Vec<Publication> {
+        let is_due = |room: &&mut RoomView| room.deadline().is_some_and(|due| due <= now);
+        let due = self.rooms.iter_mut().filter(is_due);
+        let told = due.filter_map(|room| room.judge(now, at));
+        let (publications, alarms): (Vec<_>, Vec<_>) = told.unzip();
+        self.alarms.extend(alarms);
+        publications.into_iter().flatten().collect()
+    }
+
+    /// When to call [`House::wake`] at the latest.
+    pub fn deadline(&self) -> Option<Tick> {
+        self.rooms.iter().filter_map(RoomView::deadline).min()
+    }
+
+    /// Alarms that began and ended since this was last asked.
+    pub fn alarms(&mut self) -> Vec<Alarm> {
+        std::mem::take(&mut self.alarms)
     }
 
     /// The last words: rooms and gateway offline, nothing known of any sensor from `at` on.

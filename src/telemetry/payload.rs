@@ -3,25 +3,28 @@
 //! A time of a clock that nobody had set is still printed, and marked by
 //! `"clock":"unsynchronised"`; the mark is absent otherwise.
 
+use std::sync::Arc;
+
 use bytestring::ByteString;
 use serde_json::Value;
 
 use crate::mqtt::{MessageProperties, UserProperty};
 use crate::sampling::{Reading, State};
 use crate::time::Timestamp;
+use crate::units::Value as Measured;
 
 /// A reading with its origin.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sourced<'a> {
+#[derive(Clone, Debug)]
+pub(super) struct Sourced {
     /// What was read.
     pub(super) reading: Reading,
     /// How its sensor is: its name is the quality.
     pub(super) state: State,
-    /// Printed address of the sensor.
-    pub(super) sensor: &'a str,
+    /// Printed address of the sensor; of several, what was made of how many: `mean of 3`.
+    pub(super) sensor: Arc<str>,
 }
 
-impl Sourced<'_> {
+impl Sourced {
     /// `21.4`.
     pub(super) fn decimal(&self) -> String {
         self.reading.value.to_decimal(self.reading.decimals)
@@ -34,7 +37,7 @@ impl Sourced<'_> {
             ("u", text(self.unit())),
             ("t", text(&self.reading.at.to_string())),
             ("q", text(self.state.name())),
-            ("s", text(self.sensor)),
+            ("s", text(&self.sensor)),
             ("n", self.reading.number.to_string()),
         ];
         fields.extend(mark(self.reading.at).map(|(name, value)| (name, text(value))));
@@ -48,7 +51,8 @@ impl Sourced<'_> {
     /// Of the plain number: what the JSON says, for those who read 5.0 properties.
     pub(super) fn properties(&self) -> MessageProperties {
         let at = self.reading.at.to_string();
-        let said = [("t", &*at), ("q", self.state.name()), ("s", self.sensor), ("u", self.unit())];
+        let said =
+            [("t", &*at), ("q", self.state.name()), ("s", &*self.sensor), ("u", self.unit())];
         let user_properties = said.into_iter().chain(mark(self.reading.at));
         MessageProperties {
             user_properties: user_properties.map(property).collect(),
@@ -68,6 +72,25 @@ pub(super) fn status(state: State, since: Timestamp, last_good: Option<Timestamp
         ("last_good", last_good.unwrap_or_else(null)),
     ];
     fields.extend(mark(since).map(|(name, value)| (name, text(value))));
+    object(&fields)
+}
+
+/// `{"alert":"disagreement","spread":3.4,"limit":2.0,"u":"°C","sensors":{"0x48":21.4,"0x49":24.8}`
+/// and the time: sensors of a room that are further apart than they may be.
+pub(super) fn disagreement(limit: Measured, sensors: &[Sourced], at: Timestamp) -> String {
+    let values = || sensors.iter().map(|sensor| sensor.reading.value);
+    let (low, high) = (values().min().unwrap_or(limit), values().max().unwrap_or(limit));
+    let spread = i32::try_from(high.distance(low)).unwrap_or(i32::MAX);
+    let decimals = sensors.iter().map(|sensor| sensor.reading.decimals).max().unwrap_or(0);
+    let named: Vec<_> = sensors.iter().map(|sensor| (&*sensor.sensor, sensor.decimal())).collect();
+    let mut fields = vec![
+        ("alert", text("disagreement")),
+        ("spread", limit.with(spread).to_decimal(decimals)),
+        ("limit", limit.to_decimal(decimals.max(1))),
+        ("u", text(limit.quantity().unit())),
+        ("sensors", object(&named)),
+    ];
+    fields.extend(time(at));
     object(&fields)
 }
 
@@ -143,7 +166,7 @@ mod tests {
 
     #[track_caller]
     fn check(reading: Reading, state: State, sensor: &str, decimal: &str, json: &str) {
-        let sourced = Sourced { reading, state, sensor };
+        let sourced = Sourced { reading, state, sensor: Arc::from(sensor) };
         assert_eq!(sourced.decimal(), decimal);
         assert_eq!(sourced.json(), json);
         let parsed: Value = serde_json::from_str(json).unwrap();
@@ -211,8 +234,8 @@ mod tests {
 
     #[test]
     fn the_number_says_in_its_properties_what_it_is() {
-        let sourced =
-            Sourced { reading: reading(21_400, 1, UNSET), state: State::Ok, sensor: "0x44" };
+        let reading = reading(21_400, 1, UNSET);
+        let sourced = Sourced { reading, state: State::Ok, sensor: Arc::from("0x44") };
         let properties = sourced.properties();
         assert_eq!(
             properties.message_expiry, None,

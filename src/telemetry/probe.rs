@@ -13,7 +13,8 @@ use super::strand::{Source, status_topic};
 use super::{Publication, Seen};
 
 /// What a status message tells; another time of the last good reading alone is no news.
-pub(super) type Status = (SensorId, State, Timestamp);
+/// Where a room's value is made of several sensors, its status is of none of them.
+pub(super) type Status = (Option<SensorId>, State, Timestamp);
 
 /// One sensor.
 #[derive(Debug)]
@@ -78,27 +79,19 @@ impl Probe {
     }
 
     /// The last value, if it counts.
-    pub(super) fn value(&self) -> Option<Sourced<'_>> {
+    pub(super) fn value(&self) -> Option<Sourced> {
         self.condition.value()
     }
 
-    /// What it shows of that quantity.
-    pub(super) fn seen(&self, quantity: Quantity) -> Seen {
-        let Condition { id, address, state, since, last_good, .. } = &self.condition;
-        Seen {
-            quantity,
-            sensor: *id,
-            address: Arc::clone(address),
-            state: *state,
-            since: *since,
-            last_good: *last_good,
-            reading: self.value().map(|value| value.reading),
-        }
+    /// As it is printed.
+    pub(super) const fn address(&self) -> &Arc<str> {
+        &self.condition.address
     }
 
-    /// What its status is, and how that is written.
-    pub(super) fn status(&self) -> (Status, String) {
-        self.condition.status()
+    /// How it is, since when, and when it was last good.
+    pub(super) const fn condition(&self) -> (State, Timestamp, Option<Timestamp>) {
+        let Condition { state, since, last_good, .. } = self.condition;
+        (state, since, last_good)
     }
 
     /// Takes a report of this sensor, and tells it on its own topics.
@@ -106,7 +99,7 @@ impl Probe {
         self.condition.take(report);
         let Some(own) = &mut self.own else { return Vec::new() };
         let mut publications = match self.condition.value() {
-            Some(value) if report.value.is_some() => own.number.show(value),
+            Some(value) if report.value.is_some() => own.number.show(&value),
             Some(_) => Vec::new(),
             None => own.number.clear(),
         };
@@ -133,7 +126,7 @@ impl Probe {
     pub(super) fn catch_up(&mut self) -> Vec<Publication> {
         let Some(own) = &mut self.own else { return Vec::new() };
         let mut publications = match self.condition.value() {
-            Some(value) if !own.number.is_shown() => own.number.show(value),
+            Some(value) if !own.number.is_shown() => own.number.show(&value),
             Some(_) => Vec::new(),
             None => own.number.clear(),
         };
@@ -165,16 +158,16 @@ impl Condition {
         self.reading = report.value.or(self.reading);
     }
 
-    fn value(&self) -> Option<Sourced<'_>> {
+    fn value(&self) -> Option<Sourced> {
         let reading = match self.state {
             State::Ok | State::Suspect(_) => self.reading?,
             State::Unknown | State::Stale | State::Failed(_) => return None,
         };
-        Some(Sourced { reading, state: self.state, sensor: &self.address })
+        Some(Sourced { reading, state: self.state, sensor: Arc::clone(&self.address) })
     }
 
     fn status(&self) -> (Status, String) {
         let payload = payload::status(self.state, self.since, self.last_good);
-        ((self.id, self.state, self.since), payload)
+        ((Some(self.id), self.state, self.since), payload)
     }
 }

@@ -57,7 +57,7 @@ impl Number {
     }
 
     /// A value that counts.
-    pub(super) fn show(&mut self, value: Sourced<'_>) -> Vec<Publication> {
+    pub(super) fn show(&mut self, value: &Sourced) -> Vec<Publication> {
         self.kept = Kept::Yes;
         let plain = (&self.plain, value.decimal(), value.properties());
         let json = self.json.as_ref().map(|json| (json, value.json(), payload::json()));

@@ -6,18 +6,20 @@ use std::sync::Arc;
 
 use crate::mqtt::TopicName;
 use crate::sampling::Report;
-use crate::time::Timestamp;
+use crate::time::{Tick, Timestamp};
 use crate::units::Quantity;
 
+use super::alert::{Alert, spread};
 use super::retained::{News, named};
 use super::strand::{Outcome, Source, Strand};
-use super::{Publication, Room, SeenRoom, Sensor};
+use super::{Alarm, Publication, Room, SeenRoom, Sensor};
 
 /// One room.
 #[derive(Debug)]
 pub(super) struct RoomView {
     slug: Arc<str>,
     availability: News<Availability>,
+    alert: Alert,
     temperature: Strand,
     others: Vec<Strand>,
 }
@@ -50,11 +52,13 @@ impl RoomView {
         };
         let others = [Quantity::Humidity, Quantity::Pressure].map(|it| (it, giving(it)));
         let others = others.into_iter().filter(|(_, sources)| !sources.is_empty());
+        let strand = |(it, sources)| Strand::new(&base, it, sources, room.combine);
         Self {
             slug: Arc::clone(&room.slug),
             availability: News::new(named(&format!("{base}/availability"))),
-            temperature: Strand::new(&base, Quantity::Temperature, giving(Quantity::Temperature)),
-            others: others.map(|(it, sources)| Strand::new(&base, it, sources)).collect(),
+            alert: Alert::new(&base, room.tolerance),
+            temperature: strand((Quantity::Temperature, giving(Quantity::Temperature))),
+            others: others.map(strand).collect(),
         }
     }
 
@@ -76,20 +80,25 @@ impl RoomView {
     /// All that it may have retained.
     pub(super) fn topics(&self) -> impl Iterator<Item = &TopicName> {
         let strands = [&self.temperature].into_iter().chain(&self.others);
-        [self.availability.topic()].into_iter().chain(strands.flat_map(Strand::topics))
+        let own = [self.availability.topic(), self.alert.topic()];
+        own.into_iter().chain(strands.flat_map(Strand::topics))
     }
 
     /// It goes on for the other, perhaps with other sensors; of new ones nothing is known from `at`
     /// on.
     pub(super) fn inherit(&mut self, other: Self, at: Timestamp) -> Vec<Publication> {
-        let Self { availability, temperature, mut others, .. } = other;
+        let Self { availability, alert, temperature, mut others, .. } = other;
         self.availability.inherit(availability);
-        let outcome = self.temperature.inherit(Some(temperature), at);
+        let sensors = self.temperature.len();
+        let cleared = self.alert.inherit(alert, sensors);
+        let doubted = temperature.doubted().filter(|_| self.alert.is_raised());
+        let outcome = self.temperature.inherit(Some(temperature), doubted, at);
         let mut publications = self.lead(outcome);
+        publications.extend(cleared);
         for strand in &mut self.others {
             let same = others.iter().position(|other| other.quantity() == strand.quantity());
             let before = same.map(|index| others.swap_remove(index));
-            let outcome = strand.inherit(before, at);
+            let outcome = strand.inherit(before, None, at);
             publications.extend(follow(strand, outcome));
         }
         publications
@@ -104,12 +113,34 @@ impl RoomView {
     pub(super) fn unknown(&mut self, at: Timestamp) -> Vec<Publication> {
         let mut publications = self.temperature.unknown(at);
         publications.extend(self.tell(Availability::Offline));
-        publications.extend(self.temperature.tell_status());
+        publications.extend(self.alert.forget());
+        publications.extend(self.temperature.doubt(None));
         for strand in &mut self.others {
             publications.extend(strand.unknown(at));
             publications.extend(strand.tell_status());
         }
         publications
+    }
+
+    /// Whether its sensors agree, now that one was read or time has passed: what is to be told
+    /// where that is news.
+    pub(super) fn judge(&mut self, now: Tick, at: Timestamp) -> Option<(Vec<Publication>, Alarm)> {
+        let sensors = self.temperature.values();
+        let was_raised = self.alert.is_raised();
+        let told = self.alert.judge(now, at, &sensors);
+        let is_raised = self.alert.is_raised();
+        if is_raised == was_raised {
+            return None;
+        }
+        let mut publications: Vec<_> = told.into_iter().collect();
+        publications.extend(self.temperature.doubt(is_raised.then_some(at)));
+        let spread = spread(&sensors);
+        Some((publications, Alarm { room: Arc::clone(&self.slug), is_raised, spread }))
+    }
+
+    /// When to judge though nothing was read.
+    pub(super) fn deadline(&self) -> Option<Tick> {
+        self.alert.deadline()
     }
 
     /// What a report means here; `None` if the sensor is elsewhere.

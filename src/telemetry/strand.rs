@@ -1,16 +1,18 @@
-//! One quantity of a room: the value of its first healthy sensor.
+//! One quantity of a room: the value of its first healthy sensor, or what is made of several.
 //!
 //! A suspected sensor gives way to a healthy one; where there is none, its last value counts until
-//! it is stale.
+//! it is stale. While sensors disagree nobody knows which of them is right, so whatever is shown is
+//! suspect.
 
 use std::sync::Arc;
 
 use crate::mqtt::TopicName;
-use crate::sampling::{Report, SensorId};
+use crate::sampling::{Combination, Reason, Report, SensorId, State};
 use crate::time::Timestamp;
 use crate::units::Quantity;
 
-use super::payload;
+use super::payload::{self, Sourced};
+use super::pool::Pool;
 use super::probe::{Probe, Status};
 use super::retained::{News, Number, named};
 use super::{Publication, Seen};
@@ -35,7 +37,14 @@ pub(super) struct Strand {
     probes: Vec<Probe>,
     /// Whose value and status are the room's; while none has a value, whose were last.
     in_use: usize,
+    /// Where the value is made of several.
+    pool: Option<Pool>,
+    /// Since when its sensors disagree.
+    doubted: Option<Timestamp>,
 }
+
+/// How a value is, of sensors that disagree.
+const DOUBTFUL: State = State::Suspect(Reason::Disagreement);
 
 /// What a report means to its strand.
 #[derive(Debug)]
@@ -56,7 +65,13 @@ pub(super) fn status_topic(base: &str, quantity: Quantity) -> String {
 
 impl Strand {
     /// A quantity that these sensors give, in a room whose topics begin with `base`.
-    pub(super) fn new(base: &str, quantity: Quantity, sources: Vec<Source>) -> Self {
+    pub(super) fn new(
+        base: &str,
+        quantity: Quantity,
+        sources: Vec<Source>,
+        combination: Combination,
+    ) -> Self {
+        let is_made = combination != Combination::FirstHealthy && sources.len() > 1;
         let plain = format!("{base}/{}", quantity.name());
         let json = named(&format!("{plain}/json"));
         Self {
@@ -65,6 +80,8 @@ impl Strand {
             status: News::new(named(&status_topic(base, quantity))),
             probes: probes(quantity, sources),
             in_use: 0,
+            pool: is_made.then(|| Pool::new(combination)),
+            doubted: None,
         }
     }
 
@@ -81,12 +98,53 @@ impl Strand {
 
     /// What it shows now; nothing where no sensor gives it.
     pub(super) fn seen(&self) -> Option<Seen> {
-        Some(self.probes.get(self.in_use)?.seen(self.quantity))
+        let in_use = self.probes.get(self.in_use)?;
+        let (_, state, since, last_good) = self.condition()?;
+        let value = self.value();
+        let address = value.as_ref().map_or(in_use.address(), |value| &value.sensor);
+        Some(Seen {
+            quantity: self.quantity,
+            sensor: in_use.id(),
+            address: Arc::clone(address),
+            state,
+            since,
+            last_good,
+            reading: value.as_ref().map(|value| value.reading),
+        })
     }
 
-    /// It goes on for the other, perhaps with other sensors; of new ones nothing is known from `at`
-    /// on.
-    pub(super) fn inherit(&mut self, other: Option<Self>, at: Timestamp) -> Outcome {
+    /// Sensors that give it.
+    pub(super) fn len(&self) -> usize {
+        self.probes.len()
+    }
+
+    /// Since when its sensors disagree.
+    pub(super) const fn doubted(&self) -> Option<Timestamp> {
+        self.doubted
+    }
+
+    /// Each sensor whose value counts, with that.
+    pub(super) fn values(&self) -> Vec<Sourced> {
+        self.probes.iter().filter_map(Probe::value).collect()
+    }
+
+    /// Its sensors disagree since then, or agree again.
+    pub(super) fn doubt(&mut self, doubted: Option<Timestamp>) -> Vec<Publication> {
+        self.doubted = doubted;
+        let mut publications = self.show();
+        publications.extend(self.tell_status());
+        publications
+    }
+
+    /// It goes on for the other, perhaps with other sensors, which disagree since `doubted`; of new
+    /// ones nothing is known from `at` on.
+    pub(super) fn inherit(
+        &mut self,
+        other: Option<Self>,
+        doubted: Option<Timestamp>,
+        at: Timestamp,
+    ) -> Outcome {
+        self.doubted = doubted;
         let Some(other) = other else {
             return Outcome::Dark(self.unknown(at), self.number.clear());
         };
@@ -108,15 +166,27 @@ impl Strand {
             return Outcome::Dark(publications, self.number.clear());
         };
         self.in_use = best;
-        let is_news = stays != Some(best) || !self.number.is_shown();
-        let value = self.probes.get(best).and_then(Probe::value).filter(|_| is_news);
-        publications.extend(value.into_iter().flat_map(|value| self.number.show(value)));
+        let is_other = match (&mut self.pool, other.pool) {
+            (Some(pool), Some(before)) => {
+                pool.inherit(&before);
+                false
+            }
+            (None, None) => stays != Some(best),
+            (Some(_), None) | (None, Some(_)) => true,
+        };
+        self.enter(at);
+        if is_other || !self.number.is_shown() || other.doubted != doubted || self.is_other_value()
+        {
+            publications.extend(self.show());
+        }
         Outcome::Light(publications)
     }
 
     /// Nothing is known of its sensors from `at` on.
     pub(super) fn unknown(&mut self, at: Timestamp) -> Vec<Publication> {
-        self.probes.iter_mut().filter_map(|probe| probe.unknown(at)).collect()
+        let told = self.probes.iter_mut().filter_map(|probe| probe.unknown(at)).collect();
+        self.enter(at);
+        told
     }
 
     /// What a report means here; `None` if it is of something else.
@@ -126,20 +196,73 @@ impl Strand {
         }
         let index = self.probes.iter().position(|probe| probe.id() == report.sensor)?;
         let mut publications = self.probes.get_mut(index)?.report(report);
-        let Some(best) = self.best() else {
+        let best = self.best();
+        let before = self.in_use;
+        self.in_use = best.unwrap_or(before);
+        self.enter(report.since);
+        if best.is_none() {
             return Some(Outcome::Dark(publications, self.number.clear()));
-        };
-        let is_news = best != self.in_use || (best == index && report.value.is_some());
-        self.in_use = best;
-        let value = self.probes.get(best).and_then(Probe::value).filter(|_| is_news);
-        publications.extend(value.into_iter().flat_map(|value| self.number.show(value)));
+        }
+        let counts = self.pool.is_some() || self.in_use == index;
+        let is_other = self.pool.is_none() && self.in_use != before;
+        if (counts && report.value.is_some()) || is_other || self.is_other_value() {
+            publications.extend(self.show());
+        }
         Some(Outcome::Light(publications))
     }
 
-    /// The status of the sensor in use, if that is news.
+    /// The status of the sensor in use, or of all together, if that is news.
     pub(super) fn tell_status(&mut self) -> Option<Publication> {
-        let (status, payload) = self.probes.get(self.in_use)?.status();
-        self.status.tell(status, payload, Some(payload::json()))
+        let (id, state, since, last_good) = self.condition()?;
+        let payload = payload::status(state, since, last_good);
+        self.status.tell((id, state, since), payload, Some(payload::json()))
+    }
+
+    /// How it is: of the sensor in use, or of all together; since when, and when it was last good.
+    fn condition(&self) -> Option<(Option<SensorId>, State, Timestamp, Option<Timestamp>)> {
+        let in_use = self.probes.get(self.in_use)?;
+        let (id, (state, since, last_good)) = match &self.pool {
+            Some(pool) => (None, pool.condition(&self.probes)),
+            None => (Some(in_use.id()), in_use.condition()),
+        };
+        let (state, since) = match (state, self.doubted) {
+            (State::Ok | State::Suspect(_), Some(doubted)) => (DOUBTFUL, doubted),
+            _ => (state, since),
+        };
+        Some((id, state, since, last_good))
+    }
+
+    /// What the room has now, if that counts.
+    fn value(&self) -> Option<Sourced> {
+        let value = match &self.pool {
+            Some(pool) => pool.value(&self.probes)?,
+            None => self.probes.get(self.in_use)?.value()?,
+        };
+        let state = self.doubted.map_or(value.state, |_| DOUBTFUL);
+        Some(Sourced { state, ..value })
+    }
+
+    /// Shows what the room has now, if that counts.
+    fn show(&mut self) -> Vec<Publication> {
+        let Some(value) = self.value() else { return Vec::new() };
+        if let Some(pool) = &mut self.pool {
+            pool.show(&value);
+        }
+        self.number.show(&value)
+    }
+
+    /// Whether less or more sensors make another value than what is shown.
+    fn is_other_value(&self) -> bool {
+        let pool = self.pool.as_ref();
+        pool.is_some_and(|pool| self.value().is_some_and(|value| pool.is_news(&value)))
+    }
+
+    /// A sensor is as it is since `at`, which may be news of all together.
+    fn enter(&mut self, at: Timestamp) {
+        let state = self.probes.get(self.in_use).map(|probe| probe.condition().0);
+        if let (Some(pool), Some(state)) = (&mut self.pool, state) {
+            pool.enter(&self.probes, state, at);
+        }
     }
 
     /// The first healthy sensor; else the one in use if it is only suspected, so that two such do

@@ -1,5 +1,6 @@
 //! What subscribers see of reports.
 
+mod combined;
 mod quantities;
 mod refit;
 
@@ -30,7 +31,25 @@ fn room(slug: &str, sensors: &[(SensorId, &str)]) -> Room {
         quantities: vec![Quantity::Temperature],
     };
     let sensors = sensors.iter().map(sensor);
-    Room { slug: Arc::from(slug), sensors: sensors.collect() }
+    Room {
+        slug: Arc::from(slug),
+        combine: Combination::FirstHealthy,
+        tolerance: Tolerance { spread: 0, patience: Duration::ZERO },
+        sensors: sensors.collect(),
+    }
+}
+
+/// A report is told when it comes, which is when it was read or its state began.
+trait Told {
+    fn told(&mut self, report: &Report) -> Vec<Publication>;
+}
+
+impl Told for House {
+    fn told(&mut self, report: &Report) -> Vec<Publication> {
+        let when = report.value.map_or(report.since, |reading| reading.at);
+        let now = Tick::from_micros((when.unix_ms() - at(0).unix_ms()) * 1000);
+        self.report(report, now, when)
+    }
 }
 
 /// A good reading of `tenths` at `second`, healthy since `since`.
@@ -98,11 +117,13 @@ fn at_the_start_every_room_is_offline_and_the_gateway_online() {
         &House::new("home/maison", &rooms).start(at(0)),
         &[
             "1 home/maison/chambre/availability offline",
+            "1 home/maison/chambre/alert",
             concat!(
                 r#"1 home/maison/chambre/status {"state":"unknown","error":null"#,
                 r#","since":"2026-11-22T13:00:00Z","last_good":null}"#,
             ),
             "1 home/maison/salon/availability offline",
+            "1 home/maison/salon/alert",
             &info,
             "1 home/maison/_gateway/state online",
         ],
@@ -113,7 +134,7 @@ fn at_the_start_every_room_is_offline_and_the_gateway_online() {
 fn the_first_value_brings_a_room_online_and_the_next_are_values_only() {
     let mut house = salon();
     check(
-        &house.report(&value(A, 1, 1, 214)),
+        &house.told(&value(A, 1, 1, 214)),
         &[
             "2 maison/salon/temperature 21.4",
             concat!(
@@ -129,7 +150,7 @@ fn the_first_value_brings_a_room_online_and_the_next_are_values_only() {
         ],
     );
     check(
-        &house.report(&value(A, 11, 1, 215)),
+        &house.told(&value(A, 11, 1, 215)),
         &[
             "2 maison/salon/temperature 21.5",
             concat!(
@@ -143,7 +164,7 @@ fn the_first_value_brings_a_room_online_and_the_next_are_values_only() {
 
 #[test]
 fn numbers_carry_their_lifetime_and_the_rest_stays() {
-    let publications = salon().report(&value(A, 1, 1, 214));
+    let publications = salon().told(&value(A, 1, 1, 214));
     let lifetimes = publications.iter().map(|publication| publication.retained_for);
     let expected = [Some(Duration::from_secs(30)), Some(Duration::from_secs(30)), None, None];
     assert_eq!(lifetimes.collect::<Vec<_>>(), expected);
@@ -152,16 +173,16 @@ fn numbers_carry_their_lifetime_and_the_rest_stays() {
 #[test]
 fn a_suspected_sensor_is_online_and_its_failure_clears_the_number() {
     let mut house = salon();
-    house.report(&value(A, 1, 1, 214));
+    house.told(&value(A, 1, 1, 214));
     check(
-        &house.report(&change(A, 11, State::Suspect(CRC), Some(1))),
+        &house.told(&change(A, 11, State::Suspect(CRC), Some(1))),
         &[concat!(
             r#"1 maison/salon/status {"state":"suspect","error":"crc""#,
             r#","since":"2026-11-22T13:00:11Z","last_good":"2026-11-22T13:00:01Z"}"#,
         )],
     );
     check(
-        &house.report(&change(A, 31, State::Failed(CRC), Some(1))),
+        &house.told(&change(A, 31, State::Failed(CRC), Some(1))),
         &[
             "1 maison/salon/availability offline",
             concat!(
@@ -174,13 +195,13 @@ fn a_suspected_sensor_is_online_and_its_failure_clears_the_number() {
     );
     let absent = State::Failed(Reason::Fault(Fault::Absent));
     check(
-        &house.report(&change(A, 31, absent, Some(1))),
+        &house.told(&change(A, 31, absent, Some(1))),
         &[concat!(
             r#"1 maison/salon/status {"state":"failed","error":"absent""#,
             r#","since":"2026-11-22T13:00:31Z","last_good":"2026-11-22T13:00:01Z"}"#,
         )],
     );
-    let back = lines(&house.report(&value(A, 41, 41, 214)));
+    let back = lines(&house.told(&value(A, 41, 41, 214)));
     assert_eq!(back[0], "2 maison/salon/temperature 21.4");
     assert_eq!(back[2], "1 maison/salon/availability online");
     assert_eq!(back.len(), 4);
@@ -188,7 +209,7 @@ fn a_suspected_sensor_is_online_and_its_failure_clears_the_number() {
 
 #[test]
 fn a_sensor_that_is_dead_from_the_start_clears_the_number_of_an_earlier_run() {
-    let publications = lines(&salon().report(&change(A, 1, State::Failed(CRC), None)));
+    let publications = lines(&salon().told(&change(A, 1, State::Failed(CRC), None)));
     let cleared = ["2 maison/salon/temperature", "2 maison/salon/temperature/json"];
     assert_eq!(publications[1..], cleared);
     assert!(publications[0].ends_with(
@@ -199,18 +220,18 @@ fn a_sensor_that_is_dead_from_the_start_clears_the_number_of_an_earlier_run() {
 #[test]
 fn a_room_shows_its_first_healthy_sensor_and_each_on_its_own_topic() {
     let mut house = grenier();
-    let first = lines(&house.report(&value(B, 1, 1, 180)));
+    let first = lines(&house.told(&value(B, 1, 1, 180)));
     assert_eq!(first[0], "1 home/maison/grenier/sensor/28-00000000000b/temperature 18.0");
     assert_eq!(first[2], "2 home/maison/grenier/temperature 18.0");
     assert_eq!(first[4], "1 home/maison/grenier/availability online");
 
-    let better = lines(&house.report(&value(A, 2, 2, 214)));
+    let better = lines(&house.told(&value(A, 2, 2, 214)));
     assert_eq!(better[2], "2 home/maison/grenier/temperature 21.4");
     assert!(better[4].starts_with("1 home/maison/grenier/status"), "{better:?}");
     assert_eq!(better.len(), 5);
 
     check(
-        &house.report(&value(B, 11, 1, 181)),
+        &house.told(&value(B, 11, 1, 181)),
         &["1 home/maison/grenier/sensor/28-00000000000b/temperature 18.1"],
     );
 }
@@ -218,10 +239,10 @@ fn a_room_shows_its_first_healthy_sensor_and_each_on_its_own_topic() {
 #[test]
 fn a_suspected_sensor_gives_way_to_a_healthy_one_with_the_time_of_that_ones_value() {
     let mut house = grenier();
-    house.report(&value(A, 1, 1, 214));
-    house.report(&value(B, 2, 2, 180));
+    house.told(&value(A, 1, 1, 214));
+    house.told(&value(B, 2, 2, 180));
     check(
-        &house.report(&change(A, 11, State::Suspect(CRC), Some(1))),
+        &house.told(&change(A, 11, State::Suspect(CRC), Some(1))),
         &[
             concat!(
                 r#"1 home/maison/grenier/sensor/28-00000000000a/status "#,
@@ -245,17 +266,17 @@ fn a_suspected_sensor_gives_way_to_a_healthy_one_with_the_time_of_that_ones_valu
 #[test]
 fn two_suspected_sensors_do_not_take_turns_and_the_room_outlives_the_first_to_fail() {
     let mut house = grenier();
-    house.report(&value(A, 1, 1, 214));
-    house.report(&value(B, 2, 2, 180));
-    house.report(&change(A, 11, State::Suspect(CRC), Some(1)));
-    let second = lines(&house.report(&change(B, 12, State::Suspect(CRC), Some(2))));
+    house.told(&value(A, 1, 1, 214));
+    house.told(&value(B, 2, 2, 180));
+    house.told(&change(A, 11, State::Suspect(CRC), Some(1)));
+    let second = lines(&house.told(&change(B, 12, State::Suspect(CRC), Some(2))));
     assert!(second.iter().all(|line| !line.contains("grenier/temperature")), "{second:?}");
-    let failed = lines(&house.report(&change(B, 32, State::Failed(CRC), Some(2))));
+    let failed = lines(&house.told(&change(B, 32, State::Failed(CRC), Some(2))));
     assert_eq!(failed[0], "1 home/maison/grenier/sensor/28-00000000000b/temperature");
     assert_eq!(failed[2], "2 home/maison/grenier/temperature 21.4");
     assert!(failed[3].contains(r#""q":"suspect","s":"28-00000000000a""#), "{}", failed[3]);
     assert!(failed.iter().all(|line| !line.contains("availability")), "{failed:?}");
-    let dark = lines(&house.report(&change(A, 33, State::Stale, Some(1))));
+    let dark = lines(&house.told(&change(A, 33, State::Stale, Some(1))));
     assert!(dark.contains(&"1 home/maison/grenier/availability offline".to_owned()));
     assert!(dark.contains(&"2 home/maison/grenier/temperature".to_owned()));
 }
@@ -265,7 +286,7 @@ fn equal_addresses_of_one_room_have_topics_of_their_own() {
     let sensors = [(A, "0x44"), (B, "0x44"), (SensorId(2), "0x45")];
     let mut house = House::new("maison", &[room("cave", &sensors)]);
     for (sensor, name) in [(A, "0x44"), (B, "0x44-2"), (SensorId(2), "0x45")] {
-        let first = &lines(&house.report(&value(sensor, 1, 1, 120)))[0];
+        let first = &lines(&house.told(&value(sensor, 1, 1, 120)))[0];
         assert_eq!(*first, format!("1 maison/cave/sensor/{name}/temperature 12.0"));
     }
 }
@@ -273,7 +294,7 @@ fn equal_addresses_of_one_room_have_topics_of_their_own() {
 #[test]
 fn the_last_words_are_offline_and_nothing_is_claimed_of_any_sensor() {
     let mut house = salon();
-    house.report(&value(A, 1, 1, 214));
+    house.told(&value(A, 1, 1, 214));
     check(
         &house.stop(at(60)),
         &[
@@ -333,7 +354,7 @@ proptest! {
                 continue;
             }
             good.insert(report.sensor, matches!(report.state, State::Ok | State::Suspect(_)));
-            retain(&mut retained, &house.report(&report));
+            retain(&mut retained, &house.told(&report));
             let online = good.values().any(|good| *good);
             let expected = if online { "online" } else { "offline" };
             prop_assert_eq!(&retained["maison/salon/availability"], expected);

@@ -5,6 +5,7 @@
 mod card;
 mod clients;
 mod house;
+mod together;
 
 use std::time::Duration;
 
@@ -57,6 +58,7 @@ fn live_through(seed: u64) {
         house.check_rooms(&watcher);
         house.broker.check_invariants();
     }
+    assert_eq!(house.alarms, ["trio", "trio", "duo", "duo"], "each begins and ends once");
     assert!(house.readings > 1000 && house.faults > 100, "the day was eventful");
     assert_eq!(cut.log, house.twins, "QoS 2 over a cut link: once each, in order");
     assert_eq!(logger.log, house.twins, "QoS 1 with an absence: all, in order");

@@ -1,11 +1,11 @@
 //! The real binary, started as a user would: a configuration, a state folder, a tree of sensor
 //! files.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -41,16 +41,26 @@ impl Gateway {
 
     /// The same, with that `durability`.
     pub(crate) fn prepare_keeping(durability: &str, broker: &str, rooms: &str) -> TempDir {
+        let listeners =
+            [listener(0, "auth = \"anonymous\""), listener(0, "tls = true\nauth = \"password\"")];
+        Self::prepare_all(durability, broker, &(listeners.concat() + rooms))
+    }
+
+    /// A folder whose configuration has these listeners and rooms, and the recorded house.
+    pub(crate) fn prepare_listening(listeners: &[String], rooms: &str) -> TempDir {
+        let folder = Self::prepare_all("memory", "", &(listeners.concat() + rooms));
+        recorded_tree(&folder.path().join("sys"));
+        folder
+    }
+
+    fn prepare_all(durability: &str, broker: &str, rest: &str) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().display();
-        let mut text = format!(
+        let text = format!(
             "[gateway]\nstate_dir = \"{path}/state\"\n[broker]\ndurability = \"{durability}\"\n\
              {broker}\n[hardware]\nsysfs = \"{path}/sys\"\n"
         );
-        for (port, rest) in [(0, "auth = \"anonymous\""), (0, "tls = true\nauth = \"password\"")] {
-            write!(text, "[[listener]]\nbind = \"127.0.0.1:{port}\"\n{rest}\n").unwrap();
-        }
-        fs::write(folder.path().join("maison.toml"), text + rooms).unwrap();
+        fs::write(folder.path().join("maison.toml"), text + rest).unwrap();
         fs::create_dir(folder.path().join("sys")).unwrap();
         folder
     }
@@ -92,6 +102,36 @@ impl Gateway {
 
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("maison.toml")
+    }
+
+    /// `maison` with these arguments and this gateway's configuration, in its folder.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Output {
+        let mut command = binary();
+        command.current_dir(self.folder.path()).args(arguments);
+        command.arg("--config").arg(self.config()).output().unwrap()
+    }
+
+    /// What it prints.
+    #[track_caller]
+    pub(crate) fn says(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What it complains of, with its status.
+    #[track_caller]
+    pub(crate) fn complains(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = self.command(arguments);
+        assert!(!output.status.success(), "{arguments:?}");
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    }
+
+    /// Changes its configuration; nothing is told.
+    pub(crate) fn edit(&self, change: impl FnOnce(String) -> String) {
+        let text = fs::read_to_string(self.config()).unwrap();
+        fs::write(self.config(), change(text)).unwrap();
     }
 
     pub(crate) fn sysfs(&self) -> PathBuf {
@@ -190,6 +230,36 @@ impl Drop for Gateway {
         }
     }
 }
+
+/// A listener of a configuration, for this machine.
+pub(crate) fn listener(port: u16, rest: &str) -> String {
+    format!("[[listener]]\nbind = \"127.0.0.1:{port}\"\n{rest}\n")
+}
+
+/// A port that is free now.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A room with a sensor of the recorded house that is at 21.4 °C.
+pub(crate) const SALON: &str = r#"
+[rooms.salon]
+[[rooms.salon.sensors]]
+driver = "ds18b20"
+bus = "w1"
+address = "28-01131e858aef"
+interval = "1s"
+"#;
+
+/// Another.
+pub(crate) const CAVE: &str = r#"
+[rooms.cave]
+[[rooms.cave.sensors]]
+driver = "ds18b20"
+bus = "w1"
+address = "28-3c01d6075f12"
+interval = "1s"
+"#;
 
 pub(crate) fn add_user(config: &Path, name: &str, password: &str) {
     let mut child = binary()

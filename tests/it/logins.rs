@@ -144,7 +144,7 @@ fn a_refused_login_is_one_line_that_fail2ban_reads() {
     }
     wait(port, Ipv4Addr::new(127, 0, 0, 8));
     gateway.wait_for_log("client connected");
-    let lines = gateway.logged("auth refused");
+    let lines = gateway.logged(" WARN auth refused");
     assert_eq!(lines.len(), names.len(), "{lines:?}");
     // By the journal, without time; from a file, with it; and by IPv6.
     let journal = |line: &str| line.split_once("WARN").unwrap().1.to_owned();

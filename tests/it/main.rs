@@ -9,6 +9,7 @@
 )]
 
 mod believed;
+mod bundles;
 mod chips;
 mod cli;
 mod clients;
@@ -29,6 +30,7 @@ mod noise;
 mod onewire_scratchpad;
 mod onewire_tree;
 mod operating;
+mod pages;
 mod people;
 mod reload;
 mod rights;

@@ -1,67 +1,26 @@
 //! People and devices are let in by one command, to what is theirs, and sent away by another.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Output};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::{Duration, Instant, SystemTime};
 
-use crate::gateway::{Client, Gateway, binary, recorded_tree, tool};
+use crate::gateway::{CAVE, Client, Gateway, SALON, free_port, listener, tool};
 
-const ROOMS: &str = r#"
-[rooms.salon]
-[[rooms.salon.sensors]]
-driver = "ds18b20"
-bus = "w1"
-address = "28-01131e858aef"
-interval = "1s"
-
-[rooms.cave]
-[[rooms.cave.sensors]]
-driver = "ds18b20"
-bus = "w1"
-address = "28-3c01d6075f12"
-interval = "1s"
-"#;
-
-/// A gateway with one more listener, whose port is known before.
+/// A gateway with one listener, whose port is known before.
 fn gateway(auth: &str) -> Gateway {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let listener = format!(
-        "[[listener]]\nbind = \"127.0.0.1:{port}\"\ntls = true\nauth = \"{auth}\"\n{ROOMS}"
-    );
-    let folder = Gateway::prepare(&listener);
-    recorded_tree(&folder.path().join("sys"));
-    let config = folder.path().join("maison.toml");
-    let text = fs::read_to_string(&config).unwrap();
-    // The one that is there by default has a port of chance.
-    let other = "[[listener]]\nbind = \"127.0.0.1:0\"\ntls = true\nauth = \"password\"\n";
-    assert!(text.contains(other));
-    fs::write(&config, text.replace(other, "")).unwrap();
-    Gateway::start(folder)
+    let listener = listener(free_port(), &format!("tls = true\nauth = \"{auth}\""));
+    Gateway::start(Gateway::prepare_listening(&[listener], &[SALON, CAVE].concat()))
 }
 
-fn subscriber(gateway: &Gateway, arguments: &[&str]) -> Output {
-    let mut command = binary();
-    command.current_dir(gateway.folder.path()).arg("subscriber").args(arguments);
-    command.args(["--config", gateway.config().to_str().unwrap()]).output().unwrap()
-}
-
-/// What it prints.
 #[track_caller]
 fn says(gateway: &Gateway, arguments: &[&str]) -> String {
-    let output = subscriber(gateway, arguments);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {errors}");
-    String::from_utf8(output.stdout).unwrap()
+    gateway.says(&[&["subscriber"], arguments].concat())
 }
 
-/// What it complains of.
 #[track_caller]
 fn complains(gateway: &Gateway, arguments: &[&str]) -> (Option<i32>, String) {
-    let output = subscriber(gateway, arguments);
-    assert!(!output.status.success(), "{arguments:?}");
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    gateway.complains(&[&["subscriber"], arguments].concat())
 }
 
 fn shell(line: &str) -> Client {
@@ -154,6 +113,44 @@ fn a_device_publishes_to_its_own_room_and_nowhere_else() {
     assert!(salon.into_iter().all(|line| !line.contains("7.5")));
 }
 
+/// Asked of the gateway while it runs, of what it wrote when it stopped after that.
+#[test]
+fn who_was_last_here_and_when_is_listed_beside_a_gateway_and_without_one() {
+    let mut gateway = gateway("certificate-or-password");
+    let text = says(&gateway, &["add", "alice", "--rooms", "salon", "--no-qr"]);
+    says(&gateway, &["add", "eve", "--rooms", "cave", "--no-qr"]);
+    let line = |text: &str, name: &str| -> String {
+        text.lines().find(|line| line.starts_with(name)).expect("it is listed").to_owned()
+    };
+    let listed = says(&gateway, &["list"]);
+    assert!(listed.lines().next().unwrap().ends_with("last seen"), "{listed}");
+    assert!(line(&listed, "alice").ends_with("  never"), "{listed}");
+    let client = shell(printed(&text, "mosquitto_sub"));
+    client.expect("maison/salon/temperature 21.4");
+    let alice = line(&says(&gateway, &["list"]), "alice");
+    let today = &humantime::format_rfc3339_seconds(SystemTime::now()).to_string()[..10];
+    assert!(alice.contains(&format!("  here since {today}T")), "{alice}");
+    assert!(alice.ends_with("Z, from 127.0.0.1") || alice.ends_with("Z, from ::1"), "{alice}");
+    let object = |name: &str| {
+        let all: Vec<serde_json::Value> =
+            serde_json::from_str(&says(&gateway, &["list", "--json"])).unwrap();
+        all.into_iter().find(|one| one["name"] == name).unwrap()["last_seen"].clone()
+    };
+    assert_eq!(object("alice")["connections"], 1);
+    assert!(object("eve").is_null());
+
+    drop(client);
+    gateway.wait_for_log("client disconnected");
+    let gone = says(&gateway, &["list"]);
+    assert!(line(&gone, "alice").contains(&format!("  {today}T")), "{gone}");
+    assert_eq!(object("alice")["connections"], 0);
+    assert!(!gateway.folder.path().join("state/seen").exists(), "the card has borne nothing yet");
+    gateway.stop();
+    assert_eq!(says(&gateway, &["list"]), gone);
+    let written = fs::metadata(gateway.folder.path().join("state/seen")).unwrap().len();
+    assert!(written < 100, "{written} bytes");
+}
+
 #[test]
 fn bundles_are_private_and_whole() {
     use std::os::unix::fs::MetadataExt;
@@ -171,9 +168,10 @@ fn bundles_are_private_and_whole() {
         })
         .collect();
     names.sort_unstable();
-    let expected =
-        ["README.txt", "alice.key", "alice.pem", "ca.pem", "subscribe.ino", "subscribe.py"];
-    assert_eq!(names, expected);
+    let secret = ["alice.key", "alice.p12", "alice.pem"];
+    let expected = ["README.txt", secret[0], secret[1], secret[2], "ca.pem"];
+    assert_eq!(names[..5], expected);
+    assert_eq!(names[5..], ["subscribe.ino", "subscribe.py"]);
     let sketch = fs::read_to_string(folder.join("subscribe.ino")).unwrap();
     assert_eq!(sketch.matches("-----BEGIN").count(), 3, "authority, certificate and key");
 }

@@ -9,25 +9,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::gateway::{Client, Gateway, binary, recorded_tree};
-
-const SALON: &str = r#"
-[rooms.salon]
-[[rooms.salon.sensors]]
-driver = "ds18b20"
-bus = "w1"
-address = "28-01131e858aef"
-interval = "1s"
-"#;
-
-const CAVE: &str = r#"
-[rooms.cave]
-[[rooms.cave.sensors]]
-driver = "ds18b20"
-bus = "w1"
-address = "28-3c01d6075f12"
-interval = "1s"
-"#;
+use crate::gateway::{CAVE, Client, Gateway, SALON, binary, free_port, listener, recorded_tree};
 
 /// A gateway that does not look at its files by itself.
 fn gateway(rooms: &str) -> Gateway {
@@ -37,11 +19,6 @@ fn gateway(rooms: &str) -> Gateway {
     let text = fs::read_to_string(&config).unwrap();
     fs::write(config, text.replace("[gateway]\n", "[gateway]\nwatch_files = false\n")).unwrap();
     Gateway::start(folder)
-}
-
-fn edit(gateway: &Gateway, change: impl FnOnce(String) -> String) {
-    let config = gateway.config();
-    fs::write(&config, change(fs::read_to_string(&config).unwrap())).unwrap();
 }
 
 fn hang_up(gateway: &Gateway) {
@@ -55,11 +32,6 @@ fn subscriber(port: u16) -> Client {
     Client::start(command.args(["-p", &port.to_string()]))
 }
 
-/// A port that is free now.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 fn count(client: &Client, what: &str) -> usize {
     client.lines.all().iter().filter(|line| line.contains(what)).count()
 }
@@ -69,13 +41,13 @@ fn a_wrong_file_is_told_line_by_line_and_the_one_before_stays() {
     let mut gateway = gateway(SALON);
     let client = subscriber(gateway.plain_port());
     client.lines.wait("online", |line| line.ends_with("salon/availability online"));
-    edit(&gateway, |text| text.replace("ds18b20", "ds18b21") + "[rooms.Cave]\n");
+    gateway.edit(|text| text.replace("ds18b20", "ds18b21") + "[rooms.Cave]\n");
     hang_up(&gateway);
     let line = gateway.wait_for_log("configuration refused, the one before stays");
     assert!(line.contains("mistakes=2"), "{line}");
     gateway.wait_for_log("did you mean `ds18b20`");
     gateway.wait_for_log("`Cave`");
-    edit(&gateway, |text| text.replace("ds18b21", "ds18b20").replace("[rooms.Cave]\n", CAVE));
+    gateway.edit(|text| text.replace("ds18b21", "ds18b20").replace("[rooms.Cave]\n", CAVE));
     hang_up(&gateway);
     gateway.wait_for_log("room added: cave");
     client.expect("0 maison/cave/availability online");
@@ -89,7 +61,7 @@ fn rooms_come_and_go_and_the_others_do_not_notice() {
     let gateway = gateway(SALON);
     let client = subscriber(gateway.plain_port());
     client.lines.wait("21.4", |line| line == "1 maison/salon/temperature 21.4");
-    edit(&gateway, |text| text + CAVE);
+    gateway.edit(|text| text + CAVE);
     hang_up(&gateway);
     gateway.wait_for_log("room added: cave");
     client.lines.wait("cave", |line| line.starts_with("0 maison/cave/temperature "));
@@ -97,7 +69,7 @@ fn rooms_come_and_go_and_the_others_do_not_notice() {
         .lines
         .wait("info", |line| line.starts_with("0 maison/_gateway/info") && line.contains("cave"));
 
-    edit(&gateway, |text| text.replace(CAVE, ""));
+    gateway.edit(|text| text.replace(CAVE, ""));
     hang_up(&gateway);
     gateway.wait_for_log("room removed: cave");
     client.expect("0 maison/cave/availability offline");
@@ -119,7 +91,7 @@ fn a_sensor_that_is_changed_goes_on_and_one_beside_it_begins() {
     client.lines.wait("online", |line| line.ends_with("salon/availability online"));
     let second = CAVE.replace("[rooms.cave]\n", "").replace("rooms.cave", "rooms.salon");
     let second = second.replace("interval = \"1s\"", "interval = \"2s\"");
-    edit(&gateway, |text| text + "offset = 1.5\n" + &second);
+    gateway.edit(|text| text + "offset = 1.5\n" + &second);
     hang_up(&gateway);
     gateway.wait_for_log("sensor changed: salon 28-01131e858aef: calibration");
     gateway.wait_for_log("sensor added: salon 28-3c01d6075f12");
@@ -129,7 +101,7 @@ fn a_sensor_that_is_changed_goes_on_and_one_beside_it_begins() {
     let other = "0 maison/salon/sensor/28-01131e858aef/temperature ";
     client.lines.wait("its own", |line| line.starts_with(other));
 
-    edit(&gateway, |text| text.replace(&second, ""));
+    gateway.edit(|text| text.replace(&second, ""));
     hang_up(&gateway);
     gateway.wait_for_log("sensor removed: salon 28-3c01d6075f12");
     client.expect(its_own);
@@ -142,14 +114,14 @@ fn listeners_open_and_close_and_their_clients_alone_are_sent_away() {
     let gateway = gateway(SALON);
     let stays = subscriber(gateway.plain_port());
     let port = free_port();
-    let listener = format!("[[listener]]\nbind = \"127.0.0.1:{port}\"\nauth = \"anonymous\"\n");
-    edit(&gateway, |text| text + &listener);
+    let listener = listener(port, "auth = \"anonymous\"");
+    gateway.edit(|text| text + &listener);
     hang_up(&gateway);
     gateway.wait_for_log(&format!("listener added: 127.0.0.1:{port}"));
     let mut goes = subscriber(port);
     goes.lines.wait("online", |line| line.ends_with("salon/availability online"));
 
-    edit(&gateway, |text| text.replace(&listener, &listener.replace("anonymous", "password")));
+    gateway.edit(|text| text.replace(&listener, &listener.replace("anonymous", "password")));
     hang_up(&gateway);
     gateway.wait_for_log(&format!("listener changed: 127.0.0.1:{port}: auth"));
     gateway.wait_for_log("this listener was closed or changed");
@@ -159,7 +131,7 @@ fn listeners_open_and_close_and_their_clients_alone_are_sent_away() {
     assert!(line.contains("no-credentials"), "{line}");
     drop(again);
 
-    edit(&gateway, |text| text.replace(&listener.replace("anonymous", "password"), ""));
+    gateway.edit(|text| text.replace(&listener.replace("anonymous", "password"), ""));
     hang_up(&gateway);
     gateway.wait_for_log(&format!("listener removed: 127.0.0.1:{port}"));
     let started = std::time::Instant::now();
@@ -176,7 +148,7 @@ fn a_port_in_use_refuses_all_of_it() {
     let gateway = gateway(SALON);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let bind = taken.local_addr().unwrap();
-    edit(&gateway, |text| text + CAVE + &format!("[[listener]]\nbind = \"{bind}\"\n"));
+    gateway.edit(|text| text + CAVE + &format!("[[listener]]\nbind = \"{bind}\"\n"));
     hang_up(&gateway);
     gateway.wait_for_log(&format!("address already in use: `{bind}`"));
     gateway.wait_for_log("configuration refused, the one before stays");
@@ -188,7 +160,7 @@ fn a_port_in_use_refuses_all_of_it() {
 #[test]
 fn bounds_hold_at_once_and_what_cannot_is_said() {
     let gateway = gateway(SALON);
-    edit(&gateway, |text| {
+    gateway.edit(|text| {
         text.replace(
             "[broker]\n",
             "[broker]\nsession_expiry = \"1h\"\nmax_packet_size = \"2 MiB\"\n",
@@ -238,14 +210,9 @@ fn the_service_manager_is_told_of_a_reload() {
     gateway.wait_for_log("no such file");
 }
 
-fn reload(gateway: &Gateway) -> Output {
-    let mut command = binary();
-    command.args(["reload", "--config", gateway.config().to_str().unwrap()]).output().unwrap()
-}
-
 #[track_caller]
 fn check_reload(gateway: &Gateway, code: i32, out: &str, error: &str) {
-    let output = reload(gateway);
+    let output = gateway.command(&["reload"]);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(code), "{stdout}{stderr}");
@@ -257,14 +224,14 @@ fn check_reload(gateway: &Gateway, code: i32, out: &str, error: &str) {
 fn the_command_prints_the_difference_or_every_mistake() {
     let mut gateway = gateway(SALON);
     check_reload(&gateway, 0, "nothing has changed\n", "");
-    edit(&gateway, |text| text + CAVE);
+    gateway.edit(|text| text + CAVE);
     check_reload(&gateway, 0, "room added: cave\n", "");
-    edit(&gateway, |text| text.replace("ds18b20", "ds18b21"));
+    gateway.edit(|text| text.replace("ds18b20", "ds18b21"));
     check_reload(&gateway, 78, "", "unknown sensor driver: `ds18b21`");
-    edit(&gateway, |text| text.replace("ds18b21", "ds18b20"));
+    gateway.edit(|text| text.replace("ds18b21", "ds18b20"));
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let bind = taken.local_addr().unwrap();
-    edit(&gateway, |text| text + &format!("[[listener]]\nbind = \"{bind}\"\n"));
+    gateway.edit(|text| text + &format!("[[listener]]\nbind = \"{bind}\"\n"));
     check_reload(&gateway, 1, "", "address already in use");
     gateway.stop();
     check_reload(&gateway, 69, "", "no gateway is running");
@@ -294,7 +261,7 @@ fn files_are_watched_unless_that_is_turned_off() {
     gateway.wait_for_log("configuration refused, the one before stays");
     fs::remove_file(&part).unwrap();
     gateway.wait_for_log("room removed: cave");
-    edit(&gateway, |text| text.replace("[gateway]\n", "[gateway]\nwatch_files = false\n"));
+    gateway.edit(|text| text.replace("[gateway]\n", "[gateway]\nwatch_files = false\n"));
     gateway.wait_for_log("changed: gateway.watch_files");
 }
 
@@ -303,11 +270,8 @@ fn files_are_watched_unless_that_is_turned_off() {
 fn a_certificate_is_swapped_under_those_who_are_there_and_a_wrong_one_is_refused() {
     let gateway = gateway(SALON);
     let folder = gateway.folder.path();
-    let config = gateway.config();
-    let mut add = binary();
-    add.current_dir(folder).args(["subscriber", "add", "alice", "--rooms", "salon", "--no-qr"]);
-    let added = add.args(["--certificate", "--config", config.to_str().unwrap()]).output().unwrap();
-    assert!(added.status.success(), "{added:?}");
+    let add = ["subscriber", "add", "alice", "--rooms", "salon", "--certificate", "--no-qr"];
+    gateway.says(&add);
     let put = |from: &str, to: &str| {
         fs::copy(folder.join(from), folder.join(to)).unwrap();
     };
@@ -315,8 +279,8 @@ fn a_certificate_is_swapped_under_those_who_are_there_and_a_wrong_one_is_refused
     put("state/server.key", "k.pem");
     let (port, path) = (free_port(), folder.display());
     let tls = format!("{{ certificate = \"{path}/c.pem\", key = \"{path}/k.pem\" }}");
-    let listener = format!("bind = \"127.0.0.1:{port}\"\ntls = {tls}\nauth = \"anonymous\"\n");
-    edit(&gateway, |text| format!("{text}[[listener]]\n{listener}"));
+    let listener = listener(port, &format!("tls = {tls}\nauth = \"anonymous\""));
+    gateway.edit(|text| text + &listener);
     hang_up(&gateway);
     gateway.wait_for_log("listener added");
     let encrypted = || {
@@ -337,7 +301,7 @@ fn a_certificate_is_swapped_under_those_who_are_there_and_a_wrong_one_is_refused
     gateway.wait_for_log(&format!("certificate changed: 127.0.0.1:{port}"));
     let mut refuses = encrypted();
     assert!(!refuses.end().success(), "it is no certificate of a server");
-    edit(&gateway, |text| text + CAVE);
+    gateway.edit(|text| text + CAVE);
     hang_up(&gateway);
     stays.expect("maison/cave/availability online");
     between.expect("maison/cave/availability online");

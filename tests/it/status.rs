@@ -180,7 +180,7 @@ fn who_asks_for_what_is_not_known_is_told_and_who_says_nothing_delays_nobody() {
     assert_eq!(ask(1, "status")["answer"], "status");
     assert!(begun.elapsed() < Duration::from_secs(2), "it waited for those who say nothing");
     let unknown = ask(1, "halt");
-    assert_eq!(unknown["what"], "unknown request: `halt`; known: status, reload, log");
+    assert_eq!(unknown["what"], "unknown request: `halt`; known: status, reload, visits, log");
     let newer = ask(7, "status");
     assert_eq!((&newer["protocol"], &newer["answer"]), (&json!(1), &json!("error")));
     assert!(newer["what"].as_str().unwrap().contains("not 7"), "{newer}");

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::access::SALT_BYTES;
+use crate::limits::PASSWORDS_CACHED_MAX;
 
 const SALT: [u8; SALT_BYTES] = *b"0123456789abcdef";
 
@@ -114,6 +115,7 @@ fn check(policy: Policy, shown: &Shown, expected: &Verdict) {
     let login = Login {
         address: HOST,
         policy,
+        client_id: "client".to_owned(),
         user: shown.user.map(str::to_owned),
         password: shown.password.map(|text| Bytes::from_static(text.as_bytes())),
         certificate: shown.certificate.map(certificate),
@@ -198,7 +200,8 @@ fn a_certificate_of_ours_counts_while_it_is_listed_and_a_foreign_one_while_its_u
         let (name, serial) = (name.to_owned(), serial.to_owned());
         let certificate = Some(Certificate { name, serial, issuer });
         let policy = Policy::Certificate;
-        let login = Login { address: HOST, policy, user: None, password: None, certificate };
+        let (client_id, user, password) = ("client".to_owned(), None, None);
+        let login = Login { address: HOST, policy, client_id, user, password, certificate };
         assert_eq!(users().check(&login, &mut HashMemory::default()), *expected);
     }
     check("of-bob", Issuer::Own, "bob", &Ok(bob()));
@@ -262,6 +265,7 @@ fn an_unknown_user_costs_as_much_as_a_known_one() {
         let login = Login {
             address: HOST,
             policy: Policy::Password,
+            client_id: "client".to_owned(),
             user: Some(user.to_owned()),
             password: Some(Bytes::from_static(b"wrong")),
             certificate: None,
@@ -275,4 +279,67 @@ fn an_unknown_user_costs_as_much_as_a_known_one() {
     };
     let (known, unknown) = (time("bob"), time("nobody"));
     assert!(unknown * 4 > known && known * 4 > unknown, "known {known:?}, unknown {unknown:?}");
+}
+
+fn by_password(policy: Policy, user: &str, password: &'static str) -> Login {
+    Login {
+        address: HOST,
+        policy,
+        client_id: "client".to_owned(),
+        user: Some(user.to_owned()),
+        password: Some(Bytes::from_static(password.as_bytes())),
+        certificate: None,
+    }
+}
+
+/// By what was right before, and nothing else.
+#[test]
+fn who_was_right_before_is_let_in_without_a_hash_until_the_password_changes() {
+    let users = users();
+    let mut cache = PasswordCache::new(&[7; 32]);
+    let is_in = |users: &Users, cache: &PasswordCache, user: &str, password| {
+        users.check_cached(&by_password(Policy::Password, user, password), cache).is_some()
+    };
+    assert!(!is_in(&users, &cache, "bob", "secret"), "nobody was there");
+    users.remember(&by_password(Policy::Password, "bob", "secret"), &mut cache);
+    assert!(is_in(&users, &cache, "bob", "secret"));
+    for (user, password) in [("bob", "secret "), ("bob", ""), ("eve", "secret"), ("x", "secret")] {
+        assert!(!is_in(&users, &cache, user, password), "{user} {password}");
+    }
+    let other = PasswordCache::new(&[8; 32]);
+    assert!(!is_in(&users, &other, "bob", "secret"));
+
+    let mut changed = users.clone();
+    changed.entry(name("bob")).password = Some(PasswordHash::new(b"other", &SALT));
+    assert!(!is_in(&changed, &cache, "bob", "secret"), "it is another's password now");
+    changed.remove(&name("bob"));
+    assert!(!is_in(&changed, &cache, "bob", "secret"), "there is no such user");
+    changed.remember(&by_password(Policy::Password, "nobody", "x"), &mut cache);
+    assert_eq!(cache.len(), 0, "what counts no more is forgotten");
+}
+
+/// Certificate and password are both asked for, whatever is known of the password.
+#[test]
+fn a_password_as_before_does_not_stand_for_a_certificate() {
+    let users = users();
+    let mut cache = PasswordCache::new(&[7; 32]);
+    users.remember(&by_password(Policy::Password, "bob", "secret"), &mut cache);
+    let both = by_password(Policy::CertificateAndPassword, "bob", "secret");
+    assert_eq!(users.check_cached(&both, &cache), None);
+    let whole = Login { certificate: Some(certificate("bob")), ..both.clone() };
+    assert_eq!(users.check_cached(&whole, &cache), Some(bob()));
+    let of_eve = Login { certificate: Some(certificate("eve")), ..both };
+    assert_eq!(users.check_cached(&of_eve, &cache), None);
+}
+
+#[test]
+fn as_many_passwords_are_remembered_as_there_may_be() {
+    let mut cache = PasswordCache::new(&[7; 32]);
+    let hash = PasswordHash::new(b"secret", &SALT);
+    for number in 0..PASSWORDS_CACHED_MAX + 10 {
+        cache.add(&name(&format!("user{number}")), &hash, b"secret");
+    }
+    assert_eq!(cache.len(), PASSWORDS_CACHED_MAX);
+    assert!(!cache.has(&name("user9"), &hash, b"secret"), "the first made room");
+    assert!(cache.has(&name("user10"), &hash, b"secret"));
 }

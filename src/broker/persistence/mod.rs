@@ -15,6 +15,8 @@ mod pending;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use foldhash::fast::FixedState;
+
 use super::outputs::counted;
 use super::record::{Batch, Change, Place, SessionId, Trouble};
 use crate::access::ConnectionId;
@@ -74,7 +76,10 @@ pub(super) struct Persistence {
     keeping: Keeping,
     pending: Pending,
     under_way: Option<UnderWay>,
-    holds: HashMap<HoldId, Hold>,
+    holds: HashMap<HoldId, Hold, FixedState>,
+    /// To whom the answer goes that is to wait for the changes which are noted now, while there is
+    /// none yet: most have nothing to wait for.
+    opening: Option<ConnectionId>,
     /// Answers that wait for the changes which are noted now.
     open: Vec<HoldId>,
     /// Whether the one of them was opened for an answer that can still be a refusal.
@@ -124,7 +129,8 @@ impl Persistence {
             keeping,
             pending: Pending::default(),
             under_way: None,
-            holds: HashMap::new(),
+            holds: HashMap::default(),
+            opening: None,
             open: Vec::new(),
             may_refuse: false,
             idle_pace: Pace::Soon,
@@ -170,7 +176,8 @@ impl Persistence {
     /// Takes in the new state of a thing.
     pub(super) fn note(&mut self, now: Tick, change: Change, novelty: Novelty, wish: Pace) {
         let Keeping::All(delays) = self.keeping else { return };
-        let is_awaited = !self.open.is_empty() && wish >= Pace::Shortly;
+        let has_open = self.opening.is_some() || !self.open.is_empty();
+        let is_awaited = has_open && wish >= Pace::Shortly;
         let pace = if is_awaited { wish } else { wish.min(self.idle_pace) };
         let due = now.after(match pace {
             Pace::Now => Duration::ZERO,
@@ -187,7 +194,9 @@ impl Persistence {
         self.counts.noted += 1;
         self.counts.spared += counted((before + 1).saturating_sub(self.pending.len()));
         self.settle(moot);
-        if let Some(slot) = thing.and_then(|thing| self.pending.get_mut(&thing)) {
+        let Some(thing) = thing else { return };
+        self.begin_hold();
+        if let Some(slot) = self.pending.get_mut(&thing) {
             for hold in &self.open {
                 slot.holds.push(*hold);
                 if let Some(hold) = self.holds.get_mut(hold) {
@@ -224,8 +233,7 @@ impl Persistence {
     /// From now on an answer waits for what is noted.
     pub(super) fn open(&mut self, connection: ConnectionId) {
         if self.is_on() {
-            let hold = self.new_hold(connection);
-            self.open.push(hold);
+            self.opening = Some(connection);
             self.may_refuse = true;
         }
     }
@@ -242,6 +250,7 @@ impl Persistence {
 
     /// The answer also waits for what was noted of a thing before, by whomever.
     pub(super) fn join(&mut self, thing: &Thing) {
+        self.begin_hold();
         for hold in self.open.clone() {
             if self.attach(hold, thing)
                 && let Some(hold) = self.holds.get_mut(&hold)
@@ -254,7 +263,7 @@ impl Persistence {
     /// What is noted from now on concerns nobody; the answer waits if it has to.
     pub(super) fn close(&mut self) -> Option<HoldId> {
         let open = std::mem::take(&mut self.open);
-        self.may_refuse = false;
+        (self.opening, self.may_refuse) = (None, false);
         let first = open.first().copied();
         // The place it had here itself.
         self.end_all(open);
@@ -263,12 +272,8 @@ impl Persistence {
 
     /// An answer is to wait until a thing is durable, if it is not.
     pub(super) fn hold(&mut self, connection: ConnectionId, thing: &Thing) -> Option<HoldId> {
-        let hold = self.new_hold(connection);
-        if self.attach(hold, thing) {
-            return Some(hold);
-        }
-        self.holds.remove(&hold);
-        None
+        let hold = HoldId(self.last_hold + 1);
+        self.attach(hold, thing).then(|| self.new_hold(connection))
     }
 
     /// Lets an answer wait for a thing; nothing if that is durable.
@@ -364,6 +369,14 @@ impl Persistence {
     /// Answers that wait.
     pub(super) fn holds(&self) -> usize {
         self.holds.len()
+    }
+
+    /// From now on there is something to wait for.
+    fn begin_hold(&mut self) {
+        if let Some(connection) = self.opening.take() {
+            let hold = self.new_hold(connection);
+            self.open.push(hold);
+        }
     }
 
     fn new_hold(&mut self, connection: ConnectionId) -> HoldId {

@@ -42,6 +42,7 @@ fn sensor(number: usize) -> Sensor {
             rate_per_minute: None,
             calibration: Calibration::Offset(MilliCelsius::new(0).value()),
             median: 1,
+            alpha: 1000,
             decimals: 1,
             deadband: 0,
         },

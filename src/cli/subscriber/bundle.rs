@@ -9,17 +9,38 @@ use anyhow::{Context, Result};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 
-use super::Place;
-use super::snippets::Snippets;
+use super::snippets::{Login, Snippets};
+use super::{Place, Ways};
 use crate::access::{ALL_ROOMS, Policy, Scope, UserName};
 use crate::config::{Settings, Transport};
-use crate::net::{ClientIdentity, Names};
+use crate::daemon::state;
+use crate::net::{ClientIdentity, Names, PKCS12_CHANCE_BYTES};
 
 /// A folder for one subscriber.
 pub(super) struct Bundle {
-    pub(super) folder: PathBuf,
+    folder: PathBuf,
     name: UserName,
+    door: Door,
     with_qr: bool,
+}
+
+/// What goes into it.
+pub(super) struct Contents {
+    pub(super) scope: Scope,
+    pub(super) ways: Ways,
+    /// Where it was drawn now: it is kept nowhere.
+    pub(super) password: Option<String>,
+    /// Where they were made now: the key is kept nowhere.
+    pub(super) keys: Option<Keys>,
+}
+
+/// A new certificate with its key.
+pub(super) struct Keys {
+    pub(super) identity: ClientIdentity,
+    /// What the PKCS#12 file is locked with.
+    pub(super) passphrase: String,
+    /// Whether it was drawn, so that it is to be printed.
+    pub(super) is_told: bool,
 }
 
 /// By which way a subscriber comes in.
@@ -27,12 +48,13 @@ pub(super) struct Door {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) is_encrypted: bool,
+    asks_both: bool,
 }
 
 impl Door {
     /// The listener that suits best: encrypted, of MQTT over TCP, and one that takes a certificate
     /// where there is one.
-    pub(super) fn find(settings: &Settings, by_certificate: bool, host: Option<&str>) -> Self {
+    fn find(settings: &Settings, by_certificate: bool, host: Option<&str>) -> Self {
         let rank = |listener: &&crate::config::Listener| {
             let takes_certificate = !matches!(listener.auth, Policy::Anonymous | Policy::Password);
             (
@@ -56,7 +78,8 @@ impl Door {
             bind.ip().to_string()
         };
         let host = host.map_or(suggested, str::to_owned);
-        Self { host, port: bind.port(), is_encrypted }
+        let asks_both = best.is_some_and(|it| it.auth == Policy::CertificateAndPassword);
+        Self { host, port: bind.port(), is_encrypted, asks_both }
     }
 }
 
@@ -69,48 +92,66 @@ fn local_name() -> String {
 
 impl Bundle {
     /// For that subscriber; nothing is written yet.
-    pub(super) fn make(name: &UserName, place: &Place) -> Result<Self> {
+    pub(super) fn make(
+        settings: &Settings,
+        name: &UserName,
+        ways: Ways,
+        place: &Place,
+    ) -> Result<Self> {
         let folder = place.out.clone().unwrap_or_else(|| PathBuf::from(name.as_str()));
         super::absent(&folder)?;
-        Ok(Self { folder, name: name.clone(), with_qr: !place.no_qr })
+        let door = Door::find(settings, ways.certificate, place.host.as_deref());
+        Ok(Self { folder, name: name.clone(), door, with_qr: !place.no_qr })
     }
 
     /// Writes it and prints how to use it.
-    pub(super) fn write(
-        &self,
-        settings: &Settings,
-        door: &Door,
-        scope: &Scope,
-        password: Option<&str>,
-        identity: Option<&ClientIdentity>,
-    ) -> Result<()> {
+    pub(super) fn write(&self, settings: &Settings, contents: &Contents) -> Result<()> {
+        let Contents { scope, ways, password, keys } = contents;
         let doing = || format!("cannot make `{}`", self.folder.display());
         DirBuilder::new().mode(0o700).create(&self.folder).with_context(doing)?;
         let ca = super::ca_pem(settings)?;
         self.file("ca.pem", &ca)?;
-        if let Some(identity) = identity {
-            self.file(&format!("{}.pem", self.name), identity.certificate.as_bytes())?;
-            self.file(&format!("{}.key", self.name), identity.key.as_bytes())?;
+        if let Some(keys) = keys {
+            self.keys(keys, &ca)?;
         }
         let folder = fs::canonicalize(&self.folder).unwrap_or_else(|_| self.folder.clone());
         let snippets = Snippets {
             folder: &folder,
             name: self.name.as_str(),
-            door,
+            door: &self.door,
             topic: &topic(&settings.gateway.root, scope),
-            password,
-            has_certificate: identity.is_some(),
+            login: match password {
+                Some(password) => Login::By(password),
+                // A certificate is enough, unless both are asked.
+                None if ways.certificate && !(ways.password && self.door.asks_both) => Login::None,
+                None => Login::Unknown,
+            },
+            has_certificate: ways.certificate,
+            has_keys: keys.is_some(),
         };
         self.file("subscribe.py", snippets.python().as_bytes())?;
-        let sketch = snippets.sketch(&ca, identity);
+        let sketch = snippets.sketch(&ca, keys.as_ref().map(|keys| &keys.identity));
         self.file("subscribe.ino", sketch.as_bytes())?;
         let text = snippets.text();
         self.file("README.txt", text.as_bytes())?;
         print!("{text}");
+        if let Some(Keys { passphrase, is_told: true, .. }) = keys {
+            let name = &self.name;
+            println!("passphrase of {name}.p12: {passphrase}  (not kept, nor in README.txt)\n");
+        }
         if self.with_qr {
             print_qr(&snippets.address())?;
         }
         Ok(())
+    }
+
+    fn keys(&self, keys: &Keys, ca: &[u8]) -> Result<()> {
+        let (name, Keys { identity, passphrase, .. }) = (&self.name, keys);
+        self.file(&format!("{name}.pem"), identity.certificate.as_bytes())?;
+        self.file(&format!("{name}.key"), identity.key.as_bytes())?;
+        let chance = state::draw::<PKCS12_CHANCE_BYTES>()?;
+        let locked = identity.pkcs12(name.as_str(), ca, passphrase, &chance)?;
+        self.file(&format!("{name}.p12"), &locked)
     }
 
     fn file(&self, name: &str, content: &[u8]) -> Result<()> {

@@ -1,36 +1,57 @@
 //! Who is let in, where, and until when.
 
+use std::path::Path;
+
 use anyhow::Result;
 use serde_json::json;
 
 use super::super::ca::date;
 use crate::access::{ALL_ROOMS, User, UserName};
 use crate::config::Settings;
+use crate::daemon::control::{self, Trouble};
 use crate::daemon::state;
+use crate::daemon::visits::{self, ByName, Visit};
+use crate::time::Timestamp;
 
 pub(super) fn print(settings: &Settings, as_json: bool) -> Result<()> {
     let users = state::read_users(&settings.gateway.state_dir)?;
+    let seen = seen(&settings.gateway.state_dir)?;
     if as_json {
-        let all: Vec<_> = users.iter().map(|(name, user)| object(name, user)).collect();
+        let object = |(name, user)| object(name, user, seen.get(name.as_str()));
+        let all: Vec<_> = users.iter().map(object).collect();
         println!("{}", serde_json::Value::Array(all));
         return Ok(());
     }
-    let rows: Vec<[String; 4]> = users.iter().map(|(name, user)| row(name, user)).collect();
-    let head = ["name", "may", "by", "until"].map(str::to_owned);
+    let row = |(name, user)| row(name, user, seen.get(name.as_str()));
+    let rows: Vec<[String; 5]> = users.iter().map(row).collect();
+    let head = ["name", "may", "by", "until", "last seen"].map(str::to_owned);
     let width = |column: usize| {
         let cells = rows.iter().chain([&head]).filter_map(|row| row.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
-    let widths = [width(0), width(1), width(2)];
-    for [name, may, by, until] in [&head].into_iter().chain(&rows) {
-        let [name_width, may_width, by_width] = widths;
-        let line = format!("{name:name_width$}  {may:may_width$}  {by:by_width$}  {until}");
+    let [name_width, may_width, by_width, until_width] = [0, 1, 2, 3].map(width);
+    for [name, may, by, until, seen] in [&head].into_iter().chain(&rows) {
+        let line = format!(
+            "{name:name_width$}  {may:may_width$}  {by:by_width$}  {until:until_width$}  {seen}"
+        );
         println!("{}", line.trim_end());
     }
     Ok(())
 }
 
-fn object(name: &UserName, user: &User) -> serde_json::Value {
+/// From the gateway, or what it wrote when it stopped.
+fn seen(state_dir: &Path) -> Result<ByName> {
+    match control::visits(state_dir) {
+        Ok(seen) => return Ok(seen),
+        Err(Trouble::NotRunning) => {}
+        Err(error) => super::super::complain(format_args!(
+            "the gateway does not answer, `last seen` is what it wrote last: {error}"
+        )),
+    }
+    Ok(visits::read(state_dir)?)
+}
+
+fn object(name: &UserName, user: &User, seen: Option<&Visit>) -> serde_json::Value {
     let certificates = user
         .certificates
         .iter()
@@ -40,10 +61,15 @@ fn object(name: &UserName, user: &User) -> serde_json::Value {
         "scope": user.scope,
         "password": user.password.is_some(),
         "certificates": certificates.collect::<Vec<_>>(),
+        "last_seen": seen.map(|visit| json!({
+            "at": visit.at.map(time),
+            "from": visit.from,
+            "connections": visit.connections,
+        })),
     })
 }
 
-fn row(name: &UserName, user: &User) -> [String; 4] {
+fn row(name: &UserName, user: &User, seen: Option<&Visit>) -> [String; 5] {
     let by = match (user.password.is_some(), user.certificates.len()) {
         (true, 0) => "password".to_owned(),
         (true, 1) => "password, certificate".to_owned(),
@@ -55,7 +81,22 @@ fn row(name: &UserName, user: &User) -> [String; 4] {
     let ends =
         user.certificates.iter().map(|one| format!("{} ({})", date(one.expires), one.serial));
     let ends: Vec<String> = ends.collect();
-    [name.to_string(), may(user), by, ends.join(", ")]
+    let seen = seen.map_or_else(|| "never".to_owned(), said);
+    [name.to_string(), may(user), by, ends.join(", "), seen]
+}
+
+fn said(visit: &Visit) -> String {
+    let at = visit.at.map_or_else(|| "before the clock was set".to_owned(), time);
+    let from = visit.from;
+    if visit.connections > 0 {
+        format!("here since {at}, from {from}")
+    } else {
+        format!("{at}, from {from}")
+    }
+}
+
+fn time(unix_s: u64) -> String {
+    Timestamp::new(unix_s.saturating_mul(1000), true).to_string()
 }
 
 fn may(user: &User) -> String {

@@ -12,13 +12,35 @@ pub(super) struct Snippets<'a> {
     pub(super) name: &'a str,
     pub(super) door: &'a Door,
     pub(super) topic: &'a str,
-    /// Where it is known.
-    pub(super) password: Option<&'a str>,
+    pub(super) login: Login<'a>,
     pub(super) has_certificate: bool,
+    /// Whether certificate and key are in the folder.
+    pub(super) has_keys: bool,
+}
+
+/// How it says who it is, beside a certificate.
+#[derive(Clone, Copy)]
+pub(super) enum Login<'a> {
+    /// Not at all.
+    None,
+    /// By a password that is not known here.
+    Unknown,
+    /// By this password.
+    By(&'a str),
 }
 
 /// Stands where a password is not known here.
 const HIDDEN: &str = "PASSWORD";
+
+impl<'a> Login<'a> {
+    fn password(self) -> Option<&'a str> {
+        match self {
+            Self::None => None,
+            Self::Unknown => Some(HIDDEN),
+            Self::By(password) => Some(password),
+        }
+    }
+}
 
 impl Snippets<'_> {
     /// Everything, for people.
@@ -26,9 +48,26 @@ impl Snippets<'_> {
         let Self { name, door, .. } = self;
         let Door { host, port, .. } = door;
         let folder = self.folder.display();
-        let mut text = format!("`{name}` is let in; all it needs is in {folder}\n\n");
-        if let Some(password) = self.password {
-            let _ = writeln!(text, "password: {password}  (not kept anywhere else)\n");
+        let mut text = format!("`{name}` is let in; {} is in {folder}\n\n", self.amount());
+        match self.login {
+            Login::By(password) => {
+                let _ = writeln!(text, "password: {password}  (not kept anywhere else)\n");
+            }
+            Login::Unknown => {
+                let _ = writeln!(
+                    text,
+                    "the gateway keeps no passwords: put yours in the place of {HIDDEN}, or draw \
+                     a new one by `maison subscriber passwd {name}`.\n"
+                );
+            }
+            Login::None => {}
+        }
+        if self.has_certificate && !self.has_keys {
+            let _ = writeln!(
+                text,
+                "the gateway keeps no keys: put your {name}.pem and {name}.key into the folder, or \
+                 have new ones made by `maison subscriber renew {name}`.\n"
+            );
         }
         let _ = write!(
             text,
@@ -43,8 +82,7 @@ impl Snippets<'_> {
             "# Home Assistant: Settings > Devices & services > Add integration > MQTT\n\
              Broker: {host}\nPort: {port}\n"
         );
-        if self.password.is_some() || !self.has_certificate {
-            let password = self.password.unwrap_or(HIDDEN);
+        if let Some(password) = self.login.password() {
             let _ = writeln!(text, "Username: {name}\nPassword: {password}");
         }
         if door.is_encrypted {
@@ -57,19 +95,35 @@ impl Snippets<'_> {
             );
         }
         text.push('\n');
+        if self.has_keys {
+            let _ = writeln!(
+                text,
+                "# Phones, desktops, Java: certificate, key and authority in one file, locked with \
+                 a passphrase of its own\n{folder}/{name}.p12\n"
+            );
+        }
         text
+    }
+
+    fn amount(&self) -> &'static str {
+        let has_all =
+            (self.has_keys || !self.has_certificate) && !matches!(self.login, Login::Unknown);
+        if has_all { "all it needs" } else { "what the gateway knows" }
     }
 
     /// Where to come, as one line.
     pub(super) fn address(&self) -> String {
-        let Self { name, door: Door { host, port, is_encrypted }, .. } = self;
+        let Self { name, door: Door { host, port, is_encrypted, .. }, .. } = self;
         let scheme = if *is_encrypted { "mqtts" } else { "mqtt" };
-        let login = self.password.map_or_else(|| (*name).to_owned(), |it| format!("{name}:{it}"));
+        let login = match self.login {
+            Login::By(password) => format!("{name}:{password}"),
+            Login::Unknown | Login::None => (*name).to_owned(),
+        };
         format!("{scheme}://{login}@{host}:{port}")
     }
 
     fn mosquitto(&self) -> String {
-        let Self { name, topic, door: Door { host, port, is_encrypted }, .. } = self;
+        let Self { name, topic, door: Door { host, port, is_encrypted, .. }, .. } = self;
         let folder = self.folder.display();
         let mut line = format!("mosquitto_sub -v -t '{topic}' -h {host} -p {port}");
         if *is_encrypted {
@@ -78,22 +132,21 @@ impl Snippets<'_> {
         if self.has_certificate {
             let _ = write!(line, " --cert '{folder}/{name}.pem' --key '{folder}/{name}.key'");
         }
-        if self.password.is_some() || !self.has_certificate {
-            let _ = write!(line, " -u {name} -P '{}'", self.password.unwrap_or(HIDDEN));
+        if let Some(password) = self.login.password() {
+            let _ = write!(line, " -u {name} -P '{password}'");
         }
         line
     }
 
     /// A program for paho-mqtt.
     pub(super) fn python(&self) -> String {
-        let Self { name, topic, door: Door { host, port, is_encrypted }, .. } = self;
+        let Self { name, topic, door: Door { host, port, is_encrypted, .. }, .. } = self;
         let mut text = String::from(
             "import pathlib\nimport paho.mqtt.client as mqtt\n\n\
              here = pathlib.Path(__file__).parent\n\
              client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)\n",
         );
-        if self.password.is_some() || !self.has_certificate {
-            let password = self.password.unwrap_or(HIDDEN);
+        if let Some(password) = self.login.password() {
             let _ = writeln!(text, "client.username_pw_set(\"{name}\", \"{password}\")");
         }
         match (is_encrypted, self.has_certificate) {
@@ -130,15 +183,19 @@ impl Snippets<'_> {
         );
         text.push_str(&pem("CA", &String::from_utf8_lossy(ca)));
         let mut keys = String::from("  net.setCACert(CA);\n");
-        if let Some(identity) = identity {
-            text.push_str(&pem("CERTIFICATE", &identity.certificate));
-            text.push_str(&pem("KEY", &identity.key));
+        if self.has_certificate {
+            let own = |suffix: &str| format!("(here comes what is in {name}.{suffix})");
+            let (certificate, key) = identity.map_or_else(
+                || (own("pem"), own("key")),
+                |identity| (identity.certificate.clone(), identity.key.clone()),
+            );
+            text.push_str(&pem("CERTIFICATE", &certificate));
+            text.push_str(&pem("KEY", &key));
             keys.push_str("  net.setCertificate(CERTIFICATE);\n  net.setPrivateKey(KEY);\n");
         }
-        let login = match self.password {
+        let login = match self.login.password() {
             Some(password) => format!("\"{name}\", \"{name}\", \"{password}\""),
-            None if self.has_certificate => format!("\"{name}\""),
-            None => format!("\"{name}\", \"{name}\", \"{HIDDEN}\""),
+            None => format!("\"{name}\""),
         };
         let _ = write!(
             text,

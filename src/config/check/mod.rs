@@ -2,6 +2,8 @@
 //! its place, so that everything else is checked as well.
 
 mod address;
+mod calibration;
+mod combine;
 mod element;
 mod gateway;
 mod kernel;
@@ -11,6 +13,7 @@ mod rooms;
 mod rules;
 mod sampling;
 mod sensors;
+mod simulation;
 mod watch;
 
 pub use rooms::slug_fault;
@@ -27,14 +30,16 @@ use super::{Listener, Settings};
 
 /// The settings that `file` means; of use only if nothing was complained about.
 pub(super) fn settings(file: &schema::File, complaints: &mut Complaints) -> Settings {
+    let rooms = rooms::rooms(&file.rooms, complaints);
     Settings {
         gateway: gateway::gateway(&file.gateway, complaints),
         broker: gateway::broker(&file.broker, complaints),
         hardware: gateway::hardware(&file.hardware, complaints),
         log: watch::log(&file.log, complaints),
         metrics: watch::metrics(&file.metrics, complaints),
+        simulation: simulation::simulation(&file.simulation, &rooms, complaints),
         listeners: listeners::listeners(&file.listener, complaints),
-        rooms: rooms::rooms(&file.rooms, complaints),
+        rooms,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::combine::combine;
 use super::sensors;
 use crate::config::complaint::{Complaint, Complaints, Place};
 use crate::config::suggestion::slug;
@@ -25,9 +26,12 @@ pub(super) fn rooms(field: &Field<Named<schema::Room>>, complaints: &mut Complai
         .map(|(slug, room)| {
             check_slug(slug, complaints);
             let sensors = room_sensors(room, &mut seen, complaints);
+            let (combine, tolerance) = combine(&room.value, complaints);
             Room {
                 slug: slug.value.clone(),
                 name: name(slug, room, &mut seen, complaints),
+                combine,
+                tolerance,
                 sensors,
             }
         })

@@ -1,13 +1,14 @@
 //! What is believed and shown of one quantity of a sensor: its keys against the chip, the limits
 //! and each other.
 
+use super::calibration::calibration;
 use super::{integer, within};
 use crate::config::amount::{Bounded, Decimal};
 use crate::config::complaint::{Complaint, Complaints};
 use crate::config::schema;
-use crate::config::written::{At, Field};
+use crate::config::written::Field;
 use crate::limits;
-use crate::sampling::{Calibration, Rules};
+use crate::sampling::Rules;
 use crate::sensors::catalog::Span;
 use crate::units::{Quantity, Value};
 
@@ -18,19 +19,16 @@ const RATE_MAX: Decimal = Decimal(1_000_000);
 const COLDEST: Decimal = Decimal(-273_150);
 const HOTTEST: Decimal = Decimal(1_000_000);
 
-/// Nearest that the points of a calibration may be, in thousandths of the unit: the noise of the
-/// measured points grows with the distance from them.
-const POINTS_DISTANCE_MIN: i32 = 1_000;
-
 /// The keys of one quantity: of the sensor itself for its temperature, else of a table of its own.
 pub(super) struct Keys<'a> {
-    quantity: Quantity,
+    pub(super) quantity: Quantity,
     min: &'a Field<Decimal>,
     max: &'a Field<Decimal>,
     max_rate: &'a Field<Decimal>,
-    offset: &'a Field<Decimal>,
-    calibration: &'a Field<schema::Calibration>,
+    pub(super) offset: &'a Field<Decimal>,
+    pub(super) calibration: &'a Field<schema::Calibration>,
     median: &'a Field<i64>,
+    alpha: &'a Field<Decimal>,
     decimals: &'a Field<i64>,
     deadband: &'a Field<Decimal>,
 }
@@ -45,6 +43,7 @@ impl<'a> From<&'a schema::Sensor> for Keys<'a> {
             offset: &written.offset,
             calibration: &written.calibration,
             median: &written.median,
+            alpha: &written.alpha,
             decimals: &written.decimals,
             deadband: &written.deadband,
         }
@@ -61,6 +60,7 @@ impl<'a> From<(Quantity, &'a schema::Other)> for Keys<'a> {
             offset: &written.offset,
             calibration: &written.calibration,
             median: &written.median,
+            alpha: &written.alpha,
             decimals: &written.decimals,
             deadband: &written.deadband,
         }
@@ -82,6 +82,7 @@ pub(super) fn rules(
         rate_per_minute: rate(keys.max_rate, default.rate_per_minute, complaints),
         calibration: calibration(keys, complaints),
         median: median(keys.median, default.median, complaints),
+        alpha: alpha(keys.alpha, default.alpha, complaints),
         decimals: integer(keys.decimals, "decimals", 0..=3, default.decimals, complaints),
         deadband: deadband(keys, default.deadband, complaints),
     }
@@ -141,52 +142,16 @@ fn deadband(keys: &Keys<'_>, default: u32, complaints: &mut Complaints) -> u32 {
     u32::try_from(deadband).unwrap_or(default)
 }
 
-fn calibration(keys: &Keys<'_>, complaints: &mut Complaints) -> Calibration {
-    let most = correction_max(keys.quantity);
-    let range = Decimal(-most)..=Decimal(most);
-    let offset = within(keys.offset, "offset", range, Decimal(0), complaints);
-    let none = Calibration::Offset(offset.of(keys.quantity));
-    let Some(At { place, value: points }) = keys.calibration.given() else { return none };
-    if let Some(at) = keys.offset.given() {
-        let complaint = Complaint::shape(at.place, "`offset` beside `calibration`");
-        complaints.push(complaint.hint("the two points of `calibration` say it all"));
+fn alpha(field: &Field<Decimal>, default: u32, complaints: &mut Complaints) -> u32 {
+    if field.given().is_none() {
+        return default;
     }
-    let hint = "two points: `{ low = [raw, true], high = [raw, true] }`";
-    let low = points.low.required("low", *place, hint, complaints);
-    let high = points.high.required("high", *place, hint, complaints);
-    let (Some(low), Some(high)) = (low, high) else { return none };
-    for point in [low, high] {
-        check_point(point, keys.quantity, complaints);
-    }
-    let distance = |low: Decimal, high: Decimal| high.0.saturating_sub(low.0);
-    if distance(low.value.raw, high.value.raw) < POINTS_DISTANCE_MIN
-        || distance(low.value.true_value, high.value.true_value) <= 0
-    {
-        let (name, unit) = (keys.quantity.name(), keys.quantity.unit());
-        let complaint = Complaint::shape(high.place, "`high` is not above `low`");
-        complaints
-            .push(complaint.hint(format!("by 1 {unit} or more, in both raw and true {name}")));
-    }
-    let point =
-        |point: schema::Point| (point.raw.of(keys.quantity), point.true_value.of(keys.quantity));
-    Calibration::TwoPoint { low: point(low.value), high: point(high.value) }
+    let Decimal(alpha) =
+        within(field, "alpha", Decimal(1)..=Decimal(1000), Decimal(1000), complaints);
+    u32::try_from(alpha).unwrap_or(default)
 }
 
-/// A point moves a reading by its distance, as an offset does.
-fn check_point(at: &At<schema::Point>, quantity: Quantity, complaints: &mut Complaints) {
-    let (raw, true_value) = (at.value.raw, at.value.true_value);
-    let most = correction_max(quantity);
-    if raw.0.abs_diff(true_value.0) > most.unsigned_abs() {
-        let (name, unit) = (quantity.name(), quantity.unit());
-        complaints.push(
-            Complaint::value(at.place, format!("raw and true {name} are too far apart"))
-                .found(format!("{} and {}", raw.written(), true_value.written()))
-                .hint(format!("by at most {} {unit}", most / 1000)),
-        );
-    }
-}
-
-const fn correction_max(quantity: Quantity) -> i32 {
+pub(super) const fn correction_max(quantity: Quantity) -> i32 {
     match quantity {
         Quantity::Temperature | Quantity::Humidity => limits::CORRECTION_MAX,
         Quantity::Pressure => limits::PRESSURE_CORRECTION_MAX,

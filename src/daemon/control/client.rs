@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::{Answer, Answered, Asked, PROTOCOL, Request, is_absent, places, real};
+use crate::daemon::visits::ByName;
 use crate::limits::{CONTROL_ANSWER_BYTES_MAX, RELOAD_TIMEOUT};
 
 /// Why there is no answer.
@@ -21,6 +22,17 @@ pub enum Trouble {
     Silent(io::Error),
     /// It does not understand the question, or we not the answer.
     Misunderstood(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotRunning => formatter.write_str("it does not run"),
+            Self::Forbidden => formatter.write_str("it may not be asked"),
+            Self::Silent(error) => error.fmt(formatter),
+            Self::Misunderstood(why) => formatter.write_str(why),
+        }
+    }
 }
 
 /// Asks the gateway of a state folder. Blocks for [`RELOAD_TIMEOUT`] at most.
@@ -42,6 +54,14 @@ pub fn ask(state_dir: &Path, request: Request) -> Result<Answer, Trouble> {
         }
     }
     Err(trouble)
+}
+
+/// Asks the gateway of a state folder who was last there and when.
+pub fn visits(state_dir: &Path) -> Result<ByName, Trouble> {
+    match ask(state_dir, Request::Visits {})? {
+        Answer::Visits { visits } => Ok(visits),
+        other => Err(Trouble::Misunderstood(format!("it answers another question: {other:?}"))),
+    }
 }
 
 fn converse(mut stream: UnixStream, asked: &Asked) -> Result<Answer, Trouble> {

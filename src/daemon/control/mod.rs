@@ -15,11 +15,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::status::Status;
+use super::visits::ByName;
 
 mod client;
 mod server;
 
-pub use client::{Trouble, ask};
+pub use client::{Trouble, ask, visits};
 pub(super) use server::{Control, Visitor};
 
 /// Raised when a request or an answer means something else than before.
@@ -40,6 +41,8 @@ pub enum Request {
         /// Which file is meant.
         config: PathBuf,
     },
+    /// Who was last there and when.
+    Visits {},
     /// What is logged.
     Log {
         /// From now on by this filter; absent: as before.
@@ -48,7 +51,7 @@ pub enum Request {
 }
 
 /// The names of all requests, for who asks for another.
-const REQUESTS: [&str; 3] = ["status", "reload", "log"];
+const REQUESTS: [&str; 4] = ["status", "reload", "visits", "log"];
 
 /// What is answered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,6 +76,11 @@ pub enum Answer {
     OtherFile {
         /// Which.
         file: String,
+    },
+    /// Who was last there and when.
+    Visits {
+        /// By the user's name.
+        visits: ByName,
     },
     /// The filter by which it logs.
     Log {

@@ -35,8 +35,9 @@ impl Desk {
             rights: Rights::new("maison"),
             keeping: crate::broker::Keeping::Nothing,
         };
+        let events = EventTopic::new("maison");
         let (hub, logins) =
-            Hub::new(settings, clock.clone(), EventTopic::new("maison"), Restored::default());
+            Hub::new(settings, clock.clone(), events, Visits::default(), Restored::default());
         Self { hub, clock, logins }
     }
 

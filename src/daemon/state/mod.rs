@@ -15,7 +15,7 @@ use crate::net::Files;
 
 pub use error::StateError;
 pub use users::{
-    UsersFile, add_user, change_password, edit as edit_users, hash as hash_password,
+    UsersFile, add_user, change_password, draw, edit as edit_users, hash as hash_password,
     random_password, read_users, remove_user, set_password,
 };
 

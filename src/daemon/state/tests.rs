@@ -143,6 +143,7 @@ fn login(users: &UsersFile, password: &'static [u8]) -> Verdict {
     let login = Login {
         address: [127, 0, 0, 1].into(),
         policy: Policy::Password,
+        client_id: "client".to_owned(),
         user: Some("bob".to_owned()),
         password: Some(Bytes::from_static(password)),
         certificate: None,

@@ -197,7 +197,8 @@ pub fn hash(password: &[u8]) -> Result<PasswordHash, StateError> {
     Ok(PasswordHash::new(password, &draw::<SALT_BYTES>()?))
 }
 
-fn draw<const COUNT: usize>() -> Result<[u8; COUNT], StateError> {
+/// Bytes that nobody guesses; at most 256.
+pub fn draw<const COUNT: usize>() -> Result<[u8; COUNT], StateError> {
     let mut bytes = [0; COUNT];
     // Up to 256 bytes the kernel gives all or nothing; before its pool is ready it waits.
     let given = loop {

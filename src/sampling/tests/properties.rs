@@ -46,6 +46,7 @@ prop_compose! {
         offset in -3000..3000_i32,
         two_point in any::<bool>(),
         half in 0..3_usize,
+        alpha in 1..=1000_u32,
         decimals in 0..4_u8,
         deadband in 0..800_u32,
     ) -> Rules {
@@ -62,6 +63,7 @@ prop_compose! {
                 Calibration::Offset(value(offset))
             },
             median: half * 2 + 1,
+            alpha,
             decimals,
             deadband,
         }

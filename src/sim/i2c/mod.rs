@@ -79,6 +79,7 @@ pub struct Intruder {
 pub struct SimI2c {
     clock: VirtualClock,
     devices: BTreeMap<Spot, Box<dyn I2cDevice>>,
+    unplugged: BTreeMap<Spot, Box<dyn I2cDevice>>,
     multiplexers: BTreeMap<u8, Multiplexer>,
     transcript: Option<Transcript>,
     /// A transfer is one write or one read.
@@ -102,6 +103,7 @@ impl SimI2c {
         Self {
             clock,
             devices: BTreeMap::new(),
+            unplugged: BTreeMap::new(),
             multiplexers: BTreeMap::new(),
             transcript: None,
             mishaps: Mishaps::default(),
@@ -129,6 +131,22 @@ impl SimI2c {
         self.devices.remove(&spot.into())
     }
 
+    /// Takes a chip off the bus, to be put back.
+    pub fn unplug(&mut self, spot: impl Into<Spot>) {
+        let spot = spot.into();
+        let device = self.devices.remove(&spot);
+        self.unplugged.extend(device.map(|device| (spot, device)));
+    }
+
+    /// Puts a chip back: it powers up.
+    pub fn plug(&mut self, spot: impl Into<Spot>) {
+        let spot = spot.into();
+        if let Some(mut device) = self.unplugged.remove(&spot) {
+            device.power_up(self.clock.now());
+            self.devices.insert(spot, device);
+        }
+    }
+
     /// Takes a multiplexer away: what is behind it is not reached any more.
     pub fn detach_multiplexer(&mut self, address: u8) {
         self.multiplexers.remove(&address);
@@ -142,6 +160,11 @@ impl SimI2c {
     /// The chip there.
     pub fn device_mut(&mut self, spot: impl Into<Spot>) -> Option<&mut (dyn I2cDevice + 'static)> {
         self.devices.get_mut(&spot.into()).map(Box::as_mut)
+    }
+
+    /// What its clock shows.
+    pub fn now(&self) -> Tick {
+        self.clock.now()
     }
 
     /// From here on all that is said is written down.

@@ -42,6 +42,7 @@ pub enum Line {
 pub struct SimSpi {
     clock: VirtualClock,
     chip: Option<Box<dyn SpiSlave>>,
+    unplugged: Option<Box<dyn SpiSlave>>,
     transcript: Option<Transcript>,
     /// A transfer is all that goes in either direction while the select line is low: first what the
     /// chip hears, then what it says.
@@ -56,6 +57,7 @@ impl SimSpi {
         Self {
             clock,
             chip: Some(chip),
+            unplugged: None,
             transcript: None,
             mishaps: Mishaps::default(),
             line: Line::Working,
@@ -72,9 +74,27 @@ impl SimSpi {
         self.chip.take()
     }
 
+    /// Takes the chip away, to be put back.
+    pub fn unplug(&mut self) {
+        self.unplugged = self.chip.take().or(self.unplugged.take());
+    }
+
+    /// Puts it back: it powers up.
+    pub fn plug(&mut self) {
+        if let Some(mut chip) = self.unplugged.take() {
+            chip.power_up(self.clock.now());
+            self.chip = Some(chip);
+        }
+    }
+
     /// Puts a chip there.
     pub fn attach(&mut self, chip: Box<dyn SpiSlave>) {
         self.chip = Some(chip);
+    }
+
+    /// What its clock shows.
+    pub fn now(&self) -> Tick {
+        self.clock.now()
     }
 
     /// From here on all that is said is written down.

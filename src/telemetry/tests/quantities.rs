@@ -10,7 +10,7 @@ const BME280: &str = "0x70:3/0x76";
 fn bureau() -> House {
     let everything = Sensor { id: A, address: BME280.into(), quantities: Quantity::ALL.into() };
     let mut house =
-        House::new("maison", &[Room { slug: "bureau".into(), sensors: vec![everything] }]);
+        House::new("maison", &[Room { sensors: vec![everything], ..room("bureau", &[]) }]);
     house.start(at(0));
     house
 }
@@ -30,7 +30,7 @@ fn percent(sensor: SensorId, second: u64, thousandths: i32) -> Report {
 fn humidity_and_pressure_go_beside_the_temperature_and_do_not_bring_the_room_online() {
     let mut house = bureau();
     check(
-        &house.report(&percent(A, 1, 48_249)),
+        &house.told(&percent(A, 1, 48_249)),
         &[
             "2 maison/bureau/humidity 48.2",
             concat!(
@@ -44,10 +44,10 @@ fn humidity_and_pressure_go_beside_the_temperature_and_do_not_bring_the_room_onl
         ],
     );
     let pressure = other(A, 2, DeciPascal::new(1_013_250).value());
-    let told = lines(&house.report(&pressure));
+    let told = lines(&house.told(&pressure));
     assert_eq!(told[0], "2 maison/bureau/pressure 1013.3");
     assert!(told[1].starts_with(r#"2 maison/bureau/pressure/json {"v":1013.3,"u":"hPa""#));
-    let told = lines(&house.report(&value(A, 3, 1, 214)));
+    let told = lines(&house.told(&value(A, 3, 1, 214)));
     assert_eq!(told[0], "2 maison/bureau/temperature 21.4");
     assert_eq!(told[2], "1 maison/bureau/availability online");
 }
@@ -55,11 +55,11 @@ fn humidity_and_pressure_go_beside_the_temperature_and_do_not_bring_the_room_onl
 #[test]
 fn a_humidity_that_fails_alone_takes_its_number_away_and_leaves_the_room_online() {
     let mut house = bureau();
-    house.report(&value(A, 1, 1, 214));
-    house.report(&percent(A, 1, 48_249));
+    house.told(&value(A, 1, 1, 214));
+    house.told(&percent(A, 1, 48_249));
     let failed = change(A, 40, State::Failed(Reason::Range), Some(1));
     check(
-        &house.report(&Report { quantity: Quantity::Humidity, ..failed }),
+        &house.told(&Report { quantity: Quantity::Humidity, ..failed }),
         &[
             concat!(
                 r#"1 maison/bureau/humidity/status {"state":"failed","error":"range""#,
@@ -76,14 +76,14 @@ fn of_several_sensors_each_has_the_topics_of_what_it_shares() {
     let everything = Sensor { id: A, address: BME280.into(), quantities: Quantity::ALL.into() };
     let damp = vec![Quantity::Temperature, Quantity::Humidity];
     let damp = Sensor { id: B, address: "0x44".into(), quantities: damp };
-    let room = Room { slug: "bureau".into(), sensors: vec![everything, damp] };
+    let room = Room { sensors: vec![everything, damp], ..room("bureau", &[]) };
     let mut house = House::new("maison", &[room]);
     house.start(at(0));
     let topics = |publications: &[Publication]| -> Vec<String> {
         publications.iter().map(|it| it.message.topic.as_str().to_owned()).collect()
     };
     assert_eq!(
-        topics(&house.report(&percent(B, 1, 48_249))),
+        topics(&house.told(&percent(B, 1, 48_249))),
         [
             "maison/bureau/sensor/0x44/humidity",
             "maison/bureau/sensor/0x44/humidity/status",
@@ -93,18 +93,18 @@ fn of_several_sensors_each_has_the_topics_of_what_it_shares() {
         ]
     );
     assert_eq!(
-        topics(&house.report(&value(A, 1, 1, 214)))[..2],
+        topics(&house.told(&value(A, 1, 1, 214)))[..2],
         ["maison/bureau/sensor/0x70:3-0x76/temperature", "maison/bureau/sensor/0x70:3-0x76/status"]
     );
     let pressure = other(A, 2, DeciPascal::new(1_013_250).value());
-    assert_eq!(topics(&house.report(&pressure))[0], "maison/bureau/pressure");
+    assert_eq!(topics(&house.told(&pressure))[0], "maison/bureau/pressure");
 }
 
 #[test]
 fn the_end_leaves_nothing_known_of_any_quantity() {
     let mut house = bureau();
-    house.report(&value(A, 1, 1, 214));
-    house.report(&percent(A, 1, 48_249));
+    house.told(&value(A, 1, 1, 214));
+    house.told(&percent(A, 1, 48_249));
     let told = lines(&house.stop(at(9)));
     for topic in ["status", "humidity/status"] {
         let unknown = format!(r#"1 maison/bureau/{topic} {{"state":"unknown""#);

@@ -104,6 +104,7 @@ fn every_example_is_right() {
             "kernel-1wire.toml 3 4 2",
             "kernel-files.toml 4 4 2",
             "pin-1wire.toml 1 1 2",
+            "simulated-house.toml 4 5 1",
             "simulated.toml 3 3 1",
             "spi.toml 4 4 2",
             "thermistors.toml 2 2 2",

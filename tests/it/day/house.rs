@@ -8,7 +8,9 @@ use maison::access::{ConnectionId, Principal, Rights};
 use maison::broker::record::{Batch, Page, PageRequest};
 use maison::broker::{Bounds, Broker, Delays, Input, Keeping, Output, Retention, Settings};
 use maison::mqtt::Packet;
-use maison::sampling::{self, Calibration, Rules, Sampler, Sensor, SensorId, SensorSettings};
+use maison::sampling::{
+    self, Calibration, Combination, Rules, Sampler, Sensor, SensorId, SensorSettings, Tolerance,
+};
 use maison::sensors::catalog::Promise;
 use maison::sensors::{Fault, Measurement, ds18b20};
 use maison::sim::chance::Chance;
@@ -20,6 +22,7 @@ use maison::time::{Tick, Timestamp};
 use maison::units::{MilliCelsius, Quantity};
 
 use super::clients::Client;
+use super::together;
 
 const FAMILY: u8 = 0x28;
 const BUSES: usize = 4;
@@ -39,10 +42,14 @@ pub(super) struct House {
     pub(super) twins: Vec<(String, String)>,
     pub(super) readings: u64,
     pub(super) faults: u64,
+    /// Rooms whose sensors began or ceased to disagree, in order.
+    pub(super) alarms: Vec<String>,
     now: Tick,
     weather: Weather,
     samplers: Vec<Sampler>,
     chips: Vec<Chip>,
+    /// Rooms with one sensor; those with several come after them.
+    rooms: usize,
     telemetry: telemetry::House,
     inboxes: BTreeMap<ConnectionId, VecDeque<Packet>>,
     next_connection: u64,
@@ -122,6 +129,7 @@ fn settings() -> SensorSettings {
             rate_per_minute: Some(30_000),
             calibration: Calibration::Offset(MilliCelsius::new(0).value()),
             median: 1,
+            alpha: 1000,
             decimals: 1,
             deadband: DEADBAND,
         },
@@ -136,15 +144,24 @@ fn slug(room: usize) -> String {
 
 impl House {
     pub(super) fn new(seed: u64, rooms: usize) -> Self {
-        Self::keeping(seed, rooms, None)
+        Self::built(seed, rooms, together::SENSORS, None)
     }
 
-    /// The same, with a store that is empty.
+    /// With a store that is empty, and no room with several sensors.
     pub(super) fn keeping(seed: u64, rooms: usize, store: Option<SqliteStore>) -> Self {
+        Self::built(seed, rooms, 0, store)
+    }
+
+    fn built(seed: u64, rooms: usize, shared: usize, store: Option<SqliteStore>) -> Self {
         let mut chance = Chance::new(seed);
-        let chips = (0..rooms).map(|_| Chip::new(&mut chance)).collect();
+        let mut chips: Vec<_> = (0..rooms).map(|_| Chip::new(&mut chance)).collect();
+        chips.extend((0..shared).map(|number| Chip {
+            troubles:
+                together::dead(number).map(|when| (when, Trouble::Unplugged)).into_iter().collect(),
+            has_power_on_value: true,
+        }));
         let sampler = |bus: usize| {
-            let mine = (0..rooms).filter(|room| room % BUSES == bus);
+            let mine = (0..rooms + shared).filter(|room| room % BUSES == bus);
             let sensor = |room| Sensor {
                 id: SensorId(room),
                 label: Arc::from(slug(room)),
@@ -154,12 +171,16 @@ impl House {
         };
         let room = |room| Room {
             slug: Arc::from(slug(room)),
+            combine: Combination::FirstHealthy,
+            tolerance: Tolerance { spread: 0, patience: Duration::ZERO },
             sensors: vec![telemetry::Sensor {
                 id: SensorId(room),
                 address: Arc::from(format!("28-{room:012x}")),
                 quantities: vec![Quantity::Temperature],
             }],
         };
+        let mut all: Vec<_> = (0..rooms).map(room).collect();
+        all.extend(if shared > 0 { together::rooms(rooms) } else { Vec::new() });
         let mut house = Self {
             broker: Broker::new(Settings {
                 session_expiry: Duration::from_secs(7 * 24 * 3600),
@@ -177,11 +198,13 @@ impl House {
             twins: Vec::new(),
             readings: 0,
             faults: 0,
+            alarms: Vec::new(),
             now: Tick::ZERO,
             weather: Weather::new(seed),
             samplers: (0..BUSES).map(sampler).collect(),
             chips,
-            telemetry: telemetry::House::new("maison", &(0..rooms).map(room).collect::<Vec<_>>()),
+            rooms,
+            telemetry: telemetry::House::new("maison", &all),
             inboxes: BTreeMap::new(),
             next_connection: 0,
             store,
@@ -199,22 +222,36 @@ impl House {
         Timestamp::new(START_UNIX_MS + self.now.as_micros() / 1000, true)
     }
 
-    fn truth(&self, room: usize) -> MilliCelsius {
+    /// Of a sensor: where several are in a room, it is the same for all.
+    fn truth(&self, sensor: usize) -> MilliCelsius {
+        self.weather_at(sensor.checked_sub(self.rooms).map_or(sensor, together::key))
+    }
+
+    fn truth_of(&self, slug: &str) -> MilliCelsius {
+        let single = || slug.strip_prefix("room-").unwrap().parse().unwrap();
+        self.weather_at(together::key_of(slug).unwrap_or_else(single))
+    }
+
+    fn weather_at(&self, key: usize) -> MilliCelsius {
         let unix_ms = self.wall().unix_ms();
-        self.weather.temperature(u64::try_from(room).unwrap(), Place::Room, unix_ms)
+        self.weather.temperature(u64::try_from(key).unwrap(), Place::Room, unix_ms)
     }
 
     /// Lives on, from deadline to deadline.
     pub(super) fn run_until(&mut self, end: Tick) {
         loop {
             let samplers = self.samplers.iter().filter_map(Sampler::deadline);
-            let next = samplers.chain(self.broker.deadline()).min().unwrap_or(end);
+            let house = self.telemetry.deadline();
+            let next = samplers.chain(self.broker.deadline()).chain(house).min().unwrap_or(end);
             if next > end {
                 self.now = end;
                 return;
             }
             self.now = self.now.max(next);
             self.tell(Input::Wake);
+            let told = self.telemetry.wake(self.now, self.wall());
+            self.publish(told);
+            self.hear_alarms();
             for bus in 0..BUSES {
                 self.wake(bus);
             }
@@ -234,15 +271,23 @@ impl House {
                     }
                 }
                 sampling::Output::Report(report) => {
-                    let publications = self.telemetry.report(&report);
+                    let publications = self.telemetry.report(&report, self.now, at);
                     self.publish(publications);
+                    self.hear_alarms();
                 }
             }
         }
     }
 
+    fn hear_alarms(&mut self) {
+        self.alarms.extend(self.telemetry.alarms().iter().map(|alarm| alarm.room.to_string()));
+    }
+
     fn read(&mut self, sensor: SensorId) -> Reading {
         let (truth, second) = (self.truth(sensor.0), self.second());
+        let drift = sensor.0.checked_sub(self.rooms).map(|it| together::drift(it, second));
+        let drift = drift.map_or(0, MilliCelsius::thousandths);
+        let truth = MilliCelsius::new(truth.thousandths() + drift);
         let result = self.chips[sensor.0].read(truth, second, &mut self.chance);
         match result {
             Ok(_) => self.readings += 1,
@@ -256,13 +301,13 @@ impl House {
         for Publication { message, qos, retained_for } in publications {
             let topic = message.topic.as_str().to_owned();
             let payload = String::from_utf8(message.payload.to_vec()).unwrap();
-            if topic.ends_with("/temperature") && !payload.is_empty() {
-                let error = number(&payload).distance(self.truth(room_of(&topic)));
-                assert!(
-                    error <= ERROR_MAX,
-                    "{topic} {payload}: off by {error} at {}",
-                    self.second()
-                );
+            let slug = topic.split('/').nth(1).unwrap();
+            let is_of_room = topic == format!("maison/{slug}/temperature");
+            if is_of_room && !payload.is_empty() {
+                let error = number(&payload).distance(self.truth_of(slug));
+                // What is made of several is as old as the oldest of them.
+                let most = ERROR_MAX + if slug == "trio" { DEADBAND + ERROR_MAX } else { 0 };
+                assert!(error <= most, "{topic} {payload}: off by {error} at {}", self.second());
             }
             if topic.ends_with("/temperature/json") {
                 self.twins.push((topic, payload));
@@ -277,7 +322,10 @@ impl House {
     pub(super) fn check_rooms(&self, watcher: &Client) {
         let (second, margin) = (self.second(), 3 * INTERVAL.as_secs());
         let too_long = STALE_AFTER.as_secs() + 2 * margin;
-        for (room, chip) in self.chips.iter().enumerate() {
+        together::check(second, too_long, watcher, |slug, shown| {
+            number(shown).distance(self.truth_of(slug)) <= DEADBAND + 2 * ERROR_MAX
+        });
+        for (room, chip) in self.chips.iter().take(self.rooms).enumerate() {
             let shown = |what: &str| watcher.shown.get(&format!("maison/{}/{what}", slug(room)));
             let troubles = |past: u64| {
                 let past = second.saturating_sub(past)..=second;
@@ -361,10 +409,6 @@ impl House {
         self.tell(Input::Written { connection, bytes: packet.weight() });
         Some(packet)
     }
-}
-
-fn room_of(topic: &str) -> usize {
-    topic.split('/').nth(1).unwrap().strip_prefix("room-").unwrap().parse().unwrap()
 }
 
 /// `21.4` in thousandths.

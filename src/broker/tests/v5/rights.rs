@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::super::super::{Event, Input};
 use super::super::house::{certificate, will};
 use super::*;
-use crate::access::{Revoked, Rights, Scope, UserName, Users};
-use crate::mqtt::{Connect, Credentials, QoS};
+use crate::access::{Policy, Revoked, Rights, Scope, UserName, Users};
+use crate::mqtt::{Connect, Credentials, Publish, QoS};
 
 /// A house whose users are scoped to these rooms.
 fn people(scopes: &[(&str, &[&str])]) -> Rights {
@@ -81,6 +81,179 @@ fn a_right_that_is_taken_away_ends_what_stands_on_it() {
     says(&mut house, "salon", "21.5");
     house.hears(alice, "maison/salon/temperature=21.5 q1");
     house.is_at_rest();
+}
+
+/// A house with a device that publishes to its room.
+fn with_device() -> House {
+    House::with(|settings| settings.rights = device(true))
+}
+
+/// Rights of a device with a room that it may write to, or not any more.
+fn device(write: bool) -> Rights {
+    let mut users = Users::default();
+    let scope = Scope { rooms: vec!["garage".to_owned()], write, ..Scope::default() };
+    users.entry(UserName::parse("probe").unwrap()).scope = Some(scope);
+    let everything = Scope { rooms: vec!["*".to_owned()], ..Scope::default() };
+    users.entry(UserName::parse("alice").unwrap()).scope = Some(everything);
+    Rights::new("maison").for_users(Arc::new(users))
+}
+
+fn takes_the_right_away(house: &mut House) {
+    house.tell(Input::Rights { rights: device(false), revoked: Revoked::default() });
+}
+
+/// What a QoS 2 message says is said when it arrives: nothing is left for its release to let
+/// through, whatever the rights are then ([MQTT-4.3.3-10]).
+#[test]
+fn a_right_taken_away_between_publish_and_release_lets_nothing_more_through() {
+    let mut house = with_device();
+    let (alice, _) = house.connect_as(by_password("alice", v5("phone")));
+    house.subscribe(alice, "maison/garage/#", QoS::AtLeastOnce);
+    let (probe, _) = house.connect_as(by_password("probe", v5_lasting("probe")));
+    let says = |value| publish("maison/garage/temperature", value, QoS::ExactlyOnce);
+    house.send(probe, Packet::Publish(says("7.5")));
+    assert_eq!(house.read(probe), Packet::PubRec(success(id(7))));
+    house.hears(alice, "maison/garage/temperature=7.5 q1");
+    takes_the_right_away(&mut house);
+
+    house.send(probe, Packet::Publish(Publish { dup: true, ..says("7.5") }));
+    assert_eq!(house.read(probe), Packet::PubRec(success(id(7))), "it is known already");
+    house.cut(probe);
+    let (probe, _) = house.connect_as(by_password("probe", v5_lasting("probe")));
+    house.send(probe, Packet::PubRel(success(id(7))));
+    assert_eq!(house.read(probe), Packet::PubComp(success(id(7))));
+    house.send(probe, Packet::Publish(says("8.5")));
+    let Packet::PubRec(answer) = house.read(probe) else { panic!("no PUBREC") };
+    assert_eq!(answer.reason, ReasonCode::NotAuthorized);
+    house.reads_nothing(alice);
+    house.is_at_rest();
+}
+
+/// The first says that it may be so, the others that nothing of it is left.
+#[test]
+fn what_a_device_may_not_say_any_more_it_does_not_say_by_its_will_either() {
+    let mut house = with_device();
+    let (alice, _) = house.connect_as(by_password("alice", v5("phone")));
+    house.subscribe(alice, "maison/garage/#", QoS::AtLeastOnce);
+    let last = |client_id| {
+        let will = Some(will("maison/garage/will", "gone", QoS::AtLeastOnce));
+        by_password("probe", Connect { will, ..v5(client_id) })
+    };
+    let (probe, _) = house.connect_as(last("probe"));
+    house.cut(probe);
+    house.hears(alice, "maison/garage/will=gone q1");
+    let (probe, _) = house.connect_as(last("probe"));
+    takes_the_right_away(&mut house);
+    house.cut(probe);
+    house.reads_nothing(alice);
+    let (_, answer) = house.try_connect(last("probe"));
+    assert_eq!(answer.reason, ReasonCode::NotAuthorized);
+    house.is_at_rest();
+}
+
+/// Retained messages are searched by the rights of their moment, for old and new subscriptions.
+#[test]
+fn retained_messages_are_sent_by_the_rights_of_their_moment() {
+    let mut house = house(&[("alice", &["salon", "cave"])]);
+    says(&mut house, "salon", "21.4");
+    says(&mut house, "cave", "10.0");
+    let (alice, _) = house.connect_as(by_password("alice", v5("phone")));
+    house.subscribe(alice, "maison/+/temperature", QoS::AtLeastOnce);
+    house.hears(alice, "maison/cave/temperature=10.0 q1 retained");
+    house.hears(alice, "maison/salon/temperature=21.4 q1 retained");
+    change(&mut house, &[("alice", &["cave"])], Revoked::default());
+    house.subscribe(alice, "maison/+/temperature", QoS::AtLeastOnce);
+    house.hears(alice, "maison/cave/temperature=10.0 q1 retained");
+    house.is_at_rest();
+}
+
+/// Who may read only a part of what a group shares gets that part; the rest goes to the others.
+#[test]
+fn a_group_gives_a_message_to_those_of_it_who_may_read_it() {
+    let mut house = house(&[("alice", &["salon", "cave"]), ("carol", &["cave"])]);
+    let (alice, _) = house.connect_as(by_password("alice", v5_lasting("phone")));
+    let (carol, _) = house.connect_as(by_password("carol", v5("tablet")));
+    house.send_subscribe(carol, "$share/g/maison/salon/#", QoS::AtLeastOnce);
+    let Packet::SubAck(answer) = house.read(carol) else { panic!("no SUBACK") };
+    assert_eq!(answer.reasons, [ReasonCode::NotAuthorized]);
+    for client in [alice, carol] {
+        house.subscribe(client, "$share/g/maison/+/temperature", QoS::AtLeastOnce);
+    }
+    for value in ["1", "2", "3"] {
+        says(&mut house, "salon", value);
+        house.hears(alice, &format!("maison/salon/temperature={value} q1"));
+    }
+    house.reads_nothing(carol);
+    house.is_at_rest();
+}
+
+/// What waits for a member that may not have it any more goes to one that may.
+#[test]
+fn a_right_taken_away_leaves_what_waits_to_the_others_of_the_group() {
+    let mut house = house(&[("alice", &["salon"]), ("carol", &["salon"])]);
+    let (alice, _) = house.connect_as(by_password("alice", v5_lasting("phone")));
+    house.subscribe(alice, "$share/g/maison/salon/#", QoS::ExactlyOnce);
+    house.cut(alice);
+    house.reading(message("maison/salon/temperature", "21.4"), QoS::ExactlyOnce, false);
+    let (carol, _) = house.connect_as(by_password("carol", v5("tablet")));
+    house.subscribe(carol, "$share/g/maison/salon/#", QoS::AtLeastOnce);
+    house.reads_nothing(carol);
+    change(&mut house, &[("alice", &["cave"]), ("carol", &["salon"])], Revoked::default());
+    house.hears(carol, "maison/salon/temperature=21.4 q1");
+    let (alice, _) = house.connect_as(by_password("alice", v5_lasting("phone")));
+    house.reads_nothing(alice);
+    house.is_at_rest();
+}
+
+/// The rules are of the user, not of the door: a session that is taken up by another listener
+/// may what it could before.
+#[test]
+fn the_rights_of_a_session_are_the_same_by_every_listener() {
+    let mut house = house(&[("alice", &["salon"])]);
+    let (alice, _) = house.connect_as(by_password("alice", v5_lasting("phone")));
+    house.subscribe(alice, "maison/#", QoS::AtLeastOnce);
+    house.cut(alice);
+    let alice = house.open_with(|peer| {
+        peer.listener = Arc::from("attic");
+        peer.policy = Policy::Anonymous;
+    });
+    house.send(alice, Packet::Connect(Box::new(by_password("alice", v5_lasting("phone")))));
+    assert!(matches!(house.read(alice), Packet::ConnAck(_)));
+    says(&mut house, "cave", "10.0");
+    says(&mut house, "salon", "21.4");
+    house.hears(alice, "maison/salon/temperature=21.4 q1");
+    house.send_subscribe(alice, "maison/cave/#", QoS::AtLeastOnce);
+    let Packet::SubAck(answer) = house.read(alice) else { panic!("no SUBACK") };
+    assert_eq!(answer.reasons, [ReasonCode::NotAuthorized]);
+    house.is_at_rest();
+}
+
+/// Where only a certificate is asked for, a password that is sent along was not looked at: it is
+/// no reason to come or to go, and nothing to be remembered.
+#[test]
+fn a_password_that_its_listener_does_not_look_at_is_none() {
+    for (policy, is_taken) in [
+        (Policy::Certificate, false),
+        (Policy::CertificateOrPassword, true),
+        (Policy::CertificateAndPassword, true),
+        (Policy::Password, true),
+        (Policy::Anonymous, true),
+    ] {
+        let mut house = House::with(|settings| settings.rights = people(&[("alice", &["salon"])]));
+        house.gate = house::Gate::Waits;
+        let alice = house.open_with(|peer| {
+            peer.certificate = Some(certificate("alice"));
+            peer.policy = policy;
+        });
+        house.send(alice, Packet::Connect(Box::new(by_password("alice", v5("phone")))));
+        let (_, login) = house.logins.front().expect("it is asked");
+        assert_eq!(login.password.is_some(), is_taken, "{policy:?}");
+        house.open_gate();
+        assert!(matches!(house.read(alice), Packet::ConnAck(_)));
+        let passwords = vec!["alice".to_owned()];
+        change(&mut house, &[("alice", &["salon"])], Revoked { passwords, ..Revoked::default() });
+        assert_eq!(house.is_closed(alice), is_taken, "{policy:?}");
+    }
 }
 
 /// What waited is looked at when it is sent.

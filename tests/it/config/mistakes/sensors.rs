@@ -219,7 +219,98 @@ fn calibrations() {
     );
     check_sensor(
         "offset = 1\ncalibration = { low = [0, 0], high = [100, 99] }",
-        ":5:10: `offset` beside `calibration`\n  hint: the two points of `calibration` say it all",
+        ":5:10: `offset` beside `calibration`\n  hint: the points of `calibration` say it all",
+    );
+}
+
+#[test]
+fn curves_of_calibration() {
+    let check_curve = |keys: &str, expected: &str| {
+        check_sensor(&format!("calibration = {{ {keys} }}"), expected);
+    };
+    check_curve(
+        "points = [[1, 0], [20, 20], [1.2, 0.5]]",
+        ":5:45: two points are too near: `1.0 and 1.2`\n  \
+         hint: the first is at `:5:27`; 1 °C or more from one raw value to the next",
+    );
+    check_curve(
+        "points = [[1, 0], [1, 0]]",
+        ":5:35: two points are too near: `1.0 and 1.0`\n  \
+         hint: the first is at `:5:27`; 1 °C or more from one raw value to the next",
+    );
+    check_curve(
+        "points = [[1, 0], [20, 20]], degree = 2",
+        ":5:55: `degree` too high for 2 points: `2`\n  \
+         hint: lower than their number: at most `1`",
+    );
+    check_curve(
+        "points = [[1, 0], [20, 20]], degree = 4",
+        ":5:55: `degree` out of range: `4`\n  hint: from `1` to `3`",
+    );
+    check_curve(
+        "points = [[1, 0]]",
+        ":5:26: too few points: `1`\n  \
+         hint: two or more; what moves all alike is an `offset`",
+    );
+    check_curve(
+        "points = [[1, 0], [10, 59], [20, 20]], degree = 2",
+        ":5:26: the curve through these points turns back: `degree 2`\n  \
+         hint: one of them is wrong, or the degree is too high",
+    );
+    check_curve(
+        "points = [[1, 52], [10, 60]], low = [0, 0]",
+        ":5:27: raw and true temperature are too far apart: `1.0 and 52.0`\n  \
+         hint: by at most 50 °C\n\
+         :5:53: `low` beside `points`\n  hint: put it among them",
+    );
+    check_curve(
+        "low = [0, 0], high = [100, 99], degree = 2",
+        ":5:58: `degree` without `points`\n  \
+         hint: as in `{ points = [[raw, true], …], degree = 2 }`",
+    );
+}
+
+#[test]
+fn averages() {
+    for alpha in ["0", "1.5", "-0.2", "0.0004"] {
+        let expected = |shown: &str| {
+            format!(":5:9: `alpha` out of range: `{shown}`\n  hint: from `0.001` to `1.0`")
+        };
+        let shown = match alpha {
+            "0" | "0.0004" => "0.0",
+            other => other,
+        };
+        check_sensor(&format!("alpha = {alpha}"), &expected(shown));
+    }
+}
+
+#[test]
+fn rooms_of_several_sensors() {
+    let sensor = "[[rooms.a.sensors]]\ndriver = \"tmp117\"\nbus = \"i2c-1\"\naddress = 0x4";
+    let check_room = |keys: &str, sensors: usize, expected: &str| {
+        let sensors: Vec<_> = (8..8 + sensors).map(|it| format!("{sensor}{it}")).collect();
+        let sensors = sensors.join("\n");
+        check(&format!("[rooms.a]\n{keys}\n{sensors}"), expected);
+    };
+    check_room(
+        "combine = \"average\"",
+        2,
+        ":2:11: unknown combination: `average`\n  \
+         hint: there are `first-healthy`, `median`, `mean`",
+    );
+    check_room(
+        "disagreement = 51\ndisagreement_after = \"2d\"",
+        2,
+        ":2:16: `disagreement` out of range: `51.0`\n  hint: from `0.0` to `50.0`\n\
+         :3:22: `disagreement_after` out of range: `2d`\n  hint: from `0s` to `1d`",
+    );
+    check_room(
+        "combine = \"mean\"\ndisagreement = 2",
+        1,
+        ":2:11: `combine` of a room with fewer than two sensors: `1`\n  \
+         hint: leave it out, or add a sensor\n\
+         :3:16: `disagreement` of a room with fewer than two sensors: `1`\n  \
+         hint: leave it out, or add a sensor",
     );
 }
 
