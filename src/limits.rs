@@ -1,11 +1,13 @@
 //! Every bound of the house, with the reason for its value, and assertions that relate them.
 
 mod store;
+mod told;
 
 use std::num::NonZeroU16;
 use std::time::Duration;
 
 pub use store::*;
+pub use told::*;
 
 /// Largest MQTT packet the protocol can announce: fixed header of 5 bytes and a remaining length
 /// of four 7-bit digits (MQTT 5.0 section 1.5.5).
@@ -223,40 +225,6 @@ pub const CONTROL_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longest request on the control socket, in bytes: two paths of the system's `PATH_MAX`, each byte
 /// escaped.
 pub const CONTROL_REQUEST_BYTES_MAX: u64 = 64 * 1024;
-
-/// Longest answer, in bytes: a house of [`ROOMS_MAX`] rooms, each with three quantities.
-pub const CONTROL_ANSWER_BYTES_MAX: u64 = 4 * 1024 * 1024;
-
-/// Who may ask at a time: some terminals that watch, and a program. Others wait in the kernel.
-pub const CONTROL_VISITORS_MAX: usize = 8;
-
-/// Clients that a status lists: more are for `$SYS` to count.
-pub const STATUS_CLIENTS_MAX: usize = 100;
-
-/// Longest head of an HTTP request: what a browser sends, twice.
-pub const HTTP_HEAD_BYTES_MAX: usize = 8 * 1024;
-
-/// Headers of an HTTP request: a browser sends some fifteen.
-pub const HTTP_HEADERS_MAX: usize = 32;
-
-/// Longest an HTTP request may take to be asked, and its answer to be taken.
-pub const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// HTTP requests at a time: Prometheus, a probe, and a person who looks. Others wait in the kernel.
-pub const HTTP_VISITORS_MAX: usize = 8;
-
-/// Times that the same warning or error is written in a [`LOG_REPEATS_WINDOW`]: what goes wrong
-/// each second fills no journal, and who mends a file three times is told each time.
-pub const LOG_REPEATS_MAX: u64 = 3;
-
-/// For so long the same line is the same.
-pub const LOG_REPEATS_WINDOW: Duration = Duration::from_secs(60);
-
-/// Different lines that are known again: more at a time are not the same trouble.
-pub const LOG_REPEATS_KNOWN: usize = 64;
-
-/// Bytes below which a card is nearly full: SQLite and the journal want to write, too.
-pub const DISK_FREE_BYTES_LOW: u64 = 64 * 1024 * 1024;
 
 /// Longest a bus may be late before it counts as stuck: a kernel driver that retries a whole 1-Wire
 /// bus of 64 slow sensors stays below it.

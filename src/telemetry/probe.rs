@@ -7,10 +7,10 @@ use crate::sampling::{Reading, Report, SensorId, State};
 use crate::time::Timestamp;
 use crate::units::Quantity;
 
+use super::Publication;
 use super::payload::{self, Sourced};
 use super::retained::{News, Number, named};
 use super::strand::{Source, status_topic};
-use super::{Publication, Seen};
 
 /// What a status message tells; another time of the last good reading alone is no news.
 /// Where a room's value is made of several sensors, its status is of none of them.

@@ -134,6 +134,7 @@ fn every_manual_page_is_rendered_without_a_warning() {
         .output()
         .unwrap();
     let shown = String::from_utf8(shown.stdout).unwrap();
+    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
     for word in ["[BROKER.LIMITS]", "durability", "What an acknowledgement promises"] {
         assert!(shown.contains(word), "no `{word}` in:\n{shown}");
     }
