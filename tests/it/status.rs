@@ -59,6 +59,18 @@ fn wait_for(gateway: &Gateway, fits: impl Fn(&Value) -> bool) -> Value {
     }
 }
 
+fn check_rooms(told: &Value) {
+    let [cave, salon] = told["rooms"].as_array().unwrap().as_slice() else { panic!("{told:#}") };
+    assert_eq!((&cave["name"], &cave["online"]), (&json!("Cave à vin"), &json!(false)));
+    let failed = &cave["measured"][0];
+    assert_eq!((&failed["quality"], &failed["error"]), (&json!("failed"), &json!("no-bus")));
+    assert_eq!((&failed["value"], &failed["age_s"]), (&Value::Null, &Value::Null));
+    let good = &salon["measured"][0];
+    assert_eq!((&good["value"], &good["unit"]), (&json!(21.4), &json!("°C")));
+    assert_eq!((&good["quality"], &good["sensor"]), (&json!("ok"), &json!("28-01131e858aef")));
+    assert!(good["age_s"].as_u64().is_some_and(|age| age < 600), "{good}");
+}
+
 #[test]
 fn status_tells_rooms_listeners_clients_queues_store_and_certificates() {
     let gateway = gateway();
@@ -70,16 +82,7 @@ fn status_tells_rooms_listeners_clients_queues_store_and_certificates() {
     let told = wait_for(&gateway, |told| told["clients"]["connected"] == 1);
     assert_eq!(told["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(told["pid"], gateway.id());
-    let [cave, salon] = told["rooms"].as_array().unwrap().as_slice() else { panic!("{told:#}") };
-    assert_eq!((&cave["name"], &cave["online"]), (&json!("Cave à vin"), &json!(false)));
-    let failed = &cave["measured"][0];
-    assert_eq!((&failed["quality"], &failed["error"]), (&json!("failed"), &json!("no-bus")));
-    assert_eq!((&failed["value"], &failed["age_s"]), (&Value::Null, &Value::Null));
-    let good = &salon["measured"][0];
-    assert_eq!((&good["value"], &good["unit"]), (&json!(21.4), &json!("°C")));
-    assert_eq!((&good["quality"], &good["sensor"]), (&json!("ok"), &json!("28-01131e858aef")));
-    assert!(good["age_s"].as_u64().is_some_and(|age| age < 600), "{good}");
-
+    check_rooms(&told);
     let [plain, tls] = told["listeners"].as_array().unwrap().as_slice() else { panic!("{told:#}") };
     let expected = json!({
         "address": format!("127.0.0.1:{port}"), "tls": false, "websocket": false,
@@ -196,6 +199,9 @@ fn who_asks_for_what_is_not_known_is_told_and_who_says_nothing_delays_nobody() {
     assert_eq!(ask(1, "status")["answer"], "status");
 }
 
+/// Of nobody on this machine.
+const GROUP: u32 = 61_234;
+
 /// Root may look into any folder, so the others are nobody here; elsewhere the test is root's to
 /// run.
 #[test]
@@ -204,7 +210,6 @@ fn the_group_of_the_service_may_ask_by_its_runtime_folder_and_nobody_else() {
         eprintln!("not root: no other user can be had");
         return;
     }
-    const GROUP: u32 = 61_234;
     let folder = Gateway::prepare(ROOMS);
     recorded_tree(&folder.path().join("sys"));
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
