@@ -6,9 +6,8 @@ usage: hold_thread.py PROCESS NAME    prints `held`, or `forbidden`
 import ctypes
 import os
 import sys
-import time
 
-PTRACE_SEIZE, PTRACE_INTERRUPT = 0x4206, 0x4207
+PTRACE_SEIZE, PTRACE_INTERRUPT, WALL = 0x4206, 0x4207, 0x40000000
 
 libc = ctypes.CDLL(None, use_errno=True)
 libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
@@ -26,5 +25,8 @@ if libc.ptrace(PTRACE_SEIZE, int(thread), None, None) != 0:
 if libc.ptrace(PTRACE_INTERRUPT, int(thread), None, None) != 0:
     sys.exit(os.strerror(ctypes.get_errno()))
 print("held", flush=True)
-while os.path.exists(threads):
-    time.sleep(0.1)
+# The process is not gone before its last thread has been waited for.
+while True:
+    _, status = os.waitpid(int(thread), WALL)
+    if os.WIFEXITED(status) or os.WIFSIGNALED(status):
+        break
