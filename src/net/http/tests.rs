@@ -13,7 +13,7 @@ impl Pages for House {
     }
 }
 
-async fn server() -> SocketAddr {
+fn server() -> SocketAddr {
     let server = Server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = server.local_addr().unwrap();
     tokio::spawn(server.serve(Arc::new(House)));
@@ -31,7 +31,7 @@ async fn answer(address: SocketAddr, request: &[u8]) -> String {
 
 #[tokio::test]
 async fn a_page_is_shown_with_its_length_and_the_connection_closed() {
-    let address = server().await;
+    let address = server();
     let get = answer(address, b"GET /?x=1 HTTP/1.1\r\nHost: localhost:80\r\n\r\n").await;
     assert!(get.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"), "{get}");
     assert!(get.contains("Content-Length: 5\r\nConnection: close\r\n"), "{get}");
@@ -45,7 +45,7 @@ async fn a_page_is_shown_with_its_length_and_the_connection_closed() {
 /// [RFC 9110] and [RFC 9112] say which status each deserves.
 #[tokio::test]
 async fn what_is_no_request_for_a_page_is_told_so() {
-    let address = server().await;
+    let address = server();
     let many = "x: y\r\n".repeat(HTTP_HEADERS_MAX);
     let many = format!("GET / HTTP/1.1\r\nHost: localhost\r\n{many}\r\n");
     let long = format!("GET /{} HTTP/1.1\r\n", "a".repeat(2 * HTTP_HEAD_BYTES_MAX));
@@ -72,7 +72,7 @@ async fn what_is_no_request_for_a_page_is_told_so() {
 /// Who says nothing, or too slowly, is sent away; others wait no longer than that.
 #[tokio::test(start_paused = true)]
 async fn who_does_not_ask_is_sent_away_and_holds_a_place_for_a_bounded_time() {
-    let address = server().await;
+    let address = server();
     let mut silent = Vec::new();
     for _ in 0..HTTP_VISITORS_MAX {
         let mut stream = TcpStream::connect(address).await.unwrap();

@@ -16,6 +16,22 @@ fn measured(quantity: &str, unit: &str, value: Option<f64>, age_s: Option<u64>) 
     }
 }
 
+fn listener(address: &str, tls: bool, websocket: bool, clients: usize) -> Listener {
+    Listener { address: address.to_owned(), tls, websocket, auth: "password".to_owned(), clients }
+}
+
+fn client(id: &str, address: Option<&str>) -> Client {
+    Client {
+        id: id.to_owned(),
+        user: Some("alice".to_owned()),
+        address: address.map(str::to_owned),
+        listener: None,
+        silent_s: address.map(|_| 3),
+        subscriptions: 1,
+        queued: 2,
+    }
+}
+
 fn status() -> Status {
     let room = |slug: &str, measured| Room {
         slug: slug.to_owned(),
@@ -27,22 +43,6 @@ fn status() -> Status {
         quality: "failed".to_owned(),
         error: Some("crc".to_owned()),
         ..measured("temperature", "°C", None, None)
-    };
-    let listener = |address: &str, tls, websocket, clients| Listener {
-        address: address.to_owned(),
-        tls,
-        websocket,
-        auth: "password".to_owned(),
-        clients,
-    };
-    let client = |id: &str, address: Option<&str>| Client {
-        id: id.to_owned(),
-        user: Some("alice".to_owned()),
-        address: address.map(str::to_owned),
-        listener: None,
-        silent_s: address.map(|_| 3),
-        subscriptions: 1,
-        queued: 2,
     };
     let temperature = measured("temperature", "°C", Some(-0.5), Some(7));
     let humidity = measured("humidity", "%", Some(48.0), Some(3725));
