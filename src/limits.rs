@@ -2,12 +2,14 @@
 
 mod store;
 mod told;
+mod visit;
 
 use std::num::NonZeroU16;
 use std::time::Duration;
 
 pub use store::*;
 pub use told::*;
+pub use visit::*;
 
 /// Largest MQTT packet the protocol can announce: fixed header of 5 bytes and a remaining length
 /// of four 7-bit digits (MQTT 5.0 section 1.5.5).

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use maison::cli::{
-    self, acl, ca, check, completions, demo, drivers, import, log, manual, publish, reload, run,
-    schema, simulate, status, store, subscribe, subscriber, user,
+    self, acl, ca, check, completions, demo, drivers, import, log, manual, publish, read, record,
+    reload, replay, run, scan, schema, simulate, status, store, subscribe, subscriber, user,
 };
 
 /// The thermometer and the message hub of a house.
@@ -25,6 +25,10 @@ enum Command {
     Status(status::Arguments),
     Reload(reload::Arguments),
     Log(log::Arguments),
+    Scan(scan::Arguments),
+    Read(read::Arguments),
+    Record(record::Arguments),
+    Replay(replay::Arguments),
     Drivers(drivers::Arguments),
     User(user::Arguments),
     Subscriber(subscriber::Arguments),
@@ -48,6 +52,10 @@ fn main() -> ExitCode {
         Command::Status(arguments) => Ok(status::run(arguments)),
         Command::Reload(arguments) => Ok(reload::run(arguments)),
         Command::Log(arguments) => Ok(log::run(arguments)),
+        Command::Scan(arguments) => scan::run(arguments),
+        Command::Read(arguments) => Ok(read::run(arguments)),
+        Command::Record(arguments) => Ok(record::run(arguments)),
+        Command::Replay(arguments) => replay::run(arguments),
         Command::Drivers(arguments) => Ok(drivers::run(arguments)),
         Command::User(arguments) => {
             Ok(cli::with_state_dir(arguments.config(), |state_dir| user::run(arguments, state_dir)))

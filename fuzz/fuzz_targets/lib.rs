@@ -4,4 +4,6 @@
 #[path = "../../tests/it/fuzz/mod.rs"]
 mod targets;
 
-pub use targets::{conversation, decode, round_trip, topic_filter, users, websocket};
+pub use targets::{
+    certificates, conversation, decode, mosquitto, round_trip, topic_filter, users, websocket,
+};

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use password::{
-    CACHE_KEY_BYTES, HashMemory, PasswordCache, PasswordHash, PasswordHashError, SALT_BYTES,
+    CACHE_KEY_BYTES, HashMemory, Password, PasswordCache, PasswordHash, PasswordHashError,
+    SALT_BYTES,
 };
 pub use rights::{Access, Allowed, Denied, Rights};
 pub use scope::{ALL_ROOMS, Pattern, PatternError, Scope};
@@ -67,6 +68,8 @@ pub struct Certificate {
     pub serial: String,
     /// Who vouches for it.
     pub issuer: Issuer,
+    /// It, and what was shown behind it, in DER: looked at again when authorities change.
+    pub chain: Arc<[Bytes]>,
 }
 
 /// Who vouches for a client certificate.
@@ -78,8 +81,8 @@ pub enum Issuer {
     Administrator,
 }
 
-/// What a peer shows to be let in. `Debug` does not show the password.
-#[derive(Clone)]
+/// What a peer shows to be let in.
+#[derive(Clone, Debug)]
 pub struct Login {
     /// Where it comes from.
     pub address: IpAddr,
@@ -90,23 +93,9 @@ pub struct Login {
     /// User name of the CONNECT.
     pub user: Option<String>,
     /// Password of the CONNECT: any bytes. `None` where the listener does not look at it.
-    pub password: Option<Bytes>,
+    pub password: Option<Password>,
     /// The certificate that the TLS handshake verified.
     pub certificate: Option<Certificate>,
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Login")
-            .field("address", &self.address)
-            .field("policy", &self.policy)
-            .field("client_id", &self.client_id)
-            .field("user", &self.user)
-            .field("password", &self.password.as_ref().map(|_| "…"))
-            .field("certificate", &self.certificate)
-            .finish()
-    }
 }
 
 /// On whose behalf something is done.

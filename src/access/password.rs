@@ -3,16 +3,19 @@
 
 mod cache;
 mod mosquitto;
+mod secret;
 
 use std::fmt;
 
 use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::phc;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use zeroize::Zeroize;
 
 use crate::limits::{PASSWORD_HASH_KIB_MAX, PASSWORD_HASH_PASSES_MAX};
 
 pub use cache::{CACHE_KEY_BYTES, PasswordCache};
+pub use secret::Password;
 
 /// Bytes of a salt: the PHC string format's recommendation.
 pub const SALT_BYTES: usize = 16;
@@ -40,9 +43,16 @@ enum Function {
 }
 
 /// What checks work in, megabytes once they have: kept from one to the next, since an allocator
-/// that is asked for as much each time scatters it.
+/// that is asked for as much each time scatters it. Overwritten when it is given back: what is in
+/// it is made of a password.
 #[derive(Default)]
 pub struct HashMemory(Vec<Block>);
+
+impl Drop for HashMemory {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(Zeroize::zeroize);
+    }
+}
 
 /// Why a text is no password hash that can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

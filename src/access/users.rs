@@ -282,7 +282,7 @@ impl Users {
     /// The principal of the certificate's name. A user name beside it must be the same: nobody acts
     /// under another name than the log shows.
     fn by_certificate(&self, login: &Login) -> Verdict {
-        let Certificate { name, serial, issuer } =
+        let Certificate { name, serial, issuer, .. } =
             login.certificate.as_ref().ok_or(Refusal::NoCertificate)?;
         let name = UserName::parse(name).map_err(|_| Refusal::UnknownCertificate)?;
         let user = self.0.get(&name).ok_or(Refusal::UnknownCertificate)?;

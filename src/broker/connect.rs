@@ -10,7 +10,7 @@ use super::session::{Session, SessionIndex, SessionKey};
 use super::timers::Timer;
 use super::welcome::{self, Restored};
 use super::{Broker, Event, Life};
-use crate::access::{ConnectionId, Denied, Login, Peer, Principal, Refusal, Verdict};
+use crate::access::{ConnectionId, Denied, Login, Password, Peer, Principal, Refusal, Verdict};
 use crate::limits;
 use crate::mqtt::{Connect, Packet, ReasonCode, Version};
 use crate::time::Tick;
@@ -105,7 +105,7 @@ impl Broker {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         self.timers.cancel(&mut connection.alarm, Timer::Connection(id));
         let policy = connection.peer.policy;
-        let password = connect.credentials.password.take();
+        let password = connect.credentials.password.take().map(|it| Password::new(&it));
         let login = Login {
             address: connection.peer.address.ip(),
             policy,

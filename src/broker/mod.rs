@@ -158,6 +158,11 @@ pub enum Input {
     },
     /// An operator has set this; it holds for what comes from now on.
     Reconfigured(Allowance),
+    /// The certificates of these connections count no more: they end, their sessions stay.
+    CertificatesEnded {
+        /// Which.
+        connections: Vec<ConnectionId>,
+    },
     /// A listener lets nobody in any more, or not by the same terms: who came by it goes.
     ListenerClosed {
         /// Its name.
@@ -383,6 +388,7 @@ impl Broker {
             Input::Rights { rights, revoked } => self.rights_changed(now, rights, &revoked),
             Input::Reconfigured(allowance) => self.reconfigured(now, allowance),
             Input::ListenerClosed { listener } => self.listener_closed(now, &listener),
+            Input::CertificatesEnded { connections } => self.certificates_ended(now, connections),
             Input::Wake => self.wake(now),
             Input::Shutdown => self.shut_down(now),
         }

@@ -3,6 +3,7 @@
 use super::disconnect::Departure;
 use super::objection::Objection;
 use super::{Allowance, Broker};
+use crate::access::{ConnectionId, Peer};
 use crate::mqtt::ReasonCode;
 use crate::time::Tick;
 
@@ -21,6 +22,21 @@ impl Broker {
         self.settings.queue_bytes = queue_bytes;
         self.settings.bounds = bounds;
         self.relieve(now);
+    }
+
+    /// Ends connections whose certificates the shell has looked at again.
+    pub(super) fn certificates_ended(&mut self, now: Tick, mut connections: Vec<ConnectionId>) {
+        connections.sort_unstable();
+        for id in connections {
+            let why = "this certificate, or its authority, counts no more";
+            let objection = Objection::new(ReasonCode::NotAuthorized, why);
+            self.close(now, id, Departure::Fault(objection));
+        }
+    }
+
+    /// Those who are here, or on their way in.
+    pub fn peers(&self) -> impl Iterator<Item = (ConnectionId, &Peer)> {
+        self.connections.values().map(|connection| (connection.id, &connection.peer))
     }
 
     /// Ends the connections of a listener, in a fixed order. Their sessions stay: they may come

@@ -8,7 +8,7 @@ use super::connection::Phase;
 use super::disconnect::Departure;
 use super::objection::Objection;
 use super::session::{Session, SessionIndex};
-use crate::access::{Allowed, ConnectionId, Denied, Principal, Revoked, Rights};
+use crate::access::{Allowed, ConnectionId, Denied, Issuer, Principal, Revoked, Rights};
 use crate::mqtt::{ReasonCode, TopicFilter};
 use crate::time::Tick;
 
@@ -49,8 +49,9 @@ impl Broker {
             .values()
             .filter(|connection| {
                 let certificate = connection.peer.certificate.as_ref();
-                let by_certificate =
-                    certificate.is_some_and(|it| revoked.certificates.contains(&it.serial));
+                let by_certificate = certificate.is_some_and(|it| {
+                    it.issuer == Issuer::Own && revoked.certificates.contains(&it.serial)
+                });
                 let Phase::Connected(session) = connection.phase else { return by_certificate };
                 let Principal::User(user) = &self.sessions[session].key.principal else {
                     return false;

@@ -1,6 +1,7 @@
 //! An I²C bus with its chips, whatever is below: `/dev/i2c-N` or the simulation.
 
 mod gates;
+pub mod survey;
 
 use std::fmt;
 

@@ -30,7 +30,7 @@ pub struct KernelFiles<S = Files> {
 }
 
 impl Class {
-    const fn folder(self) -> &'static str {
+    pub(super) const fn folder(self) -> &'static str {
         match self {
             Self::Hwmon => "class/hwmon",
             Self::Iio => "bus/iio/devices",
@@ -39,7 +39,7 @@ impl Class {
     }
 
     /// How the names in its folder begin, and the file that says what a device calls itself.
-    const fn devices(self) -> (&'static str, &'static str) {
+    pub(super) const fn devices(self) -> (&'static str, &'static str) {
         match self {
             Self::Hwmon => ("hwmon", "name"),
             Self::Iio => ("iio:device", "name"),
@@ -48,12 +48,22 @@ impl Class {
     }
 
     /// The usual channel.
-    const fn channel(self) -> &'static str {
+    pub(super) const fn channel(self) -> &'static str {
         match self {
             Self::Hwmon => "temp1",
             Self::Iio => "in_temp",
             Self::Thermal => "temp",
         }
+    }
+
+    /// What the device in this folder belongs to: the last part of the link `device`; of IIO, the
+    /// part before the last of its own link.
+    pub(super) fn parent<S: SysFs>(self, files: &mut S, path: &str) -> Option<String> {
+        let (link, at) = match self {
+            Self::Iio => (files.link(path), 1),
+            Self::Hwmon | Self::Thermal => (files.link(&format!("{path}/device")), 0),
+        };
+        link.ok()?.rsplit('/').nth(at).map(str::to_owned)
     }
 }
 
@@ -113,14 +123,9 @@ impl<S: SysFs> KernelFiles<S> {
         found.ok_or(Fault::Absent)
     }
 
-    /// Whether the device in this folder belongs to that one: the last part of the link `device`;
-    /// of IIO, the part before the last of its own link.
+    /// Whether the device in this folder belongs to that one.
     fn belongs_to(&mut self, path: &str, device: &str) -> bool {
-        let (link, at) = match self.class {
-            Class::Iio => (self.files.link(path), 1),
-            Class::Hwmon | Class::Thermal => (self.files.link(&format!("{path}/device")), 0),
-        };
-        link.is_ok_and(|link| link.rsplit('/').nth(at) == Some(device))
+        self.class.parent(&mut self.files, path).as_deref() == Some(device)
     }
 
     /// A diode that is cut says so beside its value.

@@ -11,41 +11,70 @@ use linux_embedded_hal::spidev::{SpiModeFlags, SpidevOptions};
 use linux_embedded_hal::{Delay, I2CError, I2cdev, SpidevDevice};
 use rustix::io::Errno;
 
+use crate::bus::guarded::{Door, Guarded};
 use crate::bus::i2c::I2cBus;
+use crate::bus::i2c::survey::{self, Resident};
 use crate::bus::reopen::{Refused, Reopening};
 use crate::bus::spi::SpiBus;
+use crate::bus::tap::{Tap, Tapped};
 use crate::bus::{Attached, Bus, Missing};
 use crate::sensors::Fault;
 use crate::sensors::spi::Timing;
 
 /// The bus `/dev/i2c-<number>` with its chips. Opened at its first reading; a device that is not
 /// there or may not be opened is a fault of each sensor, and tried again at the next reading.
-pub fn bus(number: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
+pub fn bus(number: u8, attached: Vec<Attached>, tap: Tap) -> Box<dyn Bus> {
     let path = PathBuf::from(format!("/dev/i2c-{number}"));
-    Box::new(Reopening::new(format!("i2c-{number}"), move || open(&path, &attached)))
+    Box::new(Reopening::new(format!("i2c-{number}"), move || open(&path, &attached, &tap)))
 }
 
-fn open(path: &Path, attached: &[Attached]) -> Result<I2cBus<KernelI2c, Delay>, Refused> {
+fn open(
+    path: &Path,
+    attached: &[Attached],
+    tap: &Tap,
+) -> Result<Guarded<I2cBus<Tapped<KernelI2c>, Delay>>, Refused> {
+    let device = tap.opened(device(path))?;
+    let bus = I2cBus::new(Tapped::new(device, tap.clone()), Delay, attached);
+    Ok(Guarded::new(bus, Door::of(path), tap.clone()))
+}
+
+fn device(path: &Path) -> Result<KernelI2c, Refused> {
     let device = I2cdev::new(path).map_err(|error| refused(path, &io::Error::from(error), &I2C))?;
-    Ok(I2cBus::new(KernelI2c(device), Delay, attached))
+    Ok(KernelI2c(device))
+}
+
+/// Who is on the bus `/dev/i2c-<number>`, but for the addresses that the kernel's own drivers use;
+/// beside a gateway at work.
+pub fn survey(number: u8, owned: &[u8]) -> Result<Vec<Resident>, Refused> {
+    let path = PathBuf::from(format!("/dev/i2c-{number}"));
+    let mut i2c = device(&path)?;
+    survey::survey(&mut i2c, &mut Delay, &Door::of(&path), owned).map_err(|fault| Refused {
+        fault,
+        hint: match fault {
+            Fault::StuckLow => "every address answers: the data line touches ground".to_owned(),
+            Fault::Timeout => "the clock line is held: take chips off one by one".to_owned(),
+            _ => format!("`{}` does not work: {fault}", path.display()),
+        },
+    })
 }
 
 /// The chip at the chip select `/dev/spidev<bus>.<select>`, or what hangs at its inputs. Opened as
 /// an I²C bus is.
-pub fn chip_select(bus: u8, select: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
+pub fn chip_select(bus: u8, select: u8, attached: Vec<Attached>, tap: Tap) -> Box<dyn Bus> {
     let Some(timing) = attached.iter().find_map(|sensor| sensor.driver.facts().spi) else {
         return Box::new(Missing);
     };
     let path = PathBuf::from(format!("/dev/spidev{bus}.{select}"));
     let name = format!("spi-{bus}.{select}");
-    Box::new(Reopening::new(name, move || open_select(&path, timing, &attached)))
+    Box::new(Reopening::new(name, move || open_select(&path, timing, &attached, &tap)))
 }
 
 fn open_select(
     path: &Path,
     timing: Timing,
     attached: &[Attached],
-) -> Result<SpiBus<SpidevDevice, Delay>, Refused> {
+    tap: &Tap,
+) -> Result<Guarded<SpiBus<Tapped<SpidevDevice>, Delay>>, Refused> {
     let device = SpidevDevice::open(path).and_then(|mut device| {
         let options = SpidevOptions::new()
             .bits_per_word(8)
@@ -55,8 +84,9 @@ fn open_select(
         device.configure(&options)?;
         Ok(device)
     });
-    let device = device.map_err(|error| refused(path, error.inner(), &SPI))?;
-    Ok(SpiBus::new(device, Delay, attached))
+    let device = device.map_err(|error| refused(path, error.inner(), &SPI));
+    let device = Tapped::new(tap.opened(device)?, tap.clone());
+    Ok(Guarded::new(SpiBus::new(device, Delay, attached), Door::of(path), tap.clone()))
 }
 
 fn flags(mode: Mode) -> SpiModeFlags {
@@ -168,7 +198,9 @@ mod tests {
 
     #[test]
     fn a_device_that_does_not_exist_is_no_bus_with_a_hint() {
-        let refused = open(Path::new("/dev/i2c-does-not-exist"), &[]).map(|_| ()).unwrap_err();
+        let refused = open(Path::new("/dev/i2c-does-not-exist"), &[], &Tap::default())
+            .map(|_| ())
+            .unwrap_err();
         assert_eq!(refused.fault, Fault::NoBus);
         assert!(refused.hint.contains("dtparam=i2c_arm=on"), "{}", refused.hint);
         let denied = io::Error::from(io::ErrorKind::PermissionDenied);
@@ -188,7 +220,8 @@ mod tests {
     #[test]
     fn a_missing_chip_select_answers_with_a_hint() {
         let timing = Driver::Max31865.facts().spi.unwrap();
-        let opened = open_select(Path::new("/dev/spidev-does-not-exist"), timing, &[]);
+        let opened =
+            open_select(Path::new("/dev/spidev-does-not-exist"), timing, &[], &Tap::default());
         let refused = opened.map(|_| ()).unwrap_err();
         assert_eq!(refused.fault, Fault::NoBus);
         assert!(refused.hint.contains("dtparam=spi=on"), "{}", refused.hint);
@@ -208,7 +241,7 @@ mod tests {
             sensor(SensorId(4), Driver::Sht3x, 0x44),
         ];
         let mut answers = Vec::new();
-        bus(255, attached).read(&[SensorId(3), SensorId(4)], &mut |id, result| {
+        bus(255, attached, Tap::default()).read(&[SensorId(3), SensorId(4)], &mut |id, result| {
             answers.push((id, result));
         });
         assert_eq!(answers, [(SensorId(3), Err(Fault::NoBus)), (SensorId(4), Err(Fault::NoBus))]);

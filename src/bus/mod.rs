@@ -5,17 +5,22 @@ pub mod clock;
 pub mod dht;
 #[cfg(all(feature = "rppal", target_os = "linux"))]
 pub mod gpio;
+pub mod guarded;
 pub mod i2c;
 pub mod kernel;
+pub mod line;
 #[cfg(all(feature = "linux", target_os = "linux"))]
 pub mod linux;
 pub mod mailbox;
 pub mod onewire;
 pub mod pin;
 pub mod reopen;
+pub mod replayed;
 pub mod simulated;
 pub mod spi;
+pub mod survey;
 pub mod sysfs;
+pub mod tap;
 pub mod thread;
 
 use crate::sampling::SensorId;
@@ -48,6 +53,16 @@ impl Bus for Missing {
         for &sensor in sensors {
             answer(sensor, Err(Fault::NoBus));
         }
+    }
+}
+
+impl Bus for Box<dyn Bus> {
+    fn read(
+        &mut self,
+        sensors: &[SensorId],
+        answer: &mut dyn FnMut(SensorId, Result<Measurement, Fault>),
+    ) {
+        self.as_mut().read(sensors, answer);
     }
 }
 

@@ -1,9 +1,11 @@
 //! `bus = "simulated"`: chips down to bits and registers, in simulated weather, read by the same
 //! drivers as real ones. What differs from a house is only what lies below the pin and the bus.
 
+mod hand;
 mod house;
 mod models;
 mod scene;
+pub mod survey;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -13,6 +15,7 @@ use crate::bus::i2c::I2cBus;
 use crate::bus::kernel::{Class, KernelFiles};
 use crate::bus::pin::OneWirePin;
 use crate::bus::spi::SpiBus;
+use crate::bus::tap::Tapped;
 use crate::bus::{Attached, Bus};
 use crate::sensors::{Address, I2cAddress, OneWireId, SpiAddress};
 use crate::sim::chance::{Odds, mix};
@@ -23,6 +26,7 @@ use crate::sim::kernel::Kernel;
 use crate::sim::onewire::{Ds18b20, SimPin, Wire};
 use crate::sim::spi::SimSpi;
 
+pub use hand::Hand;
 use house::Simulated;
 pub use house::{House, Plan, Plans};
 use models::fitted;
@@ -54,43 +58,53 @@ pub fn buses(attached: &[Attached], house: &Arc<House>, plans: &Plans) -> Vec<Wi
     let i2c = on(|address| matches!(address, Address::I2c(_)));
     let mut buses: Vec<Wired> = Vec::new();
     if !wire.is_empty() {
-        let bus = put(one_wire(&wire, house), &wire, here);
-        buses.push(("simulated-w1".into(), bus, wire));
+        let name = "simulated-w1";
+        let bus = put(one_wire(name, &wire, house), &wire, here);
+        buses.push((name.into(), bus, wire));
     }
     if !i2c.is_empty() {
-        let bus = put(i2c_bus(&i2c, house), &i2c, here);
-        buses.push(("simulated-i2c".into(), bus, i2c));
+        let name = "simulated-i2c";
+        let bus = put(i2c_bus(name, &i2c, house), &i2c, here);
+        buses.push((name.into(), bus, i2c));
     }
     for (name, sensors) in chip_selects(attached) {
-        if let Some(bus) = chip_select(&sensors) {
+        let name = format!("simulated-{name}");
+        if let Some(bus) = chip_select(&name, &sensors, house) {
             let bus = put(bus, &sensors, here);
-            buses.push((format!("simulated-{name}"), bus, sensors));
+            buses.push((name, bus, sensors));
         }
     }
     for (class, name) in [(Class::Hwmon, "hwmon"), (Class::Iio, "iio"), (Class::Thermal, "thermal")]
     {
-        if let Some((bus, sensors)) = kernel_files(class, attached) {
+        let name = format!("simulated-{name}");
+        if let Some((bus, sensors)) = kernel_files(&name, class, attached, house) {
             let bus = put(bus, &sensors, here);
-            buses.push((format!("simulated-{name}"), bus, sensors));
+            buses.push((name, bus, sensors));
         }
     }
     for sensor in attached {
-        if let Some(bus) = dht_pin(sensor, house) {
+        let name = format!("simulated-{}", sensor.address);
+        if let Some(bus) = dht_pin(&name, sensor, house) {
             let sensors = vec![sensor.clone()];
             let bus = put(bus, &sensors, here);
-            buses.push((format!("simulated-{}", sensor.address), bus, sensors));
+            buses.push((name, bus, sensors));
         }
     }
     buses
 }
 
 /// The files of one subsystem, and who hangs there; `None`: nobody does.
-fn kernel_files(class: Class, attached: &[Attached]) -> Option<(Files, Vec<Attached>)> {
+fn kernel_files(
+    name: &str,
+    class: Class,
+    attached: &[Attached],
+    house: &House,
+) -> Option<(Files, Vec<Attached>)> {
     let mut kernel = Kernel::default();
     let mut here = Vec::new();
     for sensor in attached {
-        if let Address::Kernel(name) = &sensor.address
-            && let Some((found, device)) = kernel_model(sensor.driver, name)
+        if let Address::Kernel(device) = &sensor.address
+            && let Some((found, device)) = kernel_model(sensor.driver, device)
             && found == class
         {
             kernel.devices.push(device);
@@ -98,21 +112,28 @@ fn kernel_files(class: Class, attached: &[Attached]) -> Option<(Files, Vec<Attac
         }
     }
     let kernel = Arc::new(Mutex::new(kernel));
-    let bus = KernelFiles::with_files(Arc::clone(&kernel), class, &here);
+    let files = Tapped::new(Arc::clone(&kernel), house.taps.of(name));
+    let bus = KernelFiles::with_files(files, class, &here);
     (!here.is_empty()).then_some((Files { bus, kernel }, here))
 }
 
 /// Another process has its turn now and then: one answer in some twenty is lost.
 const TURNS: Jitter = Jitter { odds: Odds::one_in(100_000), pause_us: 20..=200 };
 
-fn dht_pin(sensor: &Attached, house: &House) -> Option<DhtPin<dht::DhtPin, Looks>> {
+fn dht_pin(
+    name: &str,
+    sensor: &Attached,
+    house: &House,
+) -> Option<DhtPin<Tapped<dht::DhtPin>, Tapped<Looks>>> {
     let Address::Pin(_) = sensor.address else { return None };
     let clock = VirtualClock::new();
     let chip = dht_model(sensor.driver, mix(house.seed ^ key(&sensor.address)), clock.now())?;
     clock.advance(std::time::Duration::from_secs(2));
     let turns = if house.is_noisy { TURNS } else { Jitter::NONE };
     let looks = Looks::new(clock.clone(), turns, house.seed);
-    Some(DhtPin::new(dht::DhtPin::new(chip, clock), looks, std::slice::from_ref(sensor)))
+    let tap = house.taps.of(name);
+    let pin = Tapped::new(dht::DhtPin::new(chip, clock), tap.clone());
+    Some(DhtPin::new(pin, Tapped::new(looks, tap), std::slice::from_ref(sensor)))
 }
 
 /// The sensors at each chip select, by its name.
@@ -127,16 +148,20 @@ fn chip_selects(attached: &[Attached]) -> BTreeMap<String, Vec<Attached>> {
     selects
 }
 
-fn chip_select(attached: &[Attached]) -> Option<SpiBus<SimSpi, VirtualDelay>> {
+fn chip_select(
+    name: &str,
+    attached: &[Attached],
+    house: &House,
+) -> Option<SpiBus<Tapped<SimSpi>, VirtualDelay>> {
     let clock = VirtualClock::new();
     let fitted: Vec<_> = attached.iter().filter_map(fitted).collect();
     let chip = spi_model(attached.first()?.driver, &fitted, clock.now())?;
-    let spi = SimSpi::new(clock.clone(), chip);
+    let spi = Tapped::new(SimSpi::new(clock.clone(), chip), house.taps.of(name));
     clock.advance(std::time::Duration::from_secs(1));
     Some(SpiBus::new(spi, VirtualDelay::new(clock), attached))
 }
 
-fn one_wire(attached: &[Attached], house: &House) -> scene::Wired {
+fn one_wire(name: &str, attached: &[Attached], house: &House) -> scene::Wired {
     let clock = VirtualClock::new();
     let mut wire = Wire::new(house.seed);
     for sensor in attached {
@@ -144,7 +169,7 @@ fn one_wire(attached: &[Attached], house: &House) -> scene::Wired {
             wire.attach(chip);
         }
     }
-    let pin = SimPin::new(wire, clock.clone());
+    let pin = Tapped::new(SimPin::new(wire, clock.clone()), house.taps.of(name));
     let bus = OneWirePin::new(pin, VirtualDelay::new(clock), attached);
     scene::Wired { bus, is_noisy: house.is_noisy }
 }
@@ -163,8 +188,20 @@ fn slave(address: &Address) -> Option<Ds18b20> {
     }
 }
 
-fn i2c_bus(attached: &[Attached], house: &House) -> I2cBus<SimI2c, VirtualDelay> {
+fn i2c_bus(
+    name: &str,
+    attached: &[Attached],
+    house: &House,
+) -> I2cBus<Tapped<SimI2c>, VirtualDelay> {
     let clock = VirtualClock::new();
+    let i2c = Tapped::new(sim_i2c(attached, house, &clock), house.taps.of(name));
+    // Chips are powered before the host looks for them.
+    clock.advance(std::time::Duration::from_secs(1));
+    I2cBus::new(i2c, VirtualDelay::new(clock), attached)
+}
+
+/// The chips that these sensors are or hang at, each where its address says.
+fn sim_i2c(attached: &[Attached], house: &House, clock: &VirtualClock) -> SimI2c {
     let mut i2c = SimI2c::new(clock.clone(), house.seed);
     i2c.unheard = if house.is_noisy { BUS_NOISE } else { Odds::NEVER };
     for sensor in attached {
@@ -178,9 +215,7 @@ fn i2c_bus(attached: &[Attached], house: &House) -> I2cBus<SimI2c, VirtualDelay>
             i2c.attach(spot(address), chip);
         }
     }
-    // Chips are powered before the host looks for them.
-    clock.advance(std::time::Duration::from_secs(1));
-    I2cBus::new(i2c, VirtualDelay::new(clock), attached)
+    i2c
 }
 
 /// The same for the same address at each start.

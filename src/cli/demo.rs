@@ -1,8 +1,7 @@
 //! `maison demo`: a simulated house of five rooms through the whole real pipeline, on loopback.
 
-use std::fmt::Write as _;
 use std::fs;
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, IsTerminal, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,7 +17,7 @@ use rumqttc::{
 
 use super::exit;
 use super::table::Table;
-use crate::config::{self, LogFilter, Settings, Source};
+use crate::config::{self, LogFilter, Report, Settings, Source};
 use crate::daemon::signals::Signals;
 use crate::daemon::state::StateDir;
 use crate::daemon::{Gateway, logging, settings, state};
@@ -51,6 +50,15 @@ pub struct Arguments {
     duration: Option<Duration>,
 }
 
+/// Slug, name, driver and address.
+const ROOMS: [(&str, &str, &str, &str); 5] = [
+    ("salon", "Salon", "ds18b20", "28-01131e858aef"),
+    ("chambre", "Chambre d'été", "ds18b20", "28-0114a2b3c4d5"),
+    ("cuisine", "Cuisine", "sht3x", "0x44"),
+    ("bureau", "Bureau", "tmp117", "0x48"),
+    ("cave", "Cave à vin", "ds18b20", "28-0115deadbeef"),
+];
+
 /// Runs until told to stop.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let folder = arguments.state.clone().map_or_else(default_folder, Ok)?;
@@ -60,7 +68,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let password = login(&state)?;
     let file = state.path().join("maison.toml");
     let text = match arguments.house.as_deref().map(|house| settings::load(Some(house))) {
-        None => own_house(configuration(state.path())?)?,
+        None => own_house(configuration(state.path())?),
         Some(Ok(house)) => with_rooms_of(&house, &configuration(state.path())?)?,
         Some(Err(error)) => {
             super::complain(error);
@@ -138,23 +146,23 @@ fn configuration(folder: &Path) -> Result<String> {
 }
 
 /// The same with the five rooms of the demo.
-fn own_house(mut text: String) -> Result<String> {
-    let rooms = [
-        ("salon", "Salon", "ds18b20", "28-01131e858aef"),
-        ("chambre", "Chambre d'été", "ds18b20", "28-0114a2b3c4d5"),
-        ("cuisine", "Cuisine", "sht3x", "0x44"),
-        ("bureau", "Bureau", "tmp117", "0x48"),
-        ("cave", "Cave à vin", "ds18b20", "28-0115deadbeef"),
-    ];
-    for (slug, name, driver, address) in rooms {
-        write!(
-            text,
-            "\n[rooms.{slug}]\nname = \"{name}\"\n\n\
-             [[rooms.{slug}.sensors]]\ndriver = \"{driver}\"\nbus = \"simulated\"\n\
-             address = \"{address}\"\ninterval = \"2s\"\ndecimals = 2\ndeadband = 0.01\n"
-        )?;
-    }
-    Ok(text)
+fn own_house(mut text: String) -> String {
+    text.extend(ROOMS.into_iter().map(room));
+    text
+}
+
+fn room((slug, name, driver, address): (&str, &str, &str, &str)) -> String {
+    format!(
+        "\n[rooms.{slug}]\nname = \"{name}\"\n\n\
+         [[rooms.{slug}.sensors]]\ndriver = \"{driver}\"\nbus = \"simulated\"\n\
+         address = \"{address}\"\ninterval = \"2s\"\ndecimals = 2\ndeadband = 0.01\n"
+    )
+}
+
+/// The rooms of the demo, where there is no gateway.
+pub(super) fn house() -> Result<Settings, Report> {
+    let text = ROOMS.into_iter().map(room).collect();
+    config::parse(&[Source { path: "demo".into(), text }])
 }
 
 /// `wanted`, or any other if someone has it.

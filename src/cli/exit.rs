@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 /// A check said no.
 pub(super) const FAILED: u8 = 1;
-/// What was typed is none of what there is, as `clap` ends.
+/// Asked in a way that cannot be answered, as `clap` ends.
 pub(super) const USAGE: u8 = 2;
 /// `EX_UNAVAILABLE`: a peer cannot be reached, a port is taken.
 pub(super) const UNAVAILABLE: u8 = 69;

@@ -12,11 +12,11 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 
-use crate::access::{PasswordHash, Pattern, Scope, User, UserName};
+use crate::access::{PasswordHash, Pattern, Scope, User, UserName, Users};
 use crate::config::Settings;
 use crate::daemon::state;
 
-use conf::Mosquitto;
+use conf::{Includes, Mosquitto};
 
 /// Take over the users and listeners of another broker
 #[derive(Args, Debug)]
@@ -103,24 +103,50 @@ fn add(settings: &Settings, users: BTreeMap<UserName, User>) -> Result<()> {
     Ok(())
 }
 
+/// What is taken over of the texts of mosquitto's files, of any bytes: listeners as TOML, users
+/// with their rights, and the lines that are not taken over with the reason.
+pub fn taken_over(conf: &str, passwords: &str, acl: Option<&str>) -> (String, Users, Vec<String>) {
+    let mut left_out = LeftOut::default();
+    let mut mosquitto = Mosquitto::default();
+    let of = |text| lines_of(Path::new(""), text);
+    // What it includes is not read, and nothing else can fail.
+    let _ = mosquitto.lines(of(conf), Includes::Nothing, &mut left_out);
+    let acl = acl.map(of);
+    let mut users = Users::default();
+    for (name, user) in users_in(&of(passwords), acl.as_deref(), &mut left_out) {
+        *users.entry(name) = user;
+    }
+    let left_out = left_out.0.iter().map(|(line, why)| format!("{}: {why}", line.number));
+    (mosquitto.listeners(), users, left_out.collect())
+}
+
 fn users(mosquitto: &Mosquitto, left_out: &mut LeftOut) -> Result<BTreeMap<UserName, User>> {
+    let Some(file) = &mosquitto.password_file else { return Ok(BTreeMap::new()) };
+    let acl = mosquitto.acl_file.as_deref().map(lines).transpose()?;
+    Ok(users_in(&lines(file)?, acl.as_deref(), left_out))
+}
+
+fn users_in(
+    passwords: &[Line],
+    acl: Option<&[Line]>,
+    left_out: &mut LeftOut,
+) -> BTreeMap<UserName, User> {
     let mut users = BTreeMap::new();
-    let Some(file) = &mosquitto.password_file else { return Ok(users) };
-    for line in lines(file)? {
+    for line in passwords {
         match login(&line.text) {
             Ok((name, password)) => {
                 let user = User { password: Some(password), ..User::default() };
                 if users.insert(name, user).is_some() {
-                    left_out.say(&line, "the user's earlier line; this one counts");
+                    left_out.say(&hidden(line), "the user's earlier line; this one counts");
                 }
             }
-            Err(why) => left_out.say(&hidden(&line), why),
+            Err(why) => left_out.say(&hidden(line), why),
         }
     }
-    if let Some(file) = &mosquitto.acl_file {
-        acl::apply(&lines(file)?, &mut users, left_out);
+    if let Some(acl) = acl {
+        acl::apply(acl, &mut users, left_out);
     }
-    Ok(users)
+    users
 }
 
 fn login(line: &str) -> Result<(UserName, PasswordHash), String> {
@@ -162,10 +188,14 @@ fn lines(file: &Path) -> Result<Vec<Line>> {
         bail!("too large: `{}`, {BYTES_MAX} bytes at most", file.display());
     }
     let text = std::fs::read_to_string(file).with_context(cannot)?;
+    Ok(lines_of(file, &text))
+}
+
+fn lines_of(file: &Path, text: &str) -> Vec<Line> {
     let lines = text.lines().enumerate().map(|(index, text)| Line {
         file: file.to_owned(),
         number: index + 1,
         text: text.trim().to_owned(),
     });
-    Ok(lines.filter(|line| !line.text.is_empty() && !line.text.starts_with('#')).collect())
+    lines.filter(|line| !line.text.is_empty() && !line.text.starts_with('#')).collect()
 }

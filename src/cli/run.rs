@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use tracing::warn;
 
 use super::exit;
 use crate::config::{LogFilter, Settings};
@@ -53,6 +55,7 @@ pub(super) fn serve(
             return Ok(exit::code(exit::USAGE));
         }
     }
+    keep_memory_private();
     super::block_on(async {
         let mut signals = Signals::listen()?;
         let gateway = match start(&settings) {
@@ -71,6 +74,14 @@ pub(super) fn serve(
         gateway.stop().await;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// No core file is written of this process, and no other of its user looks into its memory: keys
+/// and passwords are there.
+fn keep_memory_private() {
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        warn!(%error, "a crash may leave keys and passwords in a core file");
+    }
 }
 
 /// The exit code that tells the service manager whether trying again can help.

@@ -275,8 +275,12 @@ mod tests {
         let absent = open.path().join("absent/state");
         assert_eq!(maison_user(&absent, "list", "").unwrap_err().1, exit::CONFIGURATION);
         let broken = folder();
-        std::fs::write(broken.path().join("users"), "bob").unwrap();
+        let users = broken.path().join("users");
+        std::fs::write(&users, "bob").unwrap();
+        std::fs::set_permissions(&users, Permissions::from_mode(0o600)).unwrap();
         assert_eq!(maison_user(broken.path(), "list", "").unwrap_err().1, exit::CONFIGURATION);
+        std::fs::set_permissions(&users, Permissions::from_mode(0o604)).unwrap();
+        assert_eq!(maison_user(broken.path(), "list", "").unwrap_err().1, exit::PERMISSION);
     }
 
     #[test]

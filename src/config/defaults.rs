@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::{
-    Broker, Durability, Gateway, Hardware, Limits, Listener, Log, LogFilter, LogFormat, Settings,
-    Simulation, Tls, Transport,
+    Broker, Durability, Gateway, Hardware, Library, Limits, Listener, Log, LogFilter, LogFormat,
+    Settings, Simulation, Tls, Transport,
 };
 use crate::access::Policy;
 use crate::limits;
@@ -84,7 +84,8 @@ impl Default for Limits {
 
 impl Default for Hardware {
     fn default() -> Self {
-        Self { sysfs: "/sys".into() }
+        let library = Library::LinuxEmbeddedHal;
+        Self { sysfs: "/sys".into(), i2c: library, spi: library }
     }
 }
 

@@ -33,6 +33,8 @@ pub enum Change {
     CertificateChanged(SocketAddr),
     /// The same of its authorities of client certificates.
     AuthoritiesChanged(SocketAddr),
+    /// The same of its revocation lists.
+    RevocationsChanged(SocketAddr),
     /// A key that holds at once.
     Key(&'static str),
     /// A key that holds from the next start on.
@@ -79,6 +81,8 @@ const FIXED: &[Key] = keys![
     "broker.limits.topic_aliases": broker.limits.topic_aliases,
     "broker.limits.unfinished": broker.limits.unfinished,
     "hardware.sysfs": hardware.sysfs,
+    "hardware.i2c": hardware.i2c,
+    "hardware.spi": hardware.spi,
     "log.format": log.format,
     "simulation.seed": simulation.seed,
     "simulation.start": simulation.start,
@@ -205,7 +209,7 @@ impl Listener {
     pub fn lets_in_as(&self, other: &Self) -> bool {
         let authorities = |listener: &Self| match &listener.tls {
             None => None,
-            Some(Tls::Own) => Some(None),
+            Some(Tls::Own) => Some(Vec::new()),
             Some(Tls::Files { client_ca, .. }) => Some(client_ca.clone()),
         };
         self.auth == other.auth
@@ -322,6 +326,9 @@ impl fmt::Display for Change {
             }
             Self::CertificateChanged(bind) => write!(formatter, "certificate changed: {bind}"),
             Self::AuthoritiesChanged(bind) => write!(formatter, "authorities changed: {bind}"),
+            Self::RevocationsChanged(bind) => {
+                write!(formatter, "revocation lists changed: {bind}")
+            }
             Self::Key(key) => write!(formatter, "changed: {key}"),
             Self::Restart(key) => write!(formatter, "needs a restart: {key}"),
         }

@@ -7,8 +7,10 @@ use std::path::Path;
 
 use super::amount::{Bounded, Decimal, Size};
 use super::check::needs_open;
-use super::words::{DURABILITIES, LOG_FORMATS, PLATINUM, POLICIES, SIDES, WIRES, word};
-use super::{Broker, Bus, Gateway, Limits, Listener, Room, Sensor, Settings, Tls, Transport};
+use super::words::{DURABILITIES, LIBRARIES, LOG_FORMATS, PLATINUM, POLICIES, SIDES, WIRES, word};
+use super::{
+    Broker, Bus, Gateway, Hardware, Limits, Listener, Room, Sensor, Settings, Tls, Transport,
+};
 use crate::sampling::{Calibration, Rules, SensorSettings, Tolerance};
 use crate::sensors::Address;
 use crate::sensors::element::{Curve, Element, Rtd, Thermistor, Tmp36};
@@ -22,11 +24,19 @@ impl Settings {
         text
     }
 
+    /// The rooms of it alone, with their sensors.
+    pub fn rooms_to_toml(&self) -> String {
+        let mut text = String::new();
+        let written = self.rooms.iter().try_for_each(|it| room(&mut text, it));
+        written.expect("a `String` takes all that is written to it");
+        text
+    }
+
     fn write(&self, out: &mut String) -> fmt::Result {
         gateway(out, &self.gateway)?;
         broker(out, &self.broker)?;
         limits(out, &self.broker.limits)?;
-        writeln!(out, "\n[hardware]\nsysfs = {}", quoted_path(&self.hardware.sysfs))?;
+        hardware(out, &self.hardware)?;
         writeln!(out, "\n[log]\nlevel = {}", quoted(self.log.level.as_str()))?;
         writeln!(out, "format = {}", quoted(word(&LOG_FORMATS, &self.log.format)))?;
         if let Some(metrics) = &self.metrics {
@@ -38,6 +48,12 @@ impl Settings {
         self.rooms.iter().try_for_each(|it| room(out, it))?;
         simulation::script(out, &self.simulation)
     }
+}
+
+fn hardware(out: &mut String, hardware: &Hardware) -> fmt::Result {
+    writeln!(out, "\n[hardware]\nsysfs = {}", quoted_path(&hardware.sysfs))?;
+    writeln!(out, "i2c = {}", quoted(word(&LIBRARIES, &hardware.i2c)))?;
+    writeln!(out, "spi = {}", quoted(word(&LIBRARIES, &hardware.spi)))
 }
 
 fn gateway(out: &mut String, gateway: &Gateway) -> fmt::Result {
@@ -86,11 +102,14 @@ fn listener(out: &mut String, listener: &Listener) -> fmt::Result {
     match &listener.tls {
         None => writeln!(out, "tls = false")?,
         Some(Tls::Own) => writeln!(out, "tls = true")?,
-        Some(Tls::Files { certificate, key, client_ca }) => {
+        Some(Tls::Files { certificate, key, client_ca, client_crl }) => {
             let (certificate, key) = (quoted_path(certificate), quoted_path(key));
             write!(out, "tls = {{ certificate = {certificate}, key = {key}")?;
-            if let Some(client_ca) = client_ca {
-                write!(out, ", client_ca = {}", quoted_path(client_ca))?;
+            for (key, paths) in [("client_ca", client_ca), ("client_crl", client_crl)] {
+                let paths: Vec<_> = paths.iter().map(|path| quoted_path(path)).collect();
+                if !paths.is_empty() {
+                    write!(out, ", {key} = [{}]", paths.join(", "))?;
+                }
             }
             writeln!(out, " }}")?;
         }
@@ -213,7 +232,8 @@ fn size(bytes: usize) -> String {
     quoted(&Size(u64::try_from(bytes).unwrap_or(u64::MAX)).written())
 }
 
-fn quoted(text: &str) -> String {
+/// A text as TOML writes it.
+pub(crate) fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 

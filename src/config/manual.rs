@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde_json::{Map, Value, json};
 
 use super::schema;
-use super::words::{DURABILITIES, LOG_FORMATS, PLATINUM, POLICIES, SIDES};
+use super::words::{DURABILITIES, LIBRARIES, LOG_FORMATS, PLATINUM, POLICIES, SIDES};
 use crate::limits::{ROOM_SLUG_BYTES_MAX, ROOMS_MAX};
 use crate::sensors::catalog::Driver;
 
@@ -32,6 +32,8 @@ pub(super) enum Kind {
     /// `true`, `false`, or a table.
     Switch(&'static str),
     List(&'static Kind),
+    /// One, or a list of such.
+    Several(&'static Kind),
     /// A table of such, by names that are free.
     Named(&'static Kind),
 }
@@ -165,6 +167,7 @@ fn of_kind(kind: &Kind) -> Value {
             { "$ref": format!("#/$defs/{}", name(title)) },
         ] }),
         Kind::List(of) => json!({ "type": "array", "items": of_kind(of) }),
+        Kind::Several(of) => json!({ "anyOf": [of_kind(of), of_kind(&Kind::List(of))] }),
         Kind::Named(of) => json!({
             "type": "object",
             "propertyNames": {
@@ -195,6 +198,7 @@ fn words(table: &str, key: &str) -> Option<Vec<&'static str>> {
     }
     match (table, key) {
         ("`[broker]`", "durability") => Some(listed(&DURABILITIES)),
+        ("`[hardware]`", "i2c" | "spi") => Some(listed(&LIBRARIES)),
         ("`[log]`", "format") => Some(listed(&LOG_FORMATS)),
         ("`[[listener]]`", "auth") => Some(listed(&POLICIES)),
         ("`thermistor` of a sensor", "side") => Some(listed(&SIDES)),

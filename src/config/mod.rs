@@ -24,9 +24,11 @@ use std::time::Duration;
 
 pub use check::slug_fault;
 pub use difference::{Change, adopted, difference, paired_listeners};
+pub(crate) use effective::quoted;
 pub use log::{LogFilter, LogFilterError, LogFormat};
 pub use manual::{Chapter, json_schema, manual};
 pub use report::{Mistake, Position, Report};
+pub(crate) use suggestion::slug;
 pub use words::policy_word;
 use written::Written;
 
@@ -178,6 +180,19 @@ pub enum Durability {
 pub struct Hardware {
     /// Where the kernel's files are.
     pub sysfs: PathBuf,
+    /// What talks over I²C.
+    pub i2c: Library,
+    /// What talks over SPI.
+    pub spi: Library,
+}
+
+/// What talks to a bus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Library {
+    /// `linux-embedded-hal`: the kernel's devices, on any board.
+    LinuxEmbeddedHal,
+    /// `rppal`: a Raspberry Pi's.
+    Rppal,
 }
 
 /// `[log]`.
@@ -265,7 +280,9 @@ pub enum Tls {
         /// PEM key.
         key: PathBuf,
         /// PEM of the authorities of client certificates; `None`: our own CA.
-        client_ca: Option<PathBuf>,
+        client_ca: Vec<PathBuf>,
+        /// Revocation lists of those authorities.
+        client_crl: Vec<PathBuf>,
     },
 }
 

@@ -10,7 +10,7 @@ use super::complaint::Complaints;
 use super::document::{Node, Value};
 use super::manual::{Key, Kind, Table};
 use super::written::{At, Field, Named, Written, mismatch, unknown_keys};
-pub(super) use values::{Address, Coefficients, Hour, Point, Tls};
+pub(super) use values::{Address, Coefficients, Hour, Paths, Point, Tls};
 
 /// Tables as structures of [`Field`]s, with the reading of each and the list of all their keys.
 macro_rules! tables {
@@ -192,6 +192,12 @@ tables! {
         /// Where the kernel's files are. A relative path counts from the working directory.
         /// Default: `"/sys"`.
         sysfs: String,
+        /// Which library talks over I²C: `"linux-embedded-hal"`, and no other: rppal sends a stop
+        /// between the write and the read of a register. Default: `"linux-embedded-hal"`.
+        i2c: String,
+        /// Which library talks over SPI: `"linux-embedded-hal"` on any board, or `"rppal"`, on a
+        /// Raspberry Pi. Default: `"linux-embedded-hal"`.
+        spi: String,
     }
 
     /// `[log]`.
@@ -238,8 +244,12 @@ tables! {
         certificate: String,
         /// PEM file of its key. Required.
         key: String,
-        /// PEM file of the authorities whose client certificates are let in. Default: our own CA.
-        client_ca: String,
+        /// PEM file, or several in brackets, of the authorities whose client certificates are let
+        /// in. Default: our own CA.
+        client_ca: Paths,
+        /// File, or several in brackets, of revocation lists, PEM or DER. Each of the authorities
+        /// needs one, and one that has expired lets nobody of its authority in. Default: none.
+        client_crl: Paths,
     }
 
     /// `[rooms.<slug>]`.
@@ -448,8 +458,9 @@ tables! {
 
     /// `[[simulation.faults]]`.
     table Episode at "`[[simulation.faults]]`" {
-        /// `"unplugged"`, `"power-on"` (conversions fail for want of supply), `"crc"` (wrong bits),
-        /// `"stuck"` (a line of the bus is held), `"drift"`, `"noise"`. Required.
+        /// `"unplugged"`, `"wrong-chip"` (another is at its place), `"power-on"` (conversions fail
+        /// for want of supply), `"crc"` (wrong bits), `"stuck"` (a line of the bus is held),
+        /// `"drift"`, `"noise"`. Required.
         fault: String,
         /// Slug of a room. Required.
         room: String,

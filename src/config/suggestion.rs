@@ -30,7 +30,7 @@ pub(super) fn listed<'a, I: IntoIterator<Item = &'a str>>(words: I) -> String {
 
 /// The room slug that `text` could become: `Chambre d'été` → `chambre-d-ete`. `None` if nothing of
 /// it can stay.
-pub(super) fn slug(text: &str) -> Option<String> {
+pub(crate) fn slug(text: &str) -> Option<String> {
     let mut slug = String::new();
     for letter in text.chars().flat_map(char::to_lowercase) {
         match letter {

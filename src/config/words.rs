@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::log::LogFormat;
-use super::{Bus, Durability};
+use super::{Bus, Durability, Library};
 use crate::access::Policy;
 use crate::sampling::Combination;
 use crate::sensors::element::{Platinum, Side, Wires};
@@ -28,6 +28,10 @@ pub(super) const POLICIES: [(&str, Policy); 5] = [
     ("certificate-or-password", Policy::CertificateOrPassword),
     ("certificate-and-password", Policy::CertificateAndPassword),
 ];
+
+/// `i2c` and `spi` of the hardware.
+pub(super) const LIBRARIES: [(&str, Library); 2] =
+    [("linux-embedded-hal", Library::LinuxEmbeddedHal), ("rppal", Library::Rppal)];
 
 /// `combine` of a room.
 pub(super) const COMBINATIONS: [(&str, Combination); 3] = [

@@ -10,9 +10,11 @@ use crate::bus::kernel::{Class, KernelFiles};
 use crate::bus::mailbox::Reports;
 use crate::bus::onewire::{KernelOneWire, discover_masters};
 use crate::bus::simulated::{self, House, Plan, Plans, Wired};
+use crate::bus::sysfs::Files;
+use crate::bus::tap::{Tap, Tapped, Taps};
 use crate::bus::thread::{BusThread, Refit, spawn};
 use crate::bus::{Attached, Bus, Clock};
-use crate::config::{self, Simulation};
+use crate::config::{self, Library, Settings, Simulation};
 use crate::sampling::{Sampler, Sensor, SensorId};
 use crate::sensors::Address;
 use crate::sim::weather::Weather;
@@ -29,13 +31,15 @@ pub(super) struct Buses {
 }
 
 /// What the buses of the configuration are.
-pub(super) struct World {
+pub(crate) struct World {
     /// The house of those that are simulated.
     pub house: Arc<House>,
     /// What is special about sensors there.
     pub simulation: Simulation,
     /// Whether all are simulated, whatever the configuration says.
     pub is_simulated: bool,
+    /// What talks over SPI.
+    pub spi: Library,
 }
 
 struct Running {
@@ -107,37 +111,41 @@ impl Buses {
     }
 
     fn wired(&self, roster: &Roster) -> Vec<Wired> {
+        self.world.wired(roster.sensors().iter().map(Fitted::attached), &self.sysfs)
+    }
+}
+
+impl World {
+    /// The hands for all of these sensors: each with its room, and its bus of the configuration.
+    pub(crate) fn wired<'a>(
+        &self,
+        sensors: impl Iterator<Item = (&'a str, config::Bus, Attached)>,
+        sysfs: &Path,
+    ) -> Vec<Wired> {
         let mut by_bus: BTreeMap<config::Bus, Vec<Attached>> = BTreeMap::new();
         let mut plans = Plans::new();
-        for Fitted { id, room, sensor } in roster.sensors() {
-            plans.insert(*id, self.world.plan(room, &sensor.address));
-            let attached = Attached {
-                id: *id,
-                driver: sensor.driver,
-                address: sensor.address.clone(),
-                element: sensor.element,
-            };
-            by_bus.entry(sensor.bus).or_default().push(attached);
+        for (room, bus, attached) in sensors {
+            plans.insert(attached.id, self.plan(room, &attached.address));
+            by_bus.entry(bus).or_default().push(attached);
         }
-        let World { house, is_simulated, .. } = &self.world;
+        let Self { house, is_simulated, spi, .. } = self;
         let wire = |(bus, attached): (config::Bus, Vec<Attached>)| {
             if bus == config::Bus::Simulated {
                 return simulated::buses(&attached, house, &plans);
             }
             if !is_simulated {
-                return wire(bus, attached, &self.sysfs);
+                return wire(bus, attached, sysfs, (*spi, &house.taps));
             }
             let wired = simulated::buses(&attached, house, &plans);
             wired.into_iter().map(|(_, hands, there)| (bus.to_string(), hands, there)).collect()
         };
         by_bus.into_iter().flat_map(wire).collect()
     }
-}
 
-impl World {
     /// The house as the configuration has it, with a clock that goes so many times as fast as ours;
     /// `None`: what is not simulated is real.
-    pub(super) fn new(simulation: &Simulation, speed: Option<u32>, clock: &Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(settings: &Settings, speed: Option<u32>, clock: &Arc<dyn Clock>) -> Self {
+        let simulation = &settings.simulation;
         let Simulation { seed, start, noise, weather, heating, .. } = *simulation;
         let house = House::new(seed, clock).with_speed(speed.unwrap_or(1));
         let mut house = match start {
@@ -146,8 +154,20 @@ impl World {
         };
         house.weather = Weather::of(seed, weather, heating);
         house.is_noisy = noise;
-        let (house, simulation) = (Arc::new(house), simulation.clone());
-        Self { house, simulation, is_simulated: speed.is_some() }
+        Self::of(house, settings, speed)
+    }
+
+    /// The same, with somebody who hears what all its buses say, real or simulated.
+    pub(crate) fn heard(settings: &Settings, clock: &Arc<dyn Clock>, taps: &Taps) -> Self {
+        let house = Arc::into_inner(Self::new(settings, None, clock).house);
+        let house = house.expect("a house that was just built has one owner").tapped(taps);
+        Self::of(house, settings, None)
+    }
+
+    fn of(house: House, settings: &Settings, speed: Option<u32>) -> Self {
+        let (house, simulation) = (Arc::new(house), settings.simulation.clone());
+        let spi = settings.hardware.spi;
+        Self { house, simulation, is_simulated: speed.is_some(), spi }
     }
 
     fn plan(&self, room: &str, sensor: &Address) -> Plan {
@@ -187,7 +207,7 @@ impl Running {
 }
 
 /// Those that hang at one bus, as its sampler needs them.
-fn sensors(roster: &Roster, attached: &[Attached]) -> BTreeMap<SensorId, Sensor> {
+pub(crate) fn sensors(roster: &Roster, attached: &[Attached]) -> BTreeMap<SensorId, Sensor> {
     let here = |fitted: &&Fitted| attached.iter().any(|attached| attached.id == fitted.id);
     let sensor = |Fitted { id, room, sensor }: &Fitted| {
         let label = Arc::from(format!("{room} {}", sensor.address));
@@ -197,64 +217,93 @@ fn sensors(roster: &Roster, attached: &[Attached]) -> BTreeMap<SensorId, Sensor>
 }
 
 /// The hands for one `bus` of the configuration: several where it is several buses.
-fn wire(bus: config::Bus, attached: Vec<Attached>, sysfs: &Path) -> Vec<Wired> {
+fn wire(
+    bus: config::Bus,
+    attached: Vec<Attached>,
+    sysfs: &Path,
+    (spi, taps): (Library, &Taps),
+) -> Vec<Wired> {
+    let tap = taps.of(&bus.to_string());
     match bus {
         config::Bus::Kernel1Wire => {
             let masters = discover_masters(sysfs, &attached).into_iter().enumerate();
             let wired = masters.map(|(number, attached)| {
-                let bus: Box<dyn Bus> = Box::new(KernelOneWire::new(sysfs, attached.clone()));
-                (format!("w1-{number}"), bus, attached)
+                let name = format!("w1-{number}");
+                let files = Tapped::new(Files::new(sysfs), taps.of(&name));
+                let hands = KernelOneWire::with_files(files, attached.clone());
+                let bus: Box<dyn Bus> = Box::new(hands);
+                (name, bus, attached)
             });
             wired.collect()
         }
         config::Bus::Gpio(pin) => {
-            vec![(format!("gpio{pin}"), pin_bus(pin, attached.clone()), attached)]
+            vec![(format!("gpio{pin}"), pin_bus(pin, attached.clone(), tap), attached)]
         }
         config::Bus::I2c(number) => {
-            vec![(format!("i2c-{number}"), i2c_bus(number, attached.clone()), attached)]
+            vec![(format!("i2c-{number}"), i2c_bus(number, attached.clone(), tap), attached)]
         }
         config::Bus::Spi { bus, select } => {
-            let hands = chip_select(bus, select, attached.clone());
+            let hands = match spi {
+                Library::LinuxEmbeddedHal => chip_select(bus, select, attached.clone(), tap),
+                Library::Rppal => header_select(bus, select, attached.clone(), tap),
+            };
             vec![(format!("spi-{bus}.{select}"), hands, attached)]
         }
-        config::Bus::Hwmon => kernel_files(Class::Hwmon, "hwmon", attached, sysfs),
-        config::Bus::Iio => kernel_files(Class::Iio, "iio", attached, sysfs),
-        config::Bus::Thermal => kernel_files(Class::Thermal, "thermal", attached, sysfs),
+        config::Bus::Hwmon => kernel_files(Class::Hwmon, "hwmon", attached, sysfs, tap),
+        config::Bus::Iio => kernel_files(Class::Iio, "iio", attached, sysfs, tap),
+        config::Bus::Thermal => kernel_files(Class::Thermal, "thermal", attached, sysfs, tap),
         // Wired above.
         config::Bus::Simulated => Vec::new(),
     }
 }
 
-fn kernel_files(class: Class, name: &str, attached: Vec<Attached>, sysfs: &Path) -> Vec<Wired> {
-    vec![(name.to_owned(), Box::new(KernelFiles::new(sysfs, class, &attached)), attached)]
+fn kernel_files(
+    class: Class,
+    name: &str,
+    attached: Vec<Attached>,
+    sysfs: &Path,
+    tap: Tap,
+) -> Vec<Wired> {
+    let files = Tapped::new(Files::new(sysfs), tap);
+    vec![(name.to_owned(), Box::new(KernelFiles::with_files(files, class, &attached)), attached)]
 }
 
 #[cfg(all(feature = "rppal", target_os = "linux"))]
-fn pin_bus(pin: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
-    crate::bus::gpio::bus(pin, attached)
+fn pin_bus(pin: u8, attached: Vec<Attached>, tap: Tap) -> Box<dyn Bus> {
+    crate::bus::gpio::bus(pin, attached, tap)
+}
+
+#[cfg(all(feature = "rppal", target_os = "linux"))]
+fn header_select(bus: u8, select: u8, attached: Vec<Attached>, tap: Tap) -> Box<dyn Bus> {
+    crate::bus::gpio::chip_select(bus, select, attached, tap)
 }
 
 #[cfg(not(all(feature = "rppal", target_os = "linux")))]
-fn pin_bus(_: u8, _: Vec<Attached>) -> Box<dyn Bus> {
+fn header_select(_: u8, _: u8, _: Vec<Attached>, _: Tap) -> Box<dyn Bus> {
+    Box::new(crate::bus::Missing)
+}
+
+#[cfg(not(all(feature = "rppal", target_os = "linux")))]
+fn pin_bus(_: u8, _: Vec<Attached>, _: Tap) -> Box<dyn Bus> {
     Box::new(crate::bus::Missing)
 }
 
 #[cfg(all(feature = "linux", target_os = "linux"))]
-fn i2c_bus(number: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
-    crate::bus::linux::bus(number, attached)
+fn i2c_bus(number: u8, attached: Vec<Attached>, tap: Tap) -> Box<dyn Bus> {
+    crate::bus::linux::bus(number, attached, tap)
 }
 
 #[cfg(all(feature = "linux", target_os = "linux"))]
-fn chip_select(bus: u8, select: u8, attached: Vec<Attached>) -> Box<dyn Bus> {
-    crate::bus::linux::chip_select(bus, select, attached)
+fn chip_select(bus: u8, select: u8, attached: Vec<Attached>, tap: Tap) -> Box<dyn Bus> {
+    crate::bus::linux::chip_select(bus, select, attached, tap)
 }
 
 #[cfg(not(all(feature = "linux", target_os = "linux")))]
-fn chip_select(_: u8, _: u8, _: Vec<Attached>) -> Box<dyn Bus> {
+fn chip_select(_: u8, _: u8, _: Vec<Attached>, _: Tap) -> Box<dyn Bus> {
     Box::new(crate::bus::Missing)
 }
 
 #[cfg(not(all(feature = "linux", target_os = "linux")))]
-fn i2c_bus(_: u8, _: Vec<Attached>) -> Box<dyn Bus> {
+fn i2c_bus(_: u8, _: Vec<Attached>, _: Tap) -> Box<dyn Bus> {
     Box::new(crate::bus::Missing)
 }

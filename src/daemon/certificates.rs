@@ -1,6 +1,7 @@
 //! TLS for the listeners that want it: from the state folder, or from an administrator's files; and
 //! the certificate that is renewed while they listen.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -8,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use tracing::warn;
 
 use super::StartError;
+use super::hub::Hub;
 use super::state::StateDir;
 use crate::bus::Clock;
 use crate::config::{self, Listener, Settings};
@@ -22,9 +24,12 @@ const LOOK_EVERY: Duration = Duration::from_secs(3600);
 pub(crate) struct Certificates {
     folder: PathBuf,
     clock: Arc<dyn Clock>,
-    shown: Arc<Mutex<Vec<Arc<Tls>>>>,
+    shown: Arc<Mutex<Shown>>,
     expiry: Expiry,
 }
+
+/// By the names of the listeners.
+pub(super) type Shown = BTreeMap<Arc<str>, Arc<Tls>>;
 
 /// When what our own authority gives ends, where a listener needs it. Clones know the same.
 #[derive(Clone, Debug, Default)]
@@ -83,39 +88,54 @@ impl Certificates {
     }
 
     /// These are shown from now on.
-    pub(crate) fn show(&self, shown: Vec<Arc<Tls>>) {
+    pub(super) fn show(&self, shown: Shown) {
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = shown;
     }
 
-    /// Renews the certificate when it is time, for ever. Connections that exist stay as they are.
-    pub(crate) async fn keep_fresh(self) {
+    /// Renews the certificate when it is time, for ever. Connections that exist stay as they are,
+    /// but for those whose own certificates count no more.
+    pub(super) async fn keep_fresh(self, hub: Arc<Hub>) {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            if let Err(error) = self.refresh() {
+            if let Err(error) = self.refresh(&hub) {
                 warn!(%error, "certificates not renewed");
             }
         }
     }
 
-    fn refresh(&self) -> Result<(), StartError> {
+    /// Looks at all certificates again. On an error all stays.
+    pub(super) fn refresh(&self, hub: &Hub) -> Result<(), StartError> {
         let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if shown.is_empty() {
             return Ok(());
         }
         let state = StateDir::visit(&self.folder)?;
         let (authority, own) = self.open(&state)?;
-        for tls in &shown {
+        for tls in shown.values() {
             tls.reload(&authority, &own)?;
         }
         if self.expiry.unix_s().is_some() {
             self.expiry.lock().own = own.expires_unix_s();
         }
+        self.look_at_clients(hub);
         Ok(())
     }
 
+    /// Who came by a certificate that would not be let in now goes.
+    pub(super) fn look_at_clients(&self, hub: &Hub) {
+        let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let now = self.now();
+        hub.look_at_certificates(|listener, certificate| {
+            shown.get(listener).is_none_or(|tls| tls.accepts(&certificate.chain, now))
+        });
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(self.clock.wall().unix_ms())
+    }
+
     fn open(&self, state: &StateDir) -> Result<(Authority, Identity), TlsError> {
-        let unix = Duration::from_millis(self.clock.wall().unix_ms());
-        let (names, now) = (Names::of_this_host(), SystemTime::UNIX_EPOCH + unix);
+        let (names, now) = (Names::of_this_host(), self.now());
         let authority = Authority::open(state, &names, now)?;
         let own = authority.server(state, &names, now)?;
         Ok((authority, own))
@@ -125,8 +145,8 @@ impl Certificates {
 fn source(tls: &config::Tls) -> Source {
     match tls.clone() {
         config::Tls::Own => Source::Own,
-        config::Tls::Files { certificate, key, client_ca } => {
-            Source::Files { certificate, key, client_ca }
+        config::Tls::Files { certificate, key, client_ca, client_crl } => {
+            Source::Files { certificate, key, client_ca, client_crl }
         }
     }
 }

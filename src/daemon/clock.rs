@@ -7,13 +7,13 @@ use crate::time::{CLOCK_SET_FROM_UNIX_S, Tick, Timestamp};
 
 /// Monotonic time since the start of the process, and the wall clock.
 #[derive(Debug)]
-pub(super) struct SystemClock {
+pub(crate) struct SystemClock {
     origin: Instant,
 }
 
 impl SystemClock {
     /// A clock whose [`Tick::ZERO`] is now.
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self { origin: Instant::now() }
     }
 }

@@ -11,7 +11,7 @@ use foldhash::fast::FixedState;
 use tokio::sync::{Notify, mpsc};
 
 use super::visits::Visits;
-use crate::access::{ConnectionId, Login, Peer, Revoked, Rights, Verdict};
+use crate::access::{Certificate, ConnectionId, Login, Peer, Revoked, Rights, Verdict};
 use crate::broker::record::{Page, Restored};
 use crate::broker::{
     Allowance, Broker, Client, Event, Input, Output, Retention, Settings, Statistics,
@@ -158,6 +158,22 @@ impl Hub {
     /// Who came by this listener goes.
     pub(super) fn close_listener(&self, listener: Arc<str>) {
         self.enter([Input::ListenerClosed { listener }]);
+    }
+
+    /// Who came by a certificate that is not good any more goes.
+    pub(super) fn look_at_certificates(&self, is_good: impl Fn(&str, &Certificate) -> bool) {
+        let peers: Vec<(ConnectionId, Arc<str>, Certificate)> = {
+            let brain = self.lock();
+            let shown = |(id, peer): (ConnectionId, &Peer)| {
+                Some((id, Arc::clone(&peer.listener), peer.certificate.clone()?))
+            };
+            brain.broker.peers().filter_map(shown).collect()
+        };
+        let bad = peers.iter().filter(|(_, listener, shown)| !is_good(listener, shown));
+        let connections: Vec<ConnectionId> = bad.map(|(id, ..)| *id).collect();
+        if !connections.is_empty() {
+            self.enter([Input::CertificatesEnded { connections }]);
+        }
     }
 
     /// Waits until every client that is there has acknowledged all that is for it.

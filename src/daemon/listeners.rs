@@ -12,7 +12,7 @@ use super::hub::Hub;
 use super::state::StateDir;
 use crate::config::{self, Change, Settings, paired_listeners};
 use crate::net::{
-    self, Admission, BindError, Bound, Door, Listener, Meter, Service, Stop, Tls, Transport,
+    self, Admission, BindError, Bound, Door, Listener, Meter, Service, Stop, Taken, Tls, Transport,
     TurnedAway,
 };
 
@@ -29,6 +29,7 @@ struct Open {
     settings: config::Listener,
     tls: Option<Arc<Tls>>,
     door: Door,
+    taken: Taken,
     stop: Stop,
 }
 
@@ -79,34 +80,31 @@ impl Listeners {
                 transport: transport(listener),
                 packet_bytes_max: settings.broker.packet_bytes_max(),
             };
-            let plan = match before {
-                Some(index) => Plan::Change(index),
-                None => Plan::Open(self.bound(listening.clone())?),
+            let plan = if let Some(index) = before {
+                Plan::Change(index)
+            } else {
+                let leaving = prepared.gone.iter().filter_map(|index| self.open.get(*index));
+                let leaving: Vec<_> = leaving.map(|open| open.taken.clone()).collect();
+                Plan::Open(self.bound(listening.clone(), &leaving)?)
             };
             prepared.listeners.push((listener.clone(), listening, plan));
         }
         Ok(prepared)
     }
 
-    /// A socket of systemd's, or one of our own.
-    fn bound(&self, listening: Listener) -> Result<Bound, BindError> {
+    /// A socket of systemd's, or one of our own where the `leaving` make room.
+    fn bound(&self, listening: Listener, leaving: &[Taken]) -> Result<Bound, BindError> {
         let address = listening.bind;
         match self.sockets.at(address) {
             Some(Ok(socket)) => Bound::over(socket, listening, &self.admission),
             Some(Err(error)) => Err(BindError { address, error }),
-            None => Bound::bind(listening, &self.admission),
+            None => Bound::bind_after(listening, &self.admission, leaving),
         }
     }
 
     /// Lets clients in as prepared. Who came by a listener that is gone, or by terms that do not
     /// hold any more, is sent away; nobody else notices.
     pub(super) fn apply(&mut self, prepared: Prepared, hub: &Arc<Hub>) {
-        let shown: Vec<Arc<Tls>> = prepared
-            .listeners
-            .iter()
-            .filter_map(|(_, listening, _)| listening.tls.clone())
-            .collect();
-        self.certificates.show(shown);
         for open in prepared.gone.iter().filter_map(|index| self.open.get(*index)) {
             open.stop.stop();
             hub.close_listener(open.door.name());
@@ -118,6 +116,9 @@ impl Listeners {
             })
         });
         self.open = open.collect();
+        let shown = |open: &Open| Some((open.door.name(), open.tls.clone()?));
+        self.certificates.show(self.open.iter().filter_map(shown).collect());
+        self.certificates.look_at_clients(hub);
     }
 
     /// Nobody is let in any more; who is in stays.
@@ -157,6 +158,9 @@ impl Listeners {
             if !new.lets_in_all_of(old) || !old.lets_in_all_of(new) {
                 changes.push(Change::AuthoritiesChanged(settings.bind));
             }
+            if !new.revokes_as(old) {
+                changes.push(Change::RevocationsChanged(settings.bind));
+            }
         }
         changes
     }
@@ -168,7 +172,7 @@ impl Listeners {
         bound: Bound,
         hub: &Arc<Hub>,
     ) -> Open {
-        let (door, stop) = (bound.door(), Stop::new());
+        let (door, taken, stop) = (bound.door(), bound.taken(), Stop::new());
         if let Ok(address) = bound.local_addr() {
             let is_encrypted = tls.is_some();
             let websocket = settings.transport == config::Transport::WebSocket;
@@ -176,27 +180,30 @@ impl Listeners {
         }
         let service: Arc<dyn Service> = hub.clone();
         tokio::spawn(bound.metered(&self.meter).serve(service, stop.clone()));
-        Open { settings, tls, door, stop }
+        Open { settings, tls, door, taken, stop }
     }
 }
 
 impl Open {
     fn changed(&self, settings: config::Listener, listening: Listener, hub: &Hub) -> Self {
-        let (door, stop) = (self.door.clone(), self.stop.clone());
+        let (door, taken, stop) = (self.door.clone(), self.taken.clone(), self.stop.clone());
         let tls = listening.tls.clone();
-        let lets_in_all = match (&self.tls, &tls) {
-            (Some(old), Some(new)) => new.lets_in_all_of(old),
-            (None, None) => true,
-            (Some(_), None) | (None, Some(_)) => false,
-        };
-        if lets_in_all && settings.lets_in_as(&self.settings) {
+        if settings.lets_in_as(&self.settings) {
+            let is_as_before = match (&self.tls, &tls) {
+                (Some(old), Some(new)) => new.lets_in_all_of(old) && new.revokes_as(old),
+                (None, _) | (_, None) => true,
+            };
+            if !is_as_before {
+                // Who is in is looked at one by one.
+                door.end_handshakes();
+            }
             door.change(listening);
         } else {
             door.end_handshakes();
             door.change(listening);
             hub.close_listener(door.name());
         }
-        Self { settings, tls, door, stop }
+        Self { settings, tls, door, taken, stop }
     }
 }
 

@@ -142,9 +142,11 @@ impl Worker {
         while let Some(check) = next(wanted, &mut memory) {
             let Check { connection, login, turn } = check;
             let (verdict, users) = verdict(&self.users, &login, &mut memory);
-            self.hub.verdict(connection, verdict.clone());
             if verdict.is_ok() {
                 users.remember(&login, &mut lock(&self.cache));
+            }
+            self.hub.verdict(connection, verdict.clone());
+            if verdict.is_ok() {
                 self.users.renew(&login);
             }
             // At the end there is nobody to tell.

@@ -52,10 +52,10 @@ use crate::telemetry::EventTopic;
 use crate::time::Tick;
 
 use activation::Sockets;
-use buses::{Buses, World};
+use buses::Buses;
+pub(crate) use buses::{World, sensors};
 use certificates::Certificates;
-use clock::SystemClock;
-pub(crate) use clock::wall;
+pub(crate) use clock::{SystemClock, wall};
 use house::Steward;
 use hub::{Hub, Logins};
 use keeper::Opened;
@@ -64,7 +64,7 @@ use logins::Checks;
 use machine::Machine;
 use metrics::Office;
 use observer::{Counter, Physician};
-use roster::Roster;
+pub(crate) use roster::{Fitted, Roster};
 use state::{StateDir, StateError, UsersFile};
 use status::{Survey, Trials};
 use visits::Visits;
@@ -126,6 +126,7 @@ impl From<StateError> for StartError {
 pub struct Gateway {
     survey: Arc<Survey>,
     addresses: Vec<SocketAddr>,
+    certificates: Certificates,
     tasks: JoinSet<()>,
     users: Arc<UsersFile>,
     /// Held, so that no second gateway works on the same folder.
@@ -188,7 +189,7 @@ impl Gateway {
         }
         listeners.apply(opened, &hub);
         let expiry = certificates.expiry();
-        tasks.spawn(certificates.keep_fresh());
+        tasks.spawn(certificates.clone().keep_fresh(Arc::clone(&hub)));
         let checks = Checks::start(&hub, &users)?;
         tasks.spawn(checks.answer(logins));
         tasks.spawn(people::follow(Arc::clone(&users), Arc::clone(&hub), of_house));
@@ -198,7 +199,7 @@ impl Gateway {
 
         let reports = Arc::new(Reports::default());
         tasks.spawn(Arc::clone(&steward).serve(Arc::clone(&reports)));
-        let world = World::new(&settings.simulation, speed, &clock);
+        let world = World::new(settings, speed, &clock);
         let mut buses = Buses::new(&settings.hardware.sysfs, &clock, &reports, world);
         buses.fit(&roster).map_err(StartError::Thread)?;
         info!(
@@ -228,7 +229,7 @@ impl Gateway {
         });
         tasks.spawn(Physician::of(&survey).keep_telling());
         survey.works().office.apply(asked, &survey);
-        Ok(Self { survey, addresses, tasks, users, state })
+        Ok(Self { survey, addresses, certificates, tasks, users, state })
     }
 
     /// Changes what differs in `new`, and says what that is; clients and sensors that are not
@@ -261,6 +262,11 @@ impl Gateway {
         self.survey.trials.applied(restart.collect());
         fitted.map_err(StartError::Thread)?;
         Ok(changes)
+    }
+
+    /// Looks at all certificates again: the command line has changed them.
+    pub fn refresh_certificates(&self) -> Result<(), StartError> {
+        self.certificates.refresh(&self.survey.hub)
     }
 
     /// The broker with what earlier lives left, its store at work, and the logins it wants checked.

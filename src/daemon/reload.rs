@@ -55,6 +55,13 @@ fn serve(gateway: &Gateway, path: &Path, visitor: Visitor) {
             };
             visitor.answer(answer);
         }
+        Request::Certificates {} => {
+            let answer = match gateway.refresh_certificates() {
+                Ok(()) => Answer::Applied { lines: Vec::new() },
+                Err(error) => Answer::Refused { lines: vec![error.to_string()] },
+            };
+            visitor.answer(answer);
+        }
         Request::Visits {} => {
             let visits = gateway.survey.hub.visits().by_name();
             visitor.answer(Answer::Visits { visits });
@@ -96,9 +103,9 @@ impl Sources {
     fn of(path: &Path, settings: &Settings) -> Self {
         let mut files: Vec<&Path> = Vec::new();
         for listener in &settings.listeners {
-            if let Some(Tls::Files { certificate, key, client_ca }) = &listener.tls {
+            if let Some(Tls::Files { certificate, key, client_ca, client_crl }) = &listener.tls {
                 files.extend([certificate.as_path(), key.as_path()]);
-                files.extend(client_ca.as_deref());
+                files.extend(client_ca.iter().chain(client_crl).map(PathBuf::as_path));
             }
         }
         let folder = |path: &Path| match path.parent() {

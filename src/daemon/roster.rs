@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::house::Label;
+use crate::bus::Attached;
 use crate::config::{self, Settings};
 use crate::sampling::{Combination, SensorId, SensorSettings, Tolerance};
 use crate::telemetry::{Room, Sensor};
 
 /// The sensors of the configuration, in its order.
 #[derive(Clone, Debug)]
-pub(super) struct Roster {
+pub(crate) struct Roster {
     fitted: Vec<Fitted>,
     rooms: Vec<(Arc<str>, Combination, Tolerance)>,
     next: usize,
@@ -18,21 +19,34 @@ pub(super) struct Roster {
 
 /// A sensor with its number.
 #[derive(Clone, Debug)]
-pub(super) struct Fitted {
+pub(crate) struct Fitted {
     pub id: SensorId,
     /// Slug of its room.
     pub room: Arc<str>,
     pub sensor: config::Sensor,
 }
 
+impl Fitted {
+    /// Its room, its bus, and what its bus needs to know of it.
+    pub(crate) fn attached(&self) -> (&str, config::Bus, Attached) {
+        let attached = Attached {
+            id: self.id,
+            driver: self.sensor.driver,
+            address: self.sensor.address.clone(),
+            element: self.sensor.element,
+        };
+        (&self.room, self.sensor.bus, attached)
+    }
+}
+
 impl Roster {
     /// Of a gateway that starts: numbered in the order of the configuration.
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
         Self { fitted: Vec::new(), rooms: Vec::new(), next: 0 }.refitted(settings)
     }
 
     /// After a reload: a sensor that is where it was keeps its number, and none is given twice.
-    pub(super) fn refitted(&self, settings: &Settings) -> Self {
+    pub(crate) fn refitted(&self, settings: &Settings) -> Self {
         let mut next = self.next;
         let mut fitted: Vec<Fitted> = Vec::new();
         for room in &settings.rooms {
@@ -56,12 +70,12 @@ impl Roster {
     }
 
     /// All of them.
-    pub(super) fn sensors(&self) -> &[Fitted] {
+    pub(crate) fn sensors(&self) -> &[Fitted] {
         &self.fitted
     }
 
     /// As subscribers see them.
-    pub(super) fn rooms(&self) -> Vec<Room> {
+    pub(crate) fn rooms(&self) -> Vec<Room> {
         let sensor = |fitted: &Fitted| Sensor {
             id: fitted.id,
             address: Arc::from(fitted.sensor.address.to_string()),
@@ -89,7 +103,7 @@ impl Roster {
     }
 
     /// How each is sampled.
-    pub(super) fn sampling(&self) -> impl Iterator<Item = (SensorId, &SensorSettings)> {
+    pub(crate) fn sampling(&self) -> impl Iterator<Item = (SensorId, &SensorSettings)> {
         self.fitted.iter().map(|fitted| (fitted.id, &fitted.sensor.sampling))
     }
 }

@@ -13,7 +13,7 @@ use crate::limits::{CONFIG_FILE_BYTES_MAX, CONFIG_FILES_MAX};
 pub const DEFAULT_PATH: &str = "/etc/maison/maison.toml";
 
 /// The folder next to it whose files are read as well.
-pub(super) const PARTS: &str = "conf.d";
+pub(crate) const PARTS: &str = "conf.d";
 
 /// Why there are no settings. [`fmt::Display`] says it to the operator, with hints; the process
 /// then ends with status 78.
@@ -41,6 +41,22 @@ pub fn load(path: Option<&Path>) -> Result<Settings, LoadError> {
     let mut sources = vec![source(main)?];
     for part in parts(&main.with_file_name(PARTS))? {
         sources.push(source(&part)?);
+    }
+    config::parse(&sources).map_err(LoadError::Wrong)
+}
+
+/// The same with `part` among the files of `conf.d`, in place of the one of its name: what the
+/// configuration would be if it were written.
+pub fn load_with(path: Option<&Path>, part: &Source) -> Result<Settings, LoadError> {
+    let main = path.unwrap_or(Path::new(DEFAULT_PATH));
+    let mut sources = vec![source(main)?];
+    let mut paths = parts(&main.with_file_name(PARTS))?;
+    if !paths.contains(&part.path) {
+        paths.push(part.path.clone());
+        paths.sort();
+    }
+    for path in paths {
+        sources.push(if path == part.path { part.clone() } else { source(&path)? });
     }
     config::parse(&sources).map_err(LoadError::Wrong)
 }

@@ -1,13 +1,15 @@
 //! Our own certificate authority, made at the first start, and the certificate it gives this host.
 //!
-//! The authority is never replaced: every client would have to be told. The certificate of the host
-//! is made anew when it comes to its end or no longer says how the host is reached.
+//! The authority is replaced only by command: every client has to be told. The certificate of the
+//! host is made anew when it comes to its end or no longer says how the host is reached.
 
 mod client;
 mod facts;
 mod pkcs12;
+mod rotation;
 
 use std::collections::BTreeSet;
+use std::iter;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
@@ -15,8 +17,12 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SanType, SerialNumber,
 };
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use tracing::{info, warn};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+use rotation::Retiring;
 
 use super::tls::{Identity, TlsError, certificates_of};
 use super::{Files, Names};
@@ -50,6 +56,12 @@ pub use pkcs12::PKCS12_CHANCE_BYTES;
 
 /// The authority of this house.
 pub struct Authority {
+    own: Signer,
+    retiring: Option<Retiring>,
+}
+
+/// A certificate of an authority, and its key.
+struct Signer {
     pem: String,
     der: Vec<u8>,
     issuer: Issuer<'static, KeyPair>,
@@ -61,7 +73,11 @@ impl Authority {
     pub fn open(files: &dyn Files, names: &Names, now: SystemTime) -> Result<Self, TlsError> {
         let key = match (read(files, CA_CERTIFICATE)?, read(files, CA_KEY)?) {
             (Some(pem), Some(key)) => {
-                return Self::from_pem(files, pem, &parse_key(files, CA_KEY, &key)?, now);
+                let key = match rotation::key_before(files, &pem)? {
+                    Some(key) => key,
+                    None => parse_key(files, CA_KEY, &key)?,
+                };
+                return Self::from_pem(files, pem, &key, now);
             }
             (Some(_), None) => {
                 let (absent, beside) = (files.place(CA_KEY), files.place(CA_CERTIFICATE));
@@ -83,7 +99,19 @@ impl Authority {
 
     /// The certificate that clients are to trust.
     pub fn pem(&self) -> &[u8] {
-        self.pem.as_bytes()
+        self.own.pem.as_bytes()
+    }
+
+    /// The certificates whose clients are let in: its own, and that of the one it replaces.
+    pub fn trusted(&self) -> Vec<CertificateDer<'static>> {
+        let signers = iter::once(&self.own).chain(self.retiring.as_ref().map(|it| &it.signer));
+        signers.map(|signer| signer.der.clone().into()).collect()
+    }
+
+    /// Whose clients trust the host's certificate by itself: the one that is replaced, as long as
+    /// there are clients that know no other.
+    fn serving(&self) -> &Signer {
+        self.retiring.as_ref().map_or(&self.own, |retiring| &retiring.signer)
     }
 
     /// Certificate and key of this host; the certificate is made anew when that is due. To be
@@ -103,7 +131,9 @@ impl Authority {
         }
         let key = key.serialize_pem();
         let place = files.place(SERVER_CERTIFICATE);
-        Identity::from_pem(pem.as_bytes(), &place, key.as_bytes(), &files.place(SERVER_KEY))
+        let own =
+            Identity::from_pem(pem.as_bytes(), &place, key.as_bytes(), &files.place(SERVER_KEY))?;
+        Ok(own.behind(self.retiring.as_ref().map(|retiring| retiring.cross.clone())))
     }
 
     fn from_pem(
@@ -113,23 +143,21 @@ impl Authority {
         now: SystemTime,
     ) -> Result<Self, TlsError> {
         let place = files.place(CA_CERTIFICATE);
-        let chain = certificates_of(pem.as_bytes(), &place)?;
-        let der = chain.first().map(|first| first.to_vec()).unwrap_or_default();
+        certificates_of(pem.as_bytes(), &place)?;
+        let own = Signer::new(pem, key)?;
         let malformed = || TlsError::NoCertificate { place: place.clone() };
-        let (_, certificate) = X509Certificate::from_der(&der).map_err(|_| malformed())?;
+        let (_, certificate) = X509Certificate::from_der(&own.der).map_err(|_| malformed())?;
         if !certificate.is_ca() {
             return Err(TlsError::NoAuthority { place });
         }
         if certificate.public_key().subject_public_key.data.as_ref() != key.public_key_raw() {
             return Err(TlsError::KeyMismatch { certificate: place, key: files.place(CA_KEY) });
         }
-        if now > instant(certificate.validity().not_after.timestamp()) {
+        if now > own.ends() {
             warn!(file = %place.display(), "certificate authority has expired");
         }
-        // A key pair cannot be cloned, its text can.
-        let key = KeyPair::from_pem(&key.serialize_pem()).map_err(unmakeable)?;
-        let issuer = Issuer::from_ca_cert_pem(&pem, key).map_err(unmakeable)?;
-        Ok(Self { pem, der, issuer })
+        let retiring = Retiring::open(files, &own, now)?;
+        Ok(Self { own, retiring })
     }
 
     fn issue(&self, key: &KeyPair, names: &Names, now: SystemTime) -> Result<String, TlsError> {
@@ -149,7 +177,7 @@ impl Authority {
         }
         let addresses = names.addresses.iter().copied().map(SanType::IpAddress);
         parameters.subject_alt_names.extend(addresses);
-        Ok(parameters.signed_by(key, &self.issuer).map_err(unmakeable)?.pem())
+        Ok(parameters.signed_by(key, &self.serving().issuer).map_err(unmakeable)?.pem())
     }
 
     /// With an unset clock as long as the authority: it is replaced once the time is known.
@@ -158,15 +186,7 @@ impl Authority {
             let from = now - BACKDATED;
             return (from, from + SERVER_LIFETIME);
         }
-        (instant(LONG_AGO_UNIX_S), self.ends())
-    }
-
-    /// When its own certificate does.
-    fn ends(&self) -> SystemTime {
-        let own = X509Certificate::from_der(&self.der);
-        own.map_or(instant(LONG_AGO_UNIX_S) + CA_LIFETIME, |(_, own)| {
-            instant(own.validity().not_after.timestamp())
-        })
+        (instant(LONG_AGO_UNIX_S), self.serving().ends())
     }
 
     /// Why the certificate in `pem` is to be made anew.
@@ -188,13 +208,31 @@ impl Authority {
         if certificate.public_key().subject_public_key.data.as_ref() != key.public_key_raw() {
             return Some("it was of another key");
         }
-        if !self.has_signed(&certificate) {
+        if !self.serving().has_signed(&certificate) {
             return Some("it was of another authority");
         }
         if !says(&certificate, names) {
             return Some("a name or an address was missing");
         }
         due_by_time(&certificate, now)
+    }
+}
+
+impl Signer {
+    fn new(pem: String, key: &KeyPair) -> Result<Self, TlsError> {
+        let der = CertificateDer::from_pem_slice(pem.as_bytes()).map_err(unmakeable)?.to_vec();
+        // A key pair cannot be cloned, its text can.
+        let key = KeyPair::from_pem(&key.serialize_pem()).map_err(unmakeable)?;
+        let issuer = Issuer::from_ca_cert_pem(&pem, key).map_err(unmakeable)?;
+        Ok(Self { pem, der, issuer })
+    }
+
+    /// When its own certificate does.
+    fn ends(&self) -> SystemTime {
+        let own = X509Certificate::from_der(&self.der);
+        own.map_or(instant(LONG_AGO_UNIX_S) + CA_LIFETIME, |(_, own)| {
+            instant(own.validity().not_after.timestamp())
+        })
     }
 
     fn has_signed(&self, certificate: &X509Certificate<'_>) -> bool {
@@ -207,7 +245,7 @@ impl Authority {
 
 impl std::fmt::Debug for Authority {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Authority").field("pem", &self.pem).finish_non_exhaustive()
+        formatter.debug_struct("Authority").field("pem", &self.own.pem).finish_non_exhaustive()
     }
 }
 

@@ -64,7 +64,7 @@ impl Server {
     /// Opens the socket. Needs a tokio runtime.
     pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
         let is_local = address.ip().to_canonical().is_loopback();
-        Ok(Self { socket: bind(address)?, is_local })
+        Ok(Self { socket: bind(address, &[])?, is_local })
     }
 
     /// Where it listens, with the port that the kernel chose.

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -52,10 +52,14 @@ pub enum Transport {
 /// A listener with its socket. Peers wait in the kernel until [`Bound::serve`] is called.
 #[derive(Debug)]
 pub struct Bound {
-    socket: TcpListener,
+    socket: Arc<TcpListener>,
     door: Door,
     meter: Arc<Meter>,
 }
+
+/// The address that a listener takes until it stops.
+#[derive(Clone, Debug)]
+pub struct Taken(Weak<TcpListener>);
 
 /// Tells a listener to stop. Clones speak of the same listener.
 #[derive(Clone, Debug)]
@@ -136,7 +140,17 @@ impl Door {
 impl Bound {
     /// Opens the socket. `admission` is shared by all listeners. Needs a tokio runtime.
     pub fn bind(listener: Listener, admission: &Arc<Admission>) -> Result<Self, BindError> {
-        Ok(Self::of(bind(listener.bind)?, listener, admission))
+        Self::bind_after(listener, admission, &[])
+    }
+
+    /// The same, also where listeners that are about to be stopped are in the way.
+    pub fn bind_after(
+        listener: Listener,
+        admission: &Arc<Admission>,
+        leaving: &[Taken],
+    ) -> Result<Self, BindError> {
+        let leaving: Vec<_> = leaving.iter().filter_map(|taken| taken.0.upgrade()).collect();
+        Ok(Self::of(bind(listener.bind, &leaving)?, listener, admission))
     }
 
     /// Takes a socket that is open already and does not block. Needs a tokio runtime.
@@ -151,6 +165,7 @@ impl Bound {
     }
 
     fn of(socket: TcpListener, listener: Listener, admission: &Arc<Admission>) -> Self {
+        let socket = Arc::new(socket);
         let name = match socket.local_addr() {
             // Two with a port of chance are not to have one name.
             Ok(address) if *listener.name == *listener.bind.to_string() => {
@@ -160,6 +175,11 @@ impl Bound {
         };
         let listener = Listener { name, ..listener };
         Self { socket, door: Door::new(listener, admission), meter: Arc::default() }
+    }
+
+    /// What it takes, as long as it listens.
+    pub fn taken(&self) -> Taken {
+        Taken(Arc::downgrade(&self.socket))
     }
 
     /// Where its terms are changed.
@@ -281,14 +301,15 @@ impl Context {
         };
         match greeted {
             Ok(Ok(stream)) => {
-                let certificates = stream.get_ref().1.peer_certificates();
-                let own = certificates.and_then(|chain| chain.first());
-                let peer =
-                    self.peer(address, own.and_then(|own| tls::read_verified(own, tls.issuer())));
+                let shown = stream.get_ref().1.peer_certificates().unwrap_or_default();
+                let shown: Vec<&[u8]> = shown.iter().map(AsRef::as_ref).collect();
+                let peer = self.peer(address, tls::read_verified(&shown, tls.issuer()));
                 return Some((stream, peer));
             }
-            Ok(Err(error)) => self.complain(address, "TLS", &error.to_string()),
-            Err(_) => self.complain(address, "TLS", "timeout"),
+            Ok(Err(error)) => {
+                self.complain(address, "TLS", tls::reason(&error), &error.to_string());
+            }
+            Err(_) => self.complain(address, "TLS", "timeout", "it took too long"),
         }
         None
     }
@@ -326,18 +347,20 @@ impl Context {
         };
         match upgraded {
             Ok(Ok(stream)) => return Some(stream),
-            Ok(Err(refusal)) => self.complain(address, "WebSocket", &refusal.to_string()),
-            Err(_) => self.complain(address, "WebSocket", "timeout"),
+            Ok(Err(refusal)) => {
+                self.complain(address, "WebSocket", "handshake", &refusal.to_string());
+            }
+            Err(_) => self.complain(address, "WebSocket", "timeout", "it took too long"),
         }
         None
     }
 
-    fn complain(&self, address: SocketAddr, layer: &str, error: &str) {
+    fn complain(&self, address: SocketAddr, layer: &str, reason: &str, error: &str) {
         self.admission.count_handshake();
-        debug!(peer = %address, layer, error, "no handshake");
+        debug!(peer = %address, layer, reason, error, "no handshake");
         self.handshakes.log(|left_out| {
             let listener = &*self.listener.name;
-            info!(peer = %address, listener, layer, error, left_out, "handshake failed");
+            info!(peer = %address, listener, layer, reason, error, left_out, "handshake failed");
         });
     }
 

@@ -6,6 +6,7 @@ mod authority;
 mod bind;
 mod complaint;
 mod connection;
+mod credentials;
 pub mod http;
 mod input;
 mod listener;
@@ -30,7 +31,8 @@ pub(crate) use admission::household;
 pub use admission::{Admission, Bounds, TurnedAway};
 pub use authority::{Authority, AuthorityFacts, ClientIdentity, PKCS12_CHANCE_BYTES};
 pub use bind::BindError;
-pub use listener::{Bound, Door, Listener, Stop, Transport};
+pub(crate) use credentials::credential;
+pub use listener::{Bound, Door, Listener, Stop, Taken, Transport};
 pub use meter::{Meter, Metered};
 pub use names::Names;
 pub use tls::Tls;
@@ -42,6 +44,9 @@ pub trait Files {
 
     /// Replaces a file as a whole; only its owner can read it.
     fn write(&self, name: &str, content: &[u8]) -> io::Result<()>;
+
+    /// Removes a file; one that is not there already is.
+    fn remove(&self, name: &str) -> io::Result<()>;
 
     /// Where a file of that name is, for people.
     fn place(&self, name: &str) -> PathBuf;

@@ -1,83 +1,35 @@
 //! TLS: who we are, whom we let show a certificate, and what a peer's certificate calls it.
 
-use std::fmt;
+mod error;
+mod naming;
+mod reason;
+mod trust;
+
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::SystemTime;
 
+use bytes::Bytes;
 use rustls::client::WantsClientCert;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{FromDer, X509Certificate};
+use zeroize::{Zeroize, Zeroizing};
 
 use super::Authority;
-use crate::access::{Certificate, Issuer, Policy};
+use crate::access::{Issuer, Policy};
+use trust::{Trust, floor, unix_time};
 
-/// Why there is no TLS. Each names the file that is to be looked at.
-#[derive(Debug)]
-pub enum TlsError {
-    /// The operating system says no.
-    Io {
-        /// What was tried: a verb.
-        doing: &'static str,
-        /// With which file.
-        place: PathBuf,
-        /// What it said.
-        error: io::Error,
-    },
-    /// The file is no text.
-    NoPem {
-        /// Which.
-        place: PathBuf,
-    },
-    /// There is no certificate in the file.
-    NoCertificate {
-        /// Which.
-        place: PathBuf,
-    },
-    /// There is no private key in the file.
-    NoKey {
-        /// Which.
-        place: PathBuf,
-    },
-    /// The authority's certificate is there, its key is not.
-    KeyMissing {
-        /// Where the key should be.
-        absent: PathBuf,
-        /// The certificate.
-        beside: PathBuf,
-    },
-    /// Certificate and key are not of one pair.
-    KeyMismatch {
-        /// The certificate.
-        certificate: PathBuf,
-        /// The key.
-        key: PathBuf,
-    },
-    /// The certificate is not one of an authority.
-    NoAuthority {
-        /// Which.
-        place: PathBuf,
-    },
-    /// The TLS library does not take what is in the file.
-    Rejected {
-        /// Which.
-        place: PathBuf,
-        /// What it said.
-        detail: String,
-    },
-    /// A certificate could not be made.
-    Unmakeable {
-        /// What the library said.
-        detail: String,
-    },
-}
+pub use error::TlsError;
+pub use naming::read_verified;
+pub(super) use naming::serial_of;
+pub(super) use reason::reason;
 
 /// Where a listener's certificate comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,8 +42,10 @@ pub enum Source {
         certificate: PathBuf,
         /// PEM key.
         key: PathBuf,
-        /// PEM of the authorities of client certificates; `None`: our own.
-        client_ca: Option<PathBuf>,
+        /// PEM of the authorities of client certificates; none: our own.
+        client_ca: Vec<PathBuf>,
+        /// Revocation lists of those authorities, PEM or DER; none: nothing is revoked.
+        client_crl: Vec<PathBuf>,
     },
 }
 
@@ -109,16 +63,16 @@ pub struct Identity {
 pub struct Tls {
     source: Source,
     policy: Policy,
-    current: RwLock<Arc<ServerConfig>>,
-    shown: RwLock<Shown>,
+    current: RwLock<Arc<Current>>,
 }
 
-/// What is in the files behind a [`Tls`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Shown {
+/// What is in the files behind a [`Tls`], and what follows from it.
+#[derive(Debug)]
+struct Current {
     chain: Vec<CertificateDer<'static>>,
-    /// Of client certificates; empty where none are asked for.
-    authorities: Vec<CertificateDer<'static>>,
+    trust: Trust,
+    verifier: Arc<dyn ClientCertVerifier>,
+    config: Arc<ServerConfig>,
 }
 
 impl Tls {
@@ -130,51 +84,88 @@ impl Tls {
         authority: &Authority,
         own: &Identity,
     ) -> Result<Self, TlsError> {
-        let current = RwLock::new(configuration(&source, policy, authority, own)?);
-        let shown = RwLock::new(shown(&source, policy, authority, own)?);
-        Ok(Self { source, policy, current, shown })
+        let current = Arc::new(Current::read(&source, policy, authority, own)?);
+        Ok(Self { source, policy, current: RwLock::new(current) })
     }
 
     /// Looks at the certificates again, for handshakes from now on. On an error all stays.
     pub fn reload(&self, authority: &Authority, own: &Identity) -> Result<(), TlsError> {
-        let new = configuration(&self.source, self.policy, authority, own)?;
-        let shown = shown(&self.source, self.policy, authority, own)?;
-        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = shown;
+        let new = Arc::new(Current::read(&self.source, self.policy, authority, own)?);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
         Ok(())
     }
 
     /// Whether the other shows the same certificate.
     pub fn shows_as(&self, other: &Self) -> bool {
-        self.shown().chain == other.shown().chain
+        self.current().chain == other.current().chain
     }
 
     /// When the certificate that it shows ends, in seconds since 1970.
     pub fn shown_until_unix_s(&self) -> Option<u64> {
-        expires_unix_s(&self.shown().chain)
+        expires_unix_s(&self.current().chain)
     }
 
-    /// Whether it takes each client certificate that the other takes.
+    /// Whether who is let in by the authorities of the other is let in by these, too.
     pub fn lets_in_all_of(&self, other: &Self) -> bool {
-        let mine = self.shown().authorities;
-        other.shown().authorities.iter().all(|authority| mine.contains(authority))
+        self.current().trust.lets_in_all_of(&other.current().trust)
     }
 
-    fn shown(&self) -> Shown {
-        self.shown.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Whether the same certificates are revoked as by the other.
+    pub fn revokes_as(&self, other: &Self) -> bool {
+        self.current().trust.revokes_as(&other.current().trust)
+    }
+
+    /// Whether who has shown this chain, its own certificate first, would be let in now; where
+    /// none is asked for, any.
+    pub fn accepts(&self, chain: &[Bytes], now: SystemTime) -> bool {
+        let current = self.current();
+        if !current.verifier.offer_client_auth() {
+            return true;
+        }
+        let chain: Vec<CertificateDer<'_>> = chain.iter().map(|der| (&**der).into()).collect();
+        let Some((own, behind)) = chain.split_first() else { return false };
+        current.verifier.verify_client_cert(own, behind, unix_time(now)).is_ok()
     }
 
     /// Whose client certificates it takes.
     pub(super) fn issuer(&self) -> Issuer {
-        match self.source {
-            Source::Own | Source::Files { client_ca: None, .. } => Issuer::Own,
-            Source::Files { client_ca: Some(_), .. } => Issuer::Administrator,
+        match &self.source {
+            Source::Files { client_ca, .. } if !client_ca.is_empty() => Issuer::Administrator,
+            Source::Own | Source::Files { .. } => Issuer::Own,
         }
     }
 
     pub(super) fn acceptor(&self) -> TlsAcceptor {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        TlsAcceptor::from(Arc::clone(&current))
+        TlsAcceptor::from(Arc::clone(&self.current().config))
+    }
+
+    fn current(&self) -> Arc<Current> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Current {
+    fn read(
+        source: &Source,
+        policy: Policy,
+        authority: &Authority,
+        own: &Identity,
+    ) -> Result<Self, TlsError> {
+        let (from_files, trust) = match source {
+            Source::Own => (None, Trust::in_ours(policy, authority)),
+            Source::Files { certificate, key, client_ca, client_crl } => {
+                let trust = if client_ca.is_empty() {
+                    Trust::in_ours(policy, authority)
+                } else {
+                    Trust::in_files(policy, client_ca, client_crl)?
+                };
+                (Some(Identity::from_files(certificate, key)?), trust)
+            }
+        };
+        let verifier = trust.verifier(policy, floor(&own.chain))?;
+        let identity = from_files.as_ref().unwrap_or(own);
+        let config = server_config(identity, Arc::clone(&verifier))?;
+        Ok(Self { chain: identity.chain.clone(), trust, verifier, config })
     }
 }
 
@@ -193,14 +184,26 @@ impl Identity {
         Ok(Self { chain, key, certificate_place, key_place })
     }
 
+    /// Its certificates, the host's own first.
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.chain
+    }
+
     /// When its certificate ends, in seconds since 1970.
     pub fn expires_unix_s(&self) -> Option<u64> {
         expires_unix_s(&self.chain)
     }
 
+    /// With what stands behind its certificate, for clients that trust another authority.
+    #[must_use]
+    pub(super) fn behind(mut self, cross: Option<CertificateDer<'static>>) -> Self {
+        self.chain.extend(cross);
+        self
+    }
+
     /// Reads the files of both.
     pub fn from_files(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        Self::from_pem(&read(certificate)?, certificate, &read(key)?, key)
+        Self::from_pem(&read(certificate)?, certificate, &read_key(key)?, key)
     }
 
     /// Why the TLS library does not take it.
@@ -211,6 +214,22 @@ impl Identity {
             other => TlsError::Rejected { place: certificate, detail: other.to_string() },
         }
     }
+}
+
+/// What the TLS library has of it, it keeps.
+impl Drop for Identity {
+    fn drop(&mut self) {
+        self.key.zeroize();
+    }
+}
+
+/// The credential of the file's name comes first, where the service manager gives one.
+fn read_key(place: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
+    let name = place.file_name().and_then(|name| name.to_str());
+    let given = name.map(super::credential).transpose();
+    let given =
+        given.map_err(|error| TlsError::Io { doing: "read", place: place.into(), error })?;
+    given.flatten().map_or_else(|| read(place).map(Zeroizing::new), Ok)
 }
 
 fn expires_unix_s(chain: &[CertificateDer<'_>]) -> Option<u64> {
@@ -232,7 +251,8 @@ pub fn client_config_as(ca_pem: &[u8], identity: &Identity) -> Result<ClientConf
 }
 
 fn trusting(ca_pem: &[u8]) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsError> {
-    let roots = roots(ca_pem, Path::new(CA_OF_CLIENT))?;
+    let place = Path::new(CA_OF_CLIENT);
+    let roots = roots(&certificates_of(ca_pem, place)?, place)?;
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .expect("ring knows the default versions");
@@ -241,31 +261,6 @@ fn trusting(ca_pem: &[u8]) -> Result<ConfigBuilder<ClientConfig, WantsClientCert
 
 /// What [`client_config`] is given has no place of its own.
 const CA_OF_CLIENT: &str = "certificate authority";
-
-/// What a verified certificate says; nothing if it names nobody.
-pub(super) fn read_verified(der: &[u8], issuer: Issuer) -> Option<Certificate> {
-    let (_, certificate) = X509Certificate::from_der(der).ok()?;
-    let (name, serial) = (name_in(&certificate)?, serial_of(&certificate));
-    Some(Certificate { name, serial, issuer })
-}
-
-/// The serial number of a certificate, in lower-case hexadecimal digits.
-pub(super) fn serial_of(certificate: &X509Certificate<'_>) -> String {
-    certificate.raw_serial_as_string().replace(':', "")
-}
-
-/// The common name of a certificate, else its first DNS name or mail address.
-fn name_in(certificate: &X509Certificate<'_>) -> Option<String> {
-    let common = certificate.subject().iter_common_name().find_map(|name| name.as_str().ok());
-    if let Some(name) = common.filter(|name| !name.is_empty()) {
-        return Some(name.to_owned());
-    }
-    let alternative = certificate.subject_alternative_name().ok()??;
-    alternative.value.general_names.iter().find_map(|name| match name {
-        GeneralName::DNSName(name) | GeneralName::RFC822Name(name) => Some((*name).to_owned()),
-        _ => None,
-    })
-}
 
 /// The certificates of a PEM text, one at least.
 pub(super) fn certificates_of(
@@ -279,81 +274,33 @@ pub(super) fn certificates_of(
     }
 }
 
-fn configuration(
-    source: &Source,
-    policy: Policy,
-    authority: &Authority,
-    own: &Identity,
-) -> Result<Arc<ServerConfig>, TlsError> {
-    match source {
-        Source::Own => server_config(own, verifier(policy, authority.pem(), None)?),
-        Source::Files { certificate, key, client_ca } => {
-            let identity = Identity::from_files(certificate, key)?;
-            let verifier = match client_ca {
-                Some(place) => verifier(policy, &read(place)?, Some(place))?,
-                None => verifier(policy, authority.pem(), None)?,
-            };
-            server_config(&identity, verifier)
-        }
-    }
-}
-
-fn shown(
-    source: &Source,
-    policy: Policy,
-    authority: &Authority,
-    own: &Identity,
-) -> Result<Shown, TlsError> {
-    let (chain, place) = match source {
-        Source::Own => (own.chain.clone(), None),
-        Source::Files { certificate, client_ca, .. } => {
-            (certificates_of(&read(certificate)?, certificate)?, client_ca.as_deref())
-        }
-    };
-    let authorities = match (policy, place) {
-        (Policy::Anonymous | Policy::Password, _) => Vec::new(),
-        (_, Some(place)) => certificates_of(&read(place)?, place)?,
-        (_, None) => certificates_of(authority.pem(), Path::new("ca.pem"))?,
-    };
-    Ok(Shown { chain, authorities })
-}
-
 fn server_config(
     identity: &Identity,
     verifier: Arc<dyn ClientCertVerifier>,
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let Identity { chain, key, .. } = identity;
-    let config = ServerConfig::builder_with_provider(provider())
+    let asks_certificate = verifier.offer_client_auth();
+    let mut config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .expect("ring knows the default versions")
         .with_client_cert_verifier(verifier)
         .with_single_cert(chain.clone(), key.clone_key())
         .map_err(|error| identity.unfit(&error))?;
+    if asks_certificate {
+        // A session that is resumed is not verified again, and its certificate may have ended.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
     Ok(Arc::new(config))
 }
 
-fn verifier(
-    policy: Policy,
-    ca_pem: &[u8],
-    place: Option<&Path>,
-) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    let place = place.unwrap_or(Path::new("ca.pem"));
-    let builder = || -> Result<_, TlsError> {
-        let roots = Arc::new(roots(ca_pem, place)?);
-        Ok(WebPkiClientVerifier::builder_with_provider(roots, provider()))
-    };
-    let built = match policy {
-        Policy::Anonymous | Policy::Password => return Ok(WebPkiClientVerifier::no_client_auth()),
-        Policy::CertificateOrPassword => builder()?.allow_unauthenticated().build(),
-        Policy::Certificate | Policy::CertificateAndPassword => builder()?.build(),
-    };
-    built.map_err(|error| TlsError::Rejected { place: place.into(), detail: error.to_string() })
-}
-
-fn roots(pem: &[u8], place: &Path) -> Result<RootCertStore, TlsError> {
+fn roots(
+    certificates: &[CertificateDer<'static>],
+    place: &Path,
+) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates_of(pem, place)? {
-        roots.add(certificate).map_err(|error| TlsError::Rejected {
+    for certificate in certificates {
+        roots.add(certificate.clone()).map_err(|error| TlsError::Rejected {
             place: place.into(),
             detail: error.to_string(),
         })?;
@@ -368,54 +315,6 @@ fn provider() -> Arc<CryptoProvider> {
 fn read(place: &Path) -> Result<Vec<u8>, TlsError> {
     fs::read(place).map_err(|error| TlsError::Io { doing: "read", place: place.into(), error })
 }
-
-impl fmt::Display for TlsError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io { doing, place, error } => {
-                write!(formatter, "cannot {doing} `{}`: {error}", place.display())
-            }
-            Self::NoPem { place } => write!(formatter, "not a PEM file: `{}`", place.display()),
-            Self::NoCertificate { place } => write!(
-                formatter,
-                "no certificate in `{}`\n  hint: it should have a line `-----BEGIN \
-                 CERTIFICATE-----`",
-                place.display()
-            ),
-            Self::NoKey { place } => write!(
-                formatter,
-                "no private key that can be used in `{}`\n  hint: PEM, PKCS#8, without \
-                 a passphrase; restore it, or move it away with its certificate to have \
-                 new ones made",
-                place.display()
-            ),
-            Self::KeyMissing { absent, beside } => write!(
-                formatter,
-                "no key beside `{}`: `{}`\n  hint: restore it; or move the certificate away to \
-                 have a new authority made, which every client must then be given",
-                beside.display(),
-                absent.display()
-            ),
-            Self::KeyMismatch { certificate, key } => write!(
-                formatter,
-                "certificate and key do not belong together: `{}`, `{}`",
-                certificate.display(),
-                key.display()
-            ),
-            Self::NoAuthority { place } => {
-                write!(formatter, "not the certificate of an authority: `{}`", place.display())
-            }
-            Self::Rejected { place, detail } => {
-                write!(formatter, "cannot use `{}`: {detail}", place.display())
-            }
-            Self::Unmakeable { detail } => {
-                write!(formatter, "cannot make a certificate: {detail}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for TlsError {}
 
 #[cfg(test)]
 pub(in crate::net) mod tests;

@@ -11,6 +11,7 @@ use crate::sensors::catalog::{Facts, Span, Wiring};
 use crate::sensors::element::{Element, ElementKind};
 use crate::sensors::i2c::{I2cChip, read, write};
 use crate::sensors::identity::Identity;
+use crate::sensors::pinout::{DECOUPLING, DIVIDER, I2C_PULL_UPS, Line, Net, Pinout, Terminal};
 use crate::sensors::{Fault, Measurement};
 use crate::units::MilliCelsius;
 
@@ -24,7 +25,26 @@ pub const FACTS: Facts = Facts {
     addresses: &[0x48, 0x49, 0x4a, 0x4b],
     inputs: SUPPLY,
     elements: &[ElementKind::Thermistor],
+    pinout: Some(&PINOUT),
     ..Facts::BLANK
+};
+
+/// Its pins, and where they go.
+const PINOUT: Pinout = Pinout {
+    package: "VSSOP-10",
+    terminals: &[
+        Terminal::to(8, "VDD", Line::Supply),
+        Terminal::to(7, "AIN3", Line::Supply),
+        Terminal::to(9, "SDA", Line::Sda),
+        Terminal::to(10, "SCL", Line::Scl),
+        Terminal::open(2, "ALERT/RDY"),
+        Terminal::to(1, "ADDR", Line::Ground),
+        Terminal::to(3, "GND", Line::Ground),
+        Terminal::on(4, "AIN0", Net::Divider),
+        Terminal::on(5, "AIN1", Net::Like("AIN0")),
+        Terminal::on(6, "AIN2", Net::Like("AIN0")),
+    ],
+    parts: &[I2C_PULL_UPS[0], I2C_PULL_UPS[1], DIVIDER[0], DIVIDER[1], DECOUPLING],
 };
 
 /// Section 8.1, register map.

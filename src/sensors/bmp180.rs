@@ -8,6 +8,7 @@ use embedded_hal::i2c::I2c;
 
 use crate::sensors::catalog::{Facts, Span, Wiring};
 use crate::sensors::i2c::{I2cChip, read, read_twice, write};
+use crate::sensors::pinout::{I2C_PARTS, Line, Pinout, Terminal};
 use crate::sensors::{Fault, Measurement};
 use crate::units::{DeciPascal, MilliCelsius};
 
@@ -19,7 +20,23 @@ pub const FACTS: Facts = Facts {
     temperature: Span::celsius(MilliCelsius::new(-40_000), MilliCelsius::new(85_000), 20_600),
     pressure: Some(Span::hectopascal(DeciPascal::new(300_000), DeciPascal::new(1_100_000), 50_000)),
     addresses: &[0x77],
+    pinout: Some(&PINOUT),
     ..Facts::BLANK
+};
+
+/// Its pins, and where they go.
+const PINOUT: Pinout = Pinout {
+    package: "LGA-7",
+    terminals: &[
+        Terminal::to(2, "VDD", Line::Supply),
+        Terminal::to(3, "VDDIO", Line::Supply),
+        Terminal::to(6, "SDA", Line::Sda),
+        Terminal::to(5, "SCL", Line::Scl),
+        Terminal::open(1, "CSB"),
+        Terminal::open(4, "SDO"),
+        Terminal::to(7, "GND", Line::Ground),
+    ],
+    parts: &I2C_PARTS,
 };
 
 /// Section 4.1, memory map.

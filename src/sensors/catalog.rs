@@ -4,6 +4,7 @@
 use crate::units::{DeciPascal, MilliCelsius, MilliPercent, Quantity, Value};
 
 use super::element::ElementKind;
+use super::pinout::Pinout;
 use super::spi::Timing;
 use super::{
     ads1115, aht10, aht20, bme280, bme680, bmp180, bmp280, cpu, dht11, dht22, ds18b20, htu21d,
@@ -114,6 +115,8 @@ pub struct Facts {
     pub elements: &'static [ElementKind],
     /// How it is talked to on SPI; `None` elsewhere.
     pub spi: Option<Timing>,
+    /// How it is wired to the header; `None`: not by us.
+    pub pinout: Option<&'static Pinout>,
     /// What its driver is made of: a crate with its version, or `ours`.
     pub origin: &'static str,
 }
@@ -226,6 +229,7 @@ impl Facts {
         inputs: 0,
         elements: &[],
         spi: None,
+        pinout: None,
         origin: "ours",
     };
 

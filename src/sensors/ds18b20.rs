@@ -6,6 +6,7 @@
 use super::catalog::{Facts, Span, Wiring};
 use super::onewire::crc8;
 use super::{Fault, Measurement};
+use crate::sensors::pinout::{Line, ONE_WIRE_PULL_UP, Pinout, Terminal};
 use crate::units::MilliCelsius;
 
 /// DS18B20 and its family.
@@ -18,7 +19,19 @@ pub const FACTS: Facts = Facts {
     pressure: None,
     addresses: &[],
     origin: "ours",
+    pinout: Some(&PINOUT),
     ..Facts::BLANK
+};
+
+/// Its pins, and where they go.
+const PINOUT: Pinout = Pinout {
+    package: "TO-92, counted from the left with the flat side towards you, legs down",
+    terminals: &[
+        Terminal::to(3, "VDD", Line::Supply),
+        Terminal::to(2, "DQ", Line::Data),
+        Terminal::to(1, "GND", Line::Ground),
+    ],
+    parts: &[ONE_WIRE_PULL_UP],
 };
 
 /// Bytes of a scratchpad, its CRC included.

@@ -9,6 +9,7 @@ use embedded_hal::i2c::I2c;
 use crate::sensors::catalog::{Facts, Span, Wiring};
 use crate::sensors::i2c::{I2cChip, fault, read, write};
 use crate::sensors::identity::Identity;
+use crate::sensors::pinout::{I2C_PARTS, Line, Pinout, Terminal};
 use crate::sensors::sensirion::crc8;
 use crate::sensors::{Fault, Measurement, humidity};
 use crate::units::MilliCelsius;
@@ -21,7 +22,22 @@ pub const FACTS: Facts = Facts {
     temperature: Span::celsius(MilliCelsius::new(-40_000), MilliCelsius::new(125_000), 10_726),
     humidity: Some(Span::percent(30_518)),
     addresses: &[0x40],
+    pinout: Some(&PINOUT),
     ..Facts::BLANK
+};
+
+/// Its pins, and where they go.
+const PINOUT: Pinout = Pinout {
+    package: "DFN-6",
+    terminals: &[
+        Terminal::to(5, "VDD", Line::Supply),
+        Terminal::to(1, "DATA", Line::Sda),
+        Terminal::to(6, "SCK", Line::Scl),
+        Terminal::open(3, "NC"),
+        Terminal::open(4, "NC"),
+        Terminal::to(2, "GND", Line::Ground),
+    ],
+    parts: &I2C_PARTS,
 };
 
 /// HTU21D datasheet, version 3, page 11.

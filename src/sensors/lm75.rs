@@ -8,6 +8,7 @@ use embedded_hal::i2c::I2c;
 
 use crate::sensors::catalog::{Facts, Span, Wiring};
 use crate::sensors::i2c::{I2cChip, read, write};
+use crate::sensors::pinout::{I2C_PARTS, Line, Pinout, Terminal};
 use crate::sensors::{Fault, Measurement};
 use crate::units::MilliCelsius;
 
@@ -18,7 +19,24 @@ pub const FACTS: Facts = Facts {
     wirings: &[Wiring::I2c],
     temperature: Span::celsius(MilliCelsius::new(-55_000), MilliCelsius::new(125_000), 500_000),
     addresses: &[0x48, 0x49, 0x4a, 0x4b, 0x4c, 0x4d, 0x4e, 0x4f],
+    pinout: Some(&PINOUT),
     ..Facts::BLANK
+};
+
+/// Its pins, and where they go.
+const PINOUT: Pinout = Pinout {
+    package: "SOIC-8",
+    terminals: &[
+        Terminal::to(8, "+VS", Line::Supply),
+        Terminal::to(1, "SDA", Line::Sda),
+        Terminal::to(2, "SCL", Line::Scl),
+        Terminal::open(3, "O.S."),
+        Terminal::to(7, "A0", Line::Ground),
+        Terminal::to(6, "A1", Line::Ground),
+        Terminal::to(5, "A2", Line::Ground),
+        Terminal::to(4, "GND", Line::Ground),
+    ],
+    parts: &I2C_PARTS,
 };
 
 /// LM75 datasheet SNOS808, section 7.5.

@@ -7,6 +7,7 @@ use embedded_hal::delay::DelayNs;
 use embedded_hal::spi::{MODE_0, SpiDevice};
 
 use crate::sensors::catalog::{Facts, Span, Wiring};
+use crate::sensors::pinout::{ACROSS_PROBE, DECOUPLING, Line, Net, Pinout, Terminal};
 use crate::sensors::spi::{SpiChip, Timing, exchange_alike, not_stuck};
 use crate::sensors::{Fault, Measurement};
 use crate::units::MilliCelsius;
@@ -18,7 +19,24 @@ pub const FACTS: Facts = Facts {
     wirings: &[Wiring::Spi],
     temperature: Span::celsius(MilliCelsius::new(-200_000), MilliCelsius::new(1_350_000), 250_000),
     spi: Some(Timing { mode: MODE_0, hertz: 1_000_000 }),
+    pinout: Some(&PINOUT),
     ..Facts::BLANK
+};
+
+/// Its pins, and where they go.
+const PINOUT: Pinout = Pinout {
+    package: "SO-8",
+    terminals: &[
+        Terminal::to(4, "VCC", Line::Supply),
+        Terminal::to(7, "SO", Line::Miso),
+        Terminal::to(5, "SCK", Line::Clock),
+        Terminal::to(6, "CS", Line::Select(0)),
+        Terminal::open(8, "DNC"),
+        Terminal::to(1, "GND", Line::Ground),
+        Terminal::on(3, "T+", Net::Plus),
+        Terminal::on(2, "T-", Net::Minus),
+    ],
+    parts: &[ACROSS_PROBE, DECOUPLING],
 };
 
 /// Bits 17 and 3: always zero (table 2).

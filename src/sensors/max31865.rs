@@ -11,6 +11,7 @@ use embedded_hal::spi::{MODE_1, SpiDevice};
 use crate::sensors::catalog::{Facts, Span, Wiring};
 use crate::sensors::element::{Element, ElementKind, Wires};
 use crate::sensors::identity::Identity;
+use crate::sensors::pinout::{Line, Net, Pinout, Terminal};
 use crate::sensors::spi::{SpiChip, Timing, exchange, exchange_alike, not_stuck};
 use crate::sensors::{Fault, Measurement};
 use crate::units::MilliCelsius;
@@ -24,7 +25,28 @@ pub const FACTS: Facts = Facts {
     temperature: Span::celsius(MilliCelsius::new(-200_000), MilliCelsius::new(850_000), 45_000),
     elements: &[ElementKind::Rtd],
     spi: Some(Timing { mode: MODE_1, hertz: 1_000_000 }),
+    pinout: Some(&PINOUT),
     ..Facts::BLANK
+};
+
+/// Its pins, and where they go.
+const PINOUT: Pinout = Pinout {
+    package: "small board, its jumpers set for four wires",
+    terminals: &[
+        Terminal::to(0, "VIN", Line::Supply),
+        Terminal::to(0, "SDI", Line::Mosi),
+        Terminal::to(0, "SDO", Line::Miso),
+        Terminal::to(0, "CLK", Line::Clock),
+        Terminal::to(0, "CS", Line::Select(0)),
+        Terminal::open(0, "3V3"),
+        Terminal::open(0, "RDY"),
+        Terminal::to(0, "GND", Line::Ground),
+        Terminal::on(0, "F+", Net::RtdHigh),
+        Terminal::on(0, "RTD+", Net::RtdHigh),
+        Terminal::on(0, "RTD-", Net::RtdLow),
+        Terminal::on(0, "F-", Net::RtdLow),
+    ],
+    parts: &[],
 };
 
 /// Table 1, register map; written with the highest bit.

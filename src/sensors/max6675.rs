@@ -7,6 +7,7 @@ use embedded_hal::delay::DelayNs;
 use embedded_hal::spi::{MODE_0, SpiDevice};
 
 use crate::sensors::catalog::{Facts, Span, Wiring};
+use crate::sensors::pinout::{DECOUPLING, Line, Net, Pinout, Terminal};
 use crate::sensors::spi::{SpiChip, Timing, exchange, exchange_alike, not_stuck};
 use crate::sensors::{Fault, Measurement};
 use crate::units::MilliCelsius;
@@ -19,7 +20,24 @@ pub const FACTS: Facts = Facts {
     // Zero is what a line says that is shorted to ground.
     temperature: Span::celsius(MilliCelsius::new(250), MilliCelsius::new(1_023_750), 250_000),
     spi: Some(Timing { mode: MODE_0, hertz: 1_000_000 }),
+    pinout: Some(&PINOUT),
     ..Facts::BLANK
+};
+
+/// Its pins, and where they go.
+const PINOUT: Pinout = Pinout {
+    package: "SO-8",
+    terminals: &[
+        Terminal::to(4, "VCC", Line::Supply),
+        Terminal::to(7, "SO", Line::Miso),
+        Terminal::to(5, "SCK", Line::Clock),
+        Terminal::to(6, "CS", Line::Select(0)),
+        Terminal::open(8, "NC"),
+        Terminal::to(1, "GND", Line::Ground),
+        Terminal::on(3, "T+", Net::Plus),
+        Terminal::on(2, "T-", Net::MinusGrounded),
+    ],
+    parts: &[DECOUPLING],
 };
 
 /// Bits 15 and 1: always zero (table 1).

@@ -9,6 +9,7 @@ use embedded_hal::spi::{MODE_0, SpiDevice};
 
 use crate::sensors::catalog::{Facts, Span, Wiring};
 use crate::sensors::element::{Element, ElementKind};
+use crate::sensors::pinout::{DECOUPLING, DIVIDER, Line, Net, Pinout, Terminal};
 use crate::sensors::spi::{SpiChip, Timing, exchange};
 use crate::sensors::{Fault, Measurement};
 use crate::units::MilliCelsius;
@@ -23,7 +24,32 @@ pub const FACTS: Facts = Facts {
     inputs: 8,
     elements: &[ElementKind::Thermistor, ElementKind::Tmp36],
     spi: Some(Timing { mode: MODE_0, hertz: 500_000 }),
+    pinout: Some(&PINOUT),
     ..Facts::BLANK
+};
+
+/// Its pins, and where they go.
+const PINOUT: Pinout = Pinout {
+    package: "DIP-16",
+    terminals: &[
+        Terminal::to(16, "VDD", Line::Supply),
+        Terminal::to(15, "VREF", Line::Supply),
+        Terminal::to(11, "DIN", Line::Mosi),
+        Terminal::to(12, "DOUT", Line::Miso),
+        Terminal::to(13, "CLK", Line::Clock),
+        Terminal::to(10, "CS/SHDN", Line::Select(0)),
+        Terminal::to(14, "AGND", Line::Ground),
+        Terminal::to(9, "DGND", Line::Ground),
+        Terminal::on(1, "CH0", Net::Divider),
+        Terminal::on(2, "CH1", Net::Tmp36),
+        Terminal::on(3, "CH2", Net::Like("CH0")),
+        Terminal::on(4, "CH3", Net::Like("CH0")),
+        Terminal::on(5, "CH4", Net::Like("CH0")),
+        Terminal::on(6, "CH5", Net::Like("CH0")),
+        Terminal::on(7, "CH6", Net::Like("CH0")),
+        Terminal::on(8, "CH7", Net::Like("CH0")),
+    ],
+    parts: &[DIVIDER[0], DIVIDER[1], DECOUPLING],
 };
 
 /// Before the input's number: against ground, not against its neighbour (table 5-2).

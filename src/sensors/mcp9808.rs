@@ -9,6 +9,7 @@ use embedded_hal::i2c::I2c;
 use crate::sensors::catalog::{Facts, Span, Wiring};
 use crate::sensors::i2c::{I2cChip, read, read_twice, write};
 use crate::sensors::identity::Identity;
+use crate::sensors::pinout::{I2C_PARTS, Line, Pinout, Terminal};
 use crate::sensors::{Fault, Measurement};
 use crate::units::MilliCelsius;
 
@@ -19,20 +20,37 @@ pub const FACTS: Facts = Facts {
     wirings: &[Wiring::I2c],
     temperature: Span::celsius(MilliCelsius::new(-40_000), MilliCelsius::new(125_000), 62_500),
     addresses: &[0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f],
+    pinout: Some(&PINOUT),
     ..Facts::BLANK
+};
+
+/// Its pins, and where they go.
+const PINOUT: Pinout = Pinout {
+    package: "MSOP-8",
+    terminals: &[
+        Terminal::to(8, "VDD", Line::Supply),
+        Terminal::to(1, "SDA", Line::Sda),
+        Terminal::to(2, "SCL", Line::Scl),
+        Terminal::open(3, "Alert"),
+        Terminal::to(7, "A0", Line::Ground),
+        Terminal::to(6, "A1", Line::Ground),
+        Terminal::to(5, "A2", Line::Ground),
+        Terminal::to(4, "GND", Line::Ground),
+    ],
+    parts: &I2C_PARTS,
 };
 
 /// Section 5.1, register 5-1.
 const CONFIGURATION: u8 = 0x01;
 const UPPER_LIMIT: u8 = 0x02;
 const TEMPERATURE: u8 = 0x05;
-const MANUFACTURER: u8 = 0x06;
-const DEVICE: u8 = 0x07;
+pub(super) const MANUFACTURER: u8 = 0x06;
+pub(super) const DEVICE: u8 = 0x07;
 const RESOLUTION: u8 = 0x08;
 
-const MICROCHIP: u16 = 0x0054;
+pub(super) const MICROCHIP: u16 = 0x0054;
 /// The lower byte is the revision.
-const MCP9808: u8 = 0x04;
+pub(super) const MCP9808: u8 = 0x04;
 /// Sixteenths of a degree.
 const FINEST: u8 = 0x03;
 

@@ -6,6 +6,7 @@ use embedded_hal::i2c::I2c;
 use crate::sensors::catalog::{Facts, Span, Wiring};
 use crate::sensors::i2c::I2cChip;
 use crate::sensors::lm75::Lm75;
+use crate::sensors::pinout::{I2C_PARTS, Line, Pinout, Terminal};
 use crate::sensors::{Fault, Measurement};
 use crate::units::MilliCelsius;
 
@@ -19,7 +20,24 @@ pub const FACTS: Facts = Facts {
         0x48, 0x49, 0x4a, 0x4b, 0x4c, 0x4d, 0x4e, 0x4f, 0x28, 0x29, 0x2a, 0x2b, 0x2c, 0x2d, 0x2e,
         0x2f, 0x35, 0x36, 0x37,
     ],
+    pinout: Some(&PINOUT),
     ..Facts::BLANK
+};
+
+/// Its pins, and where they go.
+const PINOUT: Pinout = Pinout {
+    package: "SO8",
+    terminals: &[
+        Terminal::to(8, "VCC", Line::Supply),
+        Terminal::to(1, "SDA", Line::Sda),
+        Terminal::to(2, "SCL", Line::Scl),
+        Terminal::open(3, "OS"),
+        Terminal::to(7, "A0", Line::Ground),
+        Terminal::to(6, "A1", Line::Ground),
+        Terminal::to(5, "A2", Line::Ground),
+        Terminal::to(4, "GND", Line::Ground),
+    ],
+    parts: &I2C_PARTS,
 };
 
 /// The chip at one address.

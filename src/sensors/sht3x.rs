@@ -12,6 +12,7 @@ use embedded_sht3x::{Error, Repeatability, Sht3x as Driver, Status};
 use crate::sensors::catalog::{Facts, Span, Wiring};
 use crate::sensors::i2c::{I2cChip, fault};
 use crate::sensors::identity::Identity;
+use crate::sensors::pinout::{I2C_PARTS, Line, Pinout, Terminal};
 use crate::sensors::{Fault, Measurement};
 use crate::units::{MilliCelsius, MilliPercent};
 
@@ -25,7 +26,24 @@ pub const FACTS: Facts = Facts {
     pressure: None,
     addresses: &[0x44, 0x45],
     origin: "embedded-sht3x 0.2",
+    pinout: Some(&PINOUT),
     ..Facts::BLANK
+};
+
+/// Its pins, and where they go.
+const PINOUT: Pinout = Pinout {
+    package: "DFN-8",
+    terminals: &[
+        Terminal::to(5, "VDD", Line::Supply),
+        Terminal::to(6, "nRESET", Line::Supply),
+        Terminal::to(1, "SDA", Line::Sda),
+        Terminal::to(4, "SCL", Line::Scl),
+        Terminal::open(3, "ALERT"),
+        Terminal::to(2, "ADDR", Line::Ground),
+        Terminal::to(7, "R", Line::Ground),
+        Terminal::to(8, "VSS", Line::Ground),
+    ],
+    parts: &I2C_PARTS,
 };
 
 /// Bits 14, 12, 3 and 2 of the status: always zero (datasheet section 4.11, table 18).

@@ -9,6 +9,7 @@ use embedded_hal::i2c::I2c;
 use crate::sensors::catalog::{Facts, Span, Wiring};
 use crate::sensors::i2c::{I2cChip, fault, write};
 use crate::sensors::identity::Identity;
+use crate::sensors::pinout::{I2C_PARTS, Line, Pinout, Terminal};
 use crate::sensors::sensirion::two_words;
 use crate::sensors::{Fault, Measurement, humidity};
 use crate::units::MilliCelsius;
@@ -21,7 +22,20 @@ pub const FACTS: Facts = Facts {
     temperature: Span::celsius(MilliCelsius::new(-40_000), MilliCelsius::new(125_000), 2671),
     humidity: Some(Span::percent(1908)),
     addresses: &[0x44, 0x45, 0x46],
+    pinout: Some(&PINOUT),
     ..Facts::BLANK
+};
+
+/// Its pins, and where they go.
+const PINOUT: Pinout = Pinout {
+    package: "DFN-4",
+    terminals: &[
+        Terminal::to(3, "VDD", Line::Supply),
+        Terminal::to(1, "SDA", Line::Sda),
+        Terminal::to(2, "SCL", Line::Scl),
+        Terminal::to(4, "VSS", Line::Ground),
+    ],
+    parts: &I2C_PARTS,
 };
 
 /// Section 4.5, table 8.

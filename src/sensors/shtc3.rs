@@ -7,6 +7,7 @@ use shtcx::{Error, LowPower, PowerMode};
 use crate::sensors::catalog::{Facts, Span, Wiring};
 use crate::sensors::i2c::{I2cChip, fault};
 use crate::sensors::identity::Identity;
+use crate::sensors::pinout::{I2C_PARTS, Line, Pinout, Terminal};
 use crate::sensors::{Fault, Measurement, humidity};
 use crate::units::MilliCelsius;
 
@@ -19,7 +20,20 @@ pub const FACTS: Facts = Facts {
     humidity: Some(Span::percent(1526)),
     addresses: &[0x70],
     origin: "shtcx 1.0",
+    pinout: Some(&PINOUT),
     ..Facts::BLANK
+};
+
+/// Its pins, and where they go.
+const PINOUT: Pinout = Pinout {
+    package: "DFN-4",
+    terminals: &[
+        Terminal::to(1, "VDD", Line::Supply),
+        Terminal::to(3, "SDA", Line::Sda),
+        Terminal::to(2, "SCL", Line::Scl),
+        Terminal::to(4, "VSS", Line::Ground),
+    ],
+    parts: &I2C_PARTS,
 };
 
 /// The bits of the id register that are the family's, and what they are (datasheet, table 15).

@@ -9,6 +9,7 @@ use embedded_hal::i2c::I2c;
 use crate::sensors::catalog::{Facts, Span, Wiring};
 use crate::sensors::i2c::{I2cChip, read, write};
 use crate::sensors::identity::Identity;
+use crate::sensors::pinout::{I2C_PARTS, Line, Pinout, Terminal};
 use crate::sensors::{Fault, Measurement};
 use crate::units::MilliCelsius;
 
@@ -19,7 +20,22 @@ pub const FACTS: Facts = Facts {
     wirings: &[Wiring::I2c],
     temperature: Span::celsius(MilliCelsius::new(-55_000), MilliCelsius::new(127_000), 62_500),
     addresses: &[0x48, 0x49, 0x4a, 0x4b],
+    pinout: Some(&PINOUT),
     ..Facts::BLANK
+};
+
+/// Its pins, and where they go.
+const PINOUT: Pinout = Pinout {
+    package: "SOT563-6",
+    terminals: &[
+        Terminal::to(5, "V+", Line::Supply),
+        Terminal::to(6, "SDA", Line::Sda),
+        Terminal::to(1, "SCL", Line::Scl),
+        Terminal::open(3, "ALERT"),
+        Terminal::to(4, "ADD0", Line::Ground),
+        Terminal::to(2, "GND", Line::Ground),
+    ],
+    parts: &I2C_PARTS,
 };
 
 /// Section 7.5, register map.

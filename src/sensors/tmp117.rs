@@ -11,6 +11,7 @@ use embedded_hal::i2c::I2c;
 use crate::sensors::catalog::{Facts, Span, Wiring};
 use crate::sensors::i2c::{I2cChip, fault};
 use crate::sensors::identity::Identity;
+use crate::sensors::pinout::{I2C_PARTS, Line, Pinout, Terminal};
 use crate::sensors::{Fault, Measurement};
 use crate::units::MilliCelsius;
 
@@ -24,16 +25,31 @@ pub const FACTS: Facts = Facts {
     pressure: None,
     addresses: &[0x48, 0x49, 0x4a, 0x4b],
     origin: "ours",
+    pinout: Some(&PINOUT),
     ..Facts::BLANK
+};
+
+/// Its pins, and where they go.
+const PINOUT: Pinout = Pinout {
+    package: "WSON-6",
+    terminals: &[
+        Terminal::to(5, "V+", Line::Supply),
+        Terminal::to(6, "SDA", Line::Sda),
+        Terminal::to(1, "SCL", Line::Scl),
+        Terminal::open(3, "ALERT"),
+        Terminal::to(4, "ADD0", Line::Ground),
+        Terminal::to(2, "GND", Line::Ground),
+    ],
+    parts: &I2C_PARTS,
 };
 
 /// Section 7.6, register map.
 const TEMPERATURE: u8 = 0x00;
 const CONFIGURATION: u8 = 0x01;
-const DEVICE_ID: u8 = 0x0f;
+pub(super) const DEVICE_ID: u8 = 0x0f;
 
 /// Device id without the revision in its upper four bits.
-const TMP117: u16 = 0x117;
+pub(super) const TMP117: u16 = 0x117;
 /// MOD = one-shot, AVG = 8 conversions, everything else zero: noise of one step (section 7.3.2).
 const ONE_SHOT: u16 = 0x0c20;
 /// What must read back as written: all but the flags and MOD, which changes at the end of the

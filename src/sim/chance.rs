@@ -10,12 +10,6 @@ impl Odds {
     /// It happens each time.
     pub const ALWAYS: Self = Self(1);
 
-    /// The same, where what happens comes in so many parts and befalls one of them.
-    #[must_use]
-    pub const fn per(self, parts: u32) -> Self {
-        Self(self.0.saturating_mul(parts))
-    }
-
     /// Once in `times` on average; zero is [`Odds::NEVER`].
     pub const fn one_in(times: u32) -> Self {
         Self(times)

@@ -203,10 +203,11 @@ impl DhtPin {
         self.unplugged = self.chip.take().or(self.unplugged.take());
     }
 
-    /// Puts it back: it powers up.
+    /// Puts it back: it powers up, and has a second until it is asked.
     pub fn plug(&mut self) {
         if let Some(mut chip) = self.unplugged.take() {
             chip.power_up(self.clock.now());
+            self.clock.advance(Duration::from_secs(1));
             self.chip = Some(chip);
         }
     }

@@ -45,9 +45,17 @@ pub enum Form {
     Raw,
 }
 
+/// Whether a device is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It is.
+    Plugged,
+    /// Its driver has lost it.
+    Unplugged,
+}
+
 /// A device of the kernel.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each may be so without the others")]
 pub struct Device {
     /// Its subsystem.
     pub class: Class,
@@ -63,8 +71,8 @@ pub struct Device {
     pub shows_air: bool,
     /// What it is in.
     pub air: Air,
-    /// It is there.
-    pub is_plugged: bool,
+    /// Whether it is there.
+    pub presence: Presence,
     /// `EIO` for whatever is read.
     pub fails: bool,
     /// Its diode is cut; of hwmon only.
@@ -82,7 +90,7 @@ impl Device {
             form: Form::Processed,
             shows_air: false,
             air: Air::default(),
-            is_plugged: true,
+            presence: Presence::Plugged,
             fails: false,
             is_cut: false,
         }
@@ -145,7 +153,9 @@ impl Kernel {
         Class::ALL.into_iter().flat_map(|class| {
             let (folder, prefix) = class.folder();
             let mine = self.devices.iter();
-            let mine = mine.filter(move |device| device.class == class && device.is_plugged);
+            let mine = mine.filter(move |device| {
+                device.class == class && device.presence == Presence::Plugged
+            });
             mine.enumerate()
                 .map(move |(number, device)| (format!("{folder}/{prefix}{number}"), device))
         })
@@ -175,7 +185,10 @@ impl Kernel {
         let below =
             |(folder, _): (String, _)| folder.strip_prefix(&format!("{path}/")).map(str::to_owned);
         let names: Vec<String> = self.folders().filter_map(below).collect();
-        if names.is_empty() { Err(Refusal::NotFound) } else { Ok(names) }
+        // The folder of a subsystem outlives its devices.
+        let is_there = |device: &Device| device.class.folder().0 == path;
+        let is_known = !names.is_empty() || self.devices.iter().any(is_there);
+        if is_known { Ok(names) } else { Err(Refusal::NotFound) }
     }
 
     /// What a symbolic link says.

@@ -48,7 +48,7 @@ pub(super) fn failure(now: Tick, ago: Duration) -> Tick {
 }
 
 /// Inverts this bit; beyond the end there is none.
-pub(super) fn invert(bytes: &mut [u8], bit: usize) {
+pub fn invert(bytes: &mut [u8], bit: usize) {
     if let Some(byte) = bytes.get_mut(bit / 8) {
         *byte ^= 1 << (bit % 8);
     }

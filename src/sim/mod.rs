@@ -32,6 +32,7 @@ pub mod sht3x;
 pub mod sht4x;
 pub mod shtc3;
 pub mod spi;
+pub mod stranger;
 pub mod sysfs;
 pub mod tmp102;
 pub mod tmp117;

@@ -14,6 +14,8 @@ const DAY_MS: u64 = 24 * 3600 * 1000;
 pub enum Trouble {
     /// The sensor is off its bus; when it comes back it powers up.
     Unplugged,
+    /// Another chip is in its place.
+    WrongChip,
     /// Its supply fails for a moment when this begins, and no conversion succeeds while it lasts:
     /// what it shows is its power-on value.
     PowerOn,
@@ -78,8 +80,8 @@ fn ms(duration: Duration) -> u64 {
 /// What is wrong with a sensor and its bus at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct State {
-    /// It is off its bus.
-    pub is_unplugged: bool,
+    /// What is in its place.
+    pub presence: Presence,
     /// No conversion succeeds.
     pub is_powering_on: bool,
     /// How often a transfer has wrong bits; of the whole bus.
@@ -90,6 +92,18 @@ pub struct State {
     pub away: i32,
 }
 
+/// What is in the place of a sensor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// The sensor.
+    #[default]
+    Itself,
+    /// Nothing.
+    Nobody,
+    /// Another chip.
+    Stranger,
+}
+
 impl State {
     /// What these episodes make of a sensor; `key`, another for each, determines its noise.
     pub fn of(episodes: &[Episode], key: u64, start: u64, now: u64) -> Self {
@@ -97,7 +111,8 @@ impl State {
         for episode in episodes {
             let Some(lasted) = episode.lasting(start, now) else { continue };
             match episode.trouble {
-                Trouble::Unplugged => state.is_unplugged = true,
+                Trouble::Unplugged => state.presence = Presence::Nobody,
+                Trouble::WrongChip => state.presence = Presence::Stranger,
                 Trouble::PowerOn => state.is_powering_on = true,
                 Trouble::Crc { share } => state.crc = Some(Odds::one_in(1000 / share.max(1))),
                 Trouble::Stuck => state.is_stuck = true,

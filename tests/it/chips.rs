@@ -4,8 +4,10 @@
 //! `MAISON_PAGES=write` to have it written there, and look at the difference.
 
 mod bench;
+mod drawing;
 mod mishaps;
 mod pages;
 mod round_trip;
 mod summary;
 mod tables;
+mod wirings;

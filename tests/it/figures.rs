@@ -3,6 +3,7 @@
 
 mod queued;
 mod rival;
+mod sampling;
 mod workload;
 
 use rival::Rival;

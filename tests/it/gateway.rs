@@ -77,10 +77,22 @@ impl Gateway {
     }
 
     pub(crate) fn spawn_with(folder: TempDir, change: impl FnOnce(&mut Command)) -> Self {
+        Self::spawn_by(folder, &["run", "--config"], change)
+    }
+
+    /// The same on simulated buses.
+    pub(crate) fn simulate(folder: TempDir) -> Self {
+        let gateway = Self::spawn_by(folder, &["simulate"], |_| {});
+        gateway.log.wait("started", |line| line.contains("started"));
+        gateway
+    }
+
+    fn spawn_by(folder: TempDir, words: &[&str], change: impl FnOnce(&mut Command)) -> Self {
         let config = folder.path().join("maison.toml");
         let mut command = binary();
         command
-            .args(["run", "--config", config.to_str().unwrap()])
+            .args(words)
+            .arg(config)
             .envs([("MAISON_LOG", "debug"), ("NO_COLOR", "1")])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -168,6 +180,20 @@ impl Gateway {
 
     pub(crate) fn wait_for_log(&self, what: &str) -> String {
         self.log.wait(what, |line| line.contains(what))
+    }
+
+    /// Waits until so many lines fit; those that do.
+    #[track_caller]
+    pub(crate) fn wait_for_lines(&self, count: usize, fits: impl Fn(&str) -> bool) -> Vec<String> {
+        let fitting = |lines: &[String]| lines.iter().filter(|line| fits(line)).count();
+        self.log.wait_until(&format!("{count} lines"), |lines| fitting(lines) >= count);
+        self.log.all().into_iter().filter(|line| fits(line)).collect()
+    }
+
+    /// Waits until so many lines have this in them.
+    #[track_caller]
+    pub(crate) fn wait_for_logs(&self, count: usize, what: &str) -> Vec<String> {
+        self.wait_for_lines(count, |line| line.contains(what))
     }
 
     pub(crate) fn has_logged(&self, what: &str) -> bool {
@@ -363,6 +389,16 @@ impl Lines {
             thread::sleep(Duration::from_millis(10));
         }
         self.all()
+    }
+
+    /// Waits until all lines so far fit.
+    #[track_caller]
+    pub(crate) fn wait_until(&self, what: &str, fit: impl Fn(&[String]) -> bool) {
+        let started = Instant::now();
+        while !fit(&self.all()) {
+            assert!(started.elapsed() < PATIENCE, "not `{what}`:\n{}", self.all().join("\n"));
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// The first line that fits, now or soon.

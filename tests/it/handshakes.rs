@@ -3,6 +3,7 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::gateway::Gateway;
 
@@ -13,12 +14,15 @@ const CIPHERS: [&str; 3] = [
     "ECDHE-ECDSA-CHACHA20-POLY1305",
 ];
 
+const SERVER_NAME: [&str; 2] = ["-servername", "localhost"];
+
 /// What OpenSSL says of a handshake, and whether there was one; `input` is typed after it.
 fn handshake(gateway: &Gateway, arguments: &[&str], input: &str) -> (bool, String) {
     let place = format!("127.0.0.1:{}", gateway.tls_port());
     let mut child = Command::new("openssl")
         .args(["s_client", "-connect", &place, "-CAfile", &gateway.authority()])
-        .args(["-verify_return_error", "-servername", "localhost"])
+        .arg("-verify_return_error")
+        .args(if arguments.contains(&"-noservername") { [].as_slice() } else { &SERVER_NAME })
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -85,4 +89,87 @@ fn the_chain_names_this_host_and_ends_at_our_authority() {
     }
     let (is_good, said) = handshake(&gateway, &["-verify_hostname", "example.org"], "");
     assert!(!is_good && said.to_lowercase().contains("hostname mismatch"), "{said}");
+}
+
+/// Each certificate of the chain is by the next, and the last by the authority.
+#[test]
+fn the_chain_is_whole_and_in_order() {
+    let gateway = Gateway::start(Gateway::prepare(""));
+    let (is_good, said) = handshake(&gateway, &["-showcerts"], "");
+    assert!(is_good, "{said}");
+    let names = |mark: &str| -> Vec<String> {
+        let lines = said.lines().filter_map(|line| line.split_once(mark));
+        lines.filter(|(before, _)| before.len() <= 3).map(|(_, name)| name.to_owned()).collect()
+    };
+    let (subjects, issuers) = (names("s:"), names("i:"));
+    assert!(!subjects.is_empty() && subjects.len() == issuers.len(), "{said}");
+    assert_ne!(subjects[0], issuers[0], "the first is the host's own");
+    assert_eq!(issuers[..issuers.len() - 1], subjects[1..], "{said}");
+    let authority = ["x509", "-in", &gateway.authority(), "-noout", "-subject"];
+    let output = Command::new("openssl").args(authority).output().unwrap();
+    let authority = String::from_utf8(output.stdout).unwrap();
+    let last = issuers.last().unwrap();
+    assert_eq!(authority.trim().trim_start_matches("subject=").trim(), last);
+}
+
+/// Small clients ask by address, or by a name of their own: they are shown the one certificate that
+/// there is, and decide.
+#[test]
+fn a_name_that_is_not_ours_is_shown_the_same_certificate() {
+    let gateway = Gateway::start(Gateway::prepare(""));
+    let shown = |arguments: &[&str]| {
+        let (is_good, said) = handshake(&gateway, arguments, "");
+        assert!(is_good, "{said}");
+        let begin = said.find("-----BEGIN CERTIFICATE").unwrap();
+        said[begin..said.find("-----END CERTIFICATE").unwrap()].to_owned()
+    };
+    let ours = shown(&[]);
+    assert_eq!(shown(&["-servername", "example.org"]), ours);
+    assert_eq!(shown(&["-noservername"]), ours);
+}
+
+/// Whether a second handshake takes up the session of the first.
+fn resumes(gateway: &Gateway, version: &str) -> bool {
+    let file = gateway.folder.path().join(format!("session{version}"));
+    let file = file.to_str().unwrap();
+    let place = format!("127.0.0.1:{}", gateway.tls_port());
+    let mut first = Command::new("openssl")
+        .args(["s_client", "-connect", &place, "-CAfile", &gateway.authority(), version])
+        .args(["-sess_out", file])
+        .args(SERVER_NAME)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // A ticket may come after the handshake; that there is none shows only after a while.
+    let started = Instant::now();
+    while !std::fs::metadata(file).is_ok_and(|it| it.len() > 0)
+        && started.elapsed() < Duration::from_secs(2)
+    {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    drop(first.stdin.take());
+    first.wait_with_output().unwrap();
+    if !std::path::Path::new(file).exists() {
+        return false;
+    }
+    let (is_good, said) = handshake(gateway, &[version, "-sess_in", file], "");
+    assert!(is_good, "{said}");
+    said.contains("Reused, ")
+}
+
+/// A session that is resumed is not verified again, and the certificate that began it may have
+/// ended or be revoked: so there are none where certificates are asked for. Elsewhere they spare
+/// small clients a second of their processor.
+#[test]
+fn sessions_are_resumed_only_where_no_certificate_is_asked_for() {
+    let gateway = Gateway::start(Gateway::prepare(""));
+    assert!(resumes(&gateway, "-tls1_2") && resumes(&gateway, "-tls1_3"));
+    let folder = Gateway::prepare("");
+    let config = folder.path().join("maison.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("\"password\"", "\"certificate-or-password\"")).unwrap();
+    let gateway = Gateway::start(folder);
+    assert!(!resumes(&gateway, "-tls1_2") && !resumes(&gateway, "-tls1_3"));
 }

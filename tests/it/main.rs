@@ -8,6 +8,8 @@
     reason = "a test that cannot go on panics"
 )]
 
+mod administrators;
+mod authorities;
 mod believed;
 mod bundles;
 mod chips;
@@ -31,14 +33,20 @@ mod onewire_scratchpad;
 mod onewire_tree;
 mod operating;
 mod pages;
+mod pasted;
 mod people;
+mod recording;
 mod reload;
 mod rights;
+mod scan;
+mod secrets;
+mod simulated;
 mod status;
 mod store;
 mod subscribers;
 mod system;
 mod systemd;
+mod terminal;
 mod tidy;
 mod websocket;
 mod wire;

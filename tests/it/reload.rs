@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::gateway::{CAVE, Client, Gateway, SALON, binary, free_port, listener, recorded_tree};
+use crate::gateway::{
+    CAVE, Client, Gateway, PASSWORD, SALON, binary, free_port, listener, recorded_tree,
+};
+use crate::websocket::{self, paho};
 
 /// A gateway that does not look at its files by itself.
 fn gateway(rooms: &str) -> Gateway {
@@ -30,6 +33,15 @@ fn subscriber(port: u16) -> Client {
     let mut command = Command::new("mosquitto_sub");
     command.args(["-V", "5", "-F", "%r %t %p", "-t", "maison/#", "-q", "1", "-h", "127.0.0.1"]);
     Client::start(command.args(["-p", &port.to_string()]))
+}
+
+#[track_caller]
+fn wait_until_free(port: u16) {
+    let started = std::time::Instant::now();
+    while TcpListener::bind(("127.0.0.1", port)).is_err() {
+        assert!(started.elapsed() < Duration::from_secs(10), "the port is not free");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 fn count(client: &Client, what: &str) -> usize {
@@ -131,14 +143,20 @@ fn listeners_open_and_close_and_their_clients_alone_are_sent_away() {
     assert!(line.contains("no-credentials"), "{line}");
     drop(again);
 
+    let second = free_port();
+    let other = format!("[[listener]]\nbind = \"127.0.0.1:{second}\"\nauth = \"anonymous\"\n");
+    gateway.edit(|text| text + &other);
+    hang_up(&gateway);
+    gateway.wait_for_log(&format!("listener added: 127.0.0.1:{second}"));
+    let mut goes = subscriber(second);
+    goes.lines.wait("online", |line| line.ends_with("salon/availability online"));
     gateway.edit(|text| text.replace(&listener.replace("anonymous", "password"), ""));
+    gateway.edit(|text| text.replace(&other, ""));
     hang_up(&gateway);
     gateway.wait_for_log(&format!("listener removed: 127.0.0.1:{port}"));
-    let started = std::time::Instant::now();
-    while TcpListener::bind(("127.0.0.1", port)).is_err() {
-        assert!(started.elapsed() < Duration::from_secs(10), "the port is not free");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    gateway.wait_for_log(&format!("listener removed: 127.0.0.1:{second}"));
+    goes.end();
+    wait_until_free(port);
     stays.lines.wait("online", |line| line.ends_with("salon/availability online"));
     assert!(!gateway.has_logged("connection lost"));
 }
@@ -305,4 +323,142 @@ fn a_certificate_is_swapped_under_those_who_are_there_and_a_wrong_one_is_refused
     hang_up(&gateway);
     stays.expect("maison/cave/availability online");
     between.expect("maison/cave/availability online");
+}
+
+#[test]
+fn what_becomes_private_is_taken_from_guests_at_once() {
+    let gateway = gateway(SALON);
+    let client = subscriber(gateway.plain_port());
+    client.lines.wait("21.4", |line| line == "1 maison/salon/temperature 21.4");
+    gateway.edit(|text| {
+        text.replace("[broker]\n", "[broker]\nprivate = [\"maison/+/temperature/#\"]\n") + CAVE
+    });
+    hang_up(&gateway);
+    gateway.wait_for_log("changed: broker.private");
+    client.expect("0 maison/cave/availability online");
+    let late = subscriber(gateway.plain_port());
+    late.expect("1 maison/salon/availability online");
+    late.expect("1 maison/cave/availability online");
+    for guest in [client, late] {
+        assert_eq!(count(&guest, "maison/cave/temperature"), 0);
+    }
+}
+
+/// Its certificate counts no more, so that it could not come again.
+#[test]
+fn who_came_by_an_authority_that_is_no_more_is_sent_away() {
+    let gateway = gateway(SALON);
+    let folder = gateway.folder.path();
+    let config = gateway.config();
+    let mut add = binary();
+    add.current_dir(folder).args(["subscriber", "add", "alice", "--rooms", "salon", "--no-qr"]);
+    let added = add.args(["--certificate", "--config", config.to_str().unwrap()]).output().unwrap();
+    assert!(added.status.success(), "{added:?}");
+    for (from, to) in
+        [("state/server.pem", "c.pem"), ("state/server.key", "k.pem"), ("state/ca.pem", "a.pem")]
+    {
+        fs::copy(folder.join(from), folder.join(to)).unwrap();
+    }
+    let (port, path) = (free_port(), folder.display());
+    let files = format!("certificate = \"{path}/c.pem\", key = \"{path}/k.pem\"");
+    let tls = format!("{{ {files}, client_ca = \"{path}/a.pem\" }}");
+    let listener = format!("bind = \"127.0.0.1:{port}\"\ntls = {tls}\nauth = \"certificate\"\n");
+    gateway.edit(|text| format!("{text}[[listener]]\n{listener}"));
+    hang_up(&gateway);
+    gateway.wait_for_log("listener added");
+    let mut command = Command::new("mosquitto_sub");
+    command.current_dir(folder).args(["-V", "5", "-v", "-t", "maison/#", "-h", "localhost"]);
+    command.args(["-p", &port.to_string(), "--cafile", "state/ca.pem"]);
+    let mut alice =
+        Client::start(command.args(["--cert", "alice/alice.pem", "--key", "alice/alice.key"]));
+    alice.expect("maison/salon/availability online");
+
+    let other = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+    let mut openssl = Command::new("openssl");
+    openssl.current_dir(folder).args(other).args(["-keyout", "o.key", "-out", "a.pem"]);
+    let made = openssl.args(["-subj", "/CN=another", "-days", "1"]).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    hang_up(&gateway);
+    gateway.wait_for_log("this certificate, or its authority, counts no more");
+    alice.end();
+}
+
+/// A browser's way in comes and goes like any other.
+#[test]
+fn a_listener_for_websocket_opens_and_closes_and_the_others_do_not_notice() {
+    let gateway = gateway(SALON);
+    let stays = subscriber(gateway.plain_port());
+    let port = free_port();
+    let listener = listener(port, "websocket = true\nauth = \"anonymous\"");
+    gateway.edit(|text| text + &listener);
+    hang_up(&gateway);
+    gateway.wait_for_log(&format!("listener added: 127.0.0.1:{port}"));
+    crate::gateway::add_user(&gateway.config(), "bob", PASSWORD);
+    let came = Client::start(&mut websocket::subscriber(paho(), &gateway, "ws", PASSWORD));
+    came.expect("maison/salon/temperature 21.4");
+
+    gateway.edit(|text| text.replace(&listener, ""));
+    hang_up(&gateway);
+    gateway.wait_for_log(&format!("listener removed: 127.0.0.1:{port}"));
+    gateway.wait_for_log("this listener was closed or changed");
+    assert_eq!(gateway.logged("this listener was closed or changed").len(), 1);
+    wait_until_free(port);
+    stays.lines.wait("online", |line| line.ends_with("salon/availability online"));
+    drop(came);
+}
+
+/// The wider address cannot be taken beside the narrower one, and there is no moment without both.
+#[test]
+fn a_listener_moves_to_an_address_that_covers_its_own_and_back() {
+    let gateway = gateway(SALON);
+    let port = free_port();
+    let narrow = listener(port, "auth = \"anonymous\"\nopen = true");
+    let wide = narrow.replace("127.0.0.1", "0.0.0.0");
+    gateway.edit(|text| text + &narrow);
+    check_reload(&gateway, 0, &format!("listener added: 127.0.0.1:{port}\n"), "");
+    let mut goes = subscriber(port);
+    goes.lines.wait("online", |line| line.ends_with("salon/availability online"));
+    let moved = |from: &str, to: &str| {
+        format!("listener removed: {from}:{port}\nlistener added: {to}:{port}\n")
+    };
+    gateway.edit(|text| text.replace(&narrow, &wide));
+    check_reload(&gateway, 0, &moved("127.0.0.1", "0.0.0.0"), "");
+    goes.end();
+    let come = subscriber(port);
+    come.lines.wait("online", |line| line.ends_with("salon/availability online"));
+    gateway.edit(|text| text.replace(&wide, &narrow));
+    check_reload(&gateway, 0, &moved("0.0.0.0", "127.0.0.1"), "");
+    let again = subscriber(port);
+    again.lines.wait("online", |line| line.ends_with("salon/availability online"));
+    // What another program has is still in use.
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let held = TcpListener::bind(("127.0.0.1", taken)).unwrap();
+    gateway.edit(|text| text.replace(&narrow, &listener(taken, "auth = \"anonymous\"")));
+    check_reload(&gateway, 1, "", "address already in use");
+    drop((come, held));
+}
+
+/// Who may not look into the state folder may not ask the gateway of it either.
+#[test]
+fn the_command_of_somebody_else_is_not_answered() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("not root: there is nobody else to be");
+        return;
+    }
+    let gateway = gateway(SALON);
+    let readable = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(gateway.folder.path(), readable).unwrap();
+    let program = gateway.folder.path().join("maison");
+    fs::copy(binary().get_program(), &program).unwrap();
+    for arguments in [&["reload"][..], &["subscriber", "list"], &["ca", "rotate"]] {
+        let mut command = Command::new(&program);
+        command.args(arguments).arg("--config").arg(gateway.config()).current_dir("/");
+        let output = command.uid(65_534).gid(65_534).output().unwrap();
+        assert_eq!(output.status.code(), Some(77), "{arguments:?}: {output:?}");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(errors.contains("hint: "), "{errors}");
+    }
+    assert!(!gateway.has_logged("configuration read again"));
 }

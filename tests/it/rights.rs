@@ -2,9 +2,11 @@
 
 use std::process::{Command, Output};
 
+use maison::mqtt::{Delivery, Packet, PacketId, Publish, QoS, ReasonCode, Version};
 use serde_json::Value;
 
 use crate::gateway::{Client, Gateway, add_user, binary, tool};
+use crate::wire::{Session, Wire, connect, publish, subscribe, success};
 
 const ROOMS: &str = "[rooms.salon]\n[rooms.cave]\n";
 
@@ -62,36 +64,130 @@ fn the_deciding_rule_is_named_before_and_after() {
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&answer["allowed"], &answer["rule"]), (&Value::Bool(false), &denied.into()));
     let port = gateway.plain_port().to_string();
-    let publish = ["-V", "5", "-q", "1", "-t", salon, "-m", "7", "-u", "alice", "-P", "secret"];
+    let words = ["-V", "5", "-q", "1", "-t", salon, "-m", "7", "-u", "alice", "-P", "secret"];
     let mut command = Command::new("mosquitto_pub");
-    command.args(["-h", "127.0.0.1", "-p", &port]).args(publish).output().unwrap();
+    command.args(["-h", "127.0.0.1", "-p", &port]).args(words).output().unwrap();
     let line = gateway.wait_for_log("not allowed, refused");
     assert!(line.contains(denied), "{line}");
+    let mut alice = wire(gateway.plain_port(), "alice", "phone");
+    let delivery = Delivery::AtLeastOnce(PacketId::MIN);
+    alice.send(&Packet::Publish(publish(salon, delivery, "7"))).unwrap();
+    let Packet::PubAck(answer) = alice.receive().unwrap() else { panic!("no PUBACK") };
+    assert_eq!(answer.reason, ReasonCode::NotAuthorized);
+    assert_eq!(answer.properties.unwrap().reason_string.as_deref(), Some(denied));
 }
 
+/// What the gateway tells of itself is for administrators, whatever wildcards are asked for.
 #[test]
-fn the_authority_is_what_openssl_reads_of_it() {
+fn what_the_gateway_tells_of_itself_is_for_administrators() {
     let gateway = Gateway::start(Gateway::prepare(ROOMS));
-    let shown = text(&maison(&gateway, &["ca", "show"]).stdout);
-    let pem = maison(&gateway, &["ca", "export"]).stdout;
-    assert_eq!(text(&pem), std::fs::read_to_string(gateway.authority()).unwrap());
-    let openssl = |argument: &str| {
-        let arguments = ["x509", "-in", &gateway.authority(), "-noout", argument, "-sha256"];
-        let output = Command::new("openssl").args(arguments).output().unwrap();
-        text(&output.stdout).trim().split_once('=').unwrap().1.to_owned()
+    for (name, rest) in [("alice", "--rooms"), ("root", "--admin")] {
+        let mut command = binary();
+        command.current_dir(gateway.folder.path()).args(["subscriber", "add", name, rest]);
+        command.args((rest == "--rooms").then_some("*")).args(["--password-stdin", "--no-qr"]);
+        command.args(["--config", gateway.config().to_str().unwrap()]);
+        let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"secret\n").unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+    let port = gateway.plain_port();
+    let (mut root, mut alice) = (wire(port, "root", "desk"), wire(port, "alice", "phone"));
+    let (mut by_root, mut by_alice) = (Vec::new(), Vec::new());
+    for filter in ["maison/_gateway/event", "maison/_gateway/health", "$SYS/#"] {
+        let reason = granted(&mut alice, filter, &mut by_alice);
+        assert_eq!(reason, ReasonCode::NotAuthorized, "{filter}");
+        assert_eq!(granted(&mut root, filter, &mut by_root), ReasonCode::Success, "{filter}");
+    }
+    let reason = granted(&mut alice, "$SYS/broker/+", &mut by_alice);
+    assert_eq!(reason, ReasonCode::NotAuthorized);
+    assert_eq!(granted(&mut alice, "maison/+/+", &mut by_alice), ReasonCode::Success);
+    for beginning in ["maison/_gateway/health", "$SYS/"] {
+        hear(&mut root, beginning, &mut by_root);
+    }
+    hear(&mut alice, "maison/salon/availability", &mut by_alice);
+    let foreign = |topic: &&String| {
+        topic.starts_with("$SYS") || topic.contains("_gateway") && !topic.ends_with("/state")
     };
-    let line = |name: &str| {
-        let line = shown.lines().find(|line| line.starts_with(name)).expect("it is shown");
-        line[13..].to_owned()
+    assert_eq!(by_alice.iter().find(foreign), None);
+}
+
+/// What is answered to a subscription; the topics of messages that come meanwhile are heard.
+fn granted(wire: &mut Wire, filter: &str, heard: &mut Vec<String>) -> ReasonCode {
+    wire.send(&subscribe(filter, QoS::AtMostOnce)).unwrap();
+    loop {
+        match wire.receive().unwrap() {
+            Packet::SubAck(answer) => return answer.reasons[0],
+            Packet::Publish(publish) => heard.push(publish.message.topic.as_str().to_owned()),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Waits until a topic with this beginning was heard.
+fn hear(wire: &mut Wire, beginning: &str, heard: &mut Vec<String>) {
+    while !heard.iter().any(|topic| topic.starts_with(beginning)) {
+        let Packet::Publish(publish) = wire.receive().unwrap() else { continue };
+        heard.push(publish.message.topic.as_str().to_owned());
+    }
+}
+
+/// A client that logs in with this name and the password `secret`.
+fn wire(port: u16, name: &str, id: &str) -> Wire {
+    let mut words = connect(Version::V5, id, Session::Clean);
+    words.credentials.user = Some(name.into());
+    words.credentials.password = Some("secret".into());
+    Wire::try_open(port, words).unwrap().0
+}
+
+/// QoS 2: what a message says is said at its PUBLISH, and its release lets nothing through.
+#[test]
+fn a_right_revoked_between_publish_and_release_lets_nothing_more_through() {
+    const TOPIC: &str = "maison/garage/temperature";
+    let gateway = Gateway::start(Gateway::prepare(ROOMS));
+    add_user(&gateway.config(), "bob", "secret");
+    let users = gateway.folder.path().join("state/users");
+    let hash = std::fs::read_to_string(&users).unwrap().lines().last().unwrap()[4..].to_owned();
+    let probe = |write| {
+        let scope = format!("{{\"scope\":{{\"rooms\":[\"garage\"],\"write\":{write}}}}}");
+        std::fs::write(&users, format!("bob:{hash}\nprobe:{hash}:{scope}\n")).unwrap();
     };
-    assert_eq!(line("SHA-256:"), openssl("-fingerprint"));
-    assert_eq!(line("subject:"), openssl("-subject").replace(" = ", "="));
-    assert!(line("valid:").starts_with("2020-01-01 to 20"), "{shown}");
-    assert!(line("shown by:").contains("127.0.0.1"), "{shown}");
-    assert_eq!(line("lets in by:"), "no listener");
-    let object: Value =
-        serde_json::from_slice(&maison(&gateway, &["ca", "show", "--json"]).stdout).unwrap();
-    assert_eq!(object["sha256"], Value::from(openssl("-fingerprint")));
+    probe(true);
+    let port = gateway.plain_port();
+    let (mut bob, mut probes) = (wire(port, "bob", "phone"), wire(port, "probe", "probe"));
+    bob.subscribe("#", QoS::AtMostOnce);
+    let id = |number| PacketId::new(number).unwrap();
+    let say = |probes: &mut Wire, delivery, value: &'static str, dup| {
+        let publish = Publish { dup, ..publish(TOPIC, delivery, value) };
+        probes.send(&Packet::Publish(publish)).unwrap();
+        probes.receive().unwrap()
+    };
+    let reason = |packet| match packet {
+        Packet::PubRec(it) | Packet::PubComp(it) | Packet::PubAck(it) => it.reason,
+        other => panic!("{other:?}"),
+    };
+    let first = || Delivery::ExactlyOnce(id(1));
+    assert_eq!(reason(say(&mut probes, first(), "7.5", false)), ReasonCode::Success);
+    probe(false);
+    let started = std::time::Instant::now();
+    while !reason(say(&mut probes, Delivery::AtLeastOnce(id(2)), "poll", false)).is_failure() {
+        assert!(started.elapsed() < std::time::Duration::from_secs(30), "the right does not end");
+    }
+    assert_eq!(reason(say(&mut probes, first(), "7.5", true)), ReasonCode::Success, "known");
+    probes.send(&Packet::PubRel(success(id(1)))).unwrap();
+    assert_eq!(reason(probes.receive().unwrap()), ReasonCode::Success);
+    assert_eq!(reason(say(&mut probes, first(), "8.5", false)), ReasonCode::NotAuthorized);
+    let last = publish("last", Delivery::AtMostOnce, "word");
+    bob.send(&Packet::Publish(last)).unwrap();
+    let mut heard = Vec::new();
+    while heard.last().is_none_or(|last| *last != "word") {
+        let Packet::Publish(publish) = bob.receive().unwrap() else { continue };
+        let payload = String::from_utf8(publish.message.payload.to_vec()).unwrap();
+        let topic = publish.message.topic.as_str().to_owned();
+        if (topic == TOPIC || topic == "last") && payload != "poll" {
+            heard.push(payload);
+        }
+    }
+    assert_eq!(heard, ["7.5", "word"]);
 }
 
 const CONF: &str = "\

@@ -146,11 +146,16 @@ fn mqtt_js() -> Command {
     command
 }
 
-fn paho() -> Command {
+pub(crate) fn paho() -> Command {
     Command::new(tool("MAISON_TEST_PYTHON", "python/bin/python"))
 }
 
-fn subscriber(mut command: Command, gateway: &Gateway, scheme: &str, password: &str) -> Command {
+pub(crate) fn subscriber(
+    mut command: Command,
+    gateway: &Gateway,
+    scheme: &str,
+    password: &str,
+) -> Command {
     let is_node = command.get_program() == "node";
     let script = script(if is_node { "mqttjs_subscriber.cjs" } else { "paho_subscriber.py" });
     let port = gateway.websocket_port(scheme == "wss").to_string();

@@ -3,9 +3,9 @@
 //! that is drawn at the start and is in memory only. It is tied to the hash that the password was
 //! checked against, and means nothing once the user has another.
 //!
-//! What is lost by it: who reads this process's memory can try passwords faster than by the file of
-//! users. That reader also sees each password as it comes. Who only guesses gains nothing as long
-//! as whoever asks makes a hash of each wrong password as before.
+//! What is lost by it: who reads this process's memory can try passwords faster than by the file
+//! of users. That reader also sees each password as it comes. Who only guesses gains nothing as
+//! long as whoever asks makes a hash of each wrong password as before.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -447,7 +447,8 @@ impl House {
 
 /// One of our own authority.
 pub(super) fn certificate(name: &str) -> Certificate {
-    Certificate { name: name.to_owned(), serial: format!("of-{name}"), issuer: Issuer::Own }
+    let (name, serial) = (name.to_owned(), format!("of-{name}"));
+    Certificate { name, serial, issuer: Issuer::Own, chain: Arc::default() }
 }
 
 /// What a CONNACK says of the session.

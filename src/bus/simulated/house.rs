@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::bus::tap::Taps;
 use crate::bus::{Attached, Bus, Clock};
 use crate::sampling::SensorId;
-use crate::sensors::{Fault, Measurement};
+use crate::sensors::{Address, Fault, Measurement};
 use crate::sim::air::Air;
 use crate::sim::chance::Chance;
-use crate::sim::script::{Episode, State};
+use crate::sim::script::{Episode, Presence, State};
 use crate::sim::weather::{Place, Weather};
 use crate::time::Tick;
 use crate::units::MilliCelsius;
 
-use super::key;
 use super::scene::Scene;
+use super::{Hand, key};
 
 /// A simulated house, without its sensors.
 pub struct House {
@@ -29,6 +30,10 @@ pub struct House {
     origin: (Tick, u64),
     /// So many times as fast as ours it goes.
     speed: u32,
+    /// Somebody's hand at one of its probes.
+    pub hand: Hand,
+    /// Who hears what its buses say.
+    pub taps: Taps,
 }
 
 /// What is special about sensors; one that has no plan hangs where its address says.
@@ -48,7 +53,16 @@ impl House {
     pub fn new(seed: u64, clock: &Arc<dyn Clock>) -> Self {
         let origin = (clock.now(), clock.wall().unix_ms());
         let clock = Arc::clone(clock);
-        Self { weather: Weather::new(seed), seed, is_noisy: true, clock, origin, speed: 1 }
+        Self {
+            weather: Weather::new(seed),
+            seed,
+            is_noisy: true,
+            clock,
+            origin,
+            speed: 1,
+            hand: Hand::default(),
+            taps: Taps::default(),
+        }
     }
 
     /// Its clock shows this now, in milliseconds since 1970.
@@ -64,6 +78,18 @@ impl House {
     pub fn with_speed(mut self, speed: u32) -> Self {
         self.speed = speed;
         self
+    }
+
+    /// Whoever looks at what its buses say.
+    #[must_use]
+    pub fn tapped(mut self, taps: &Taps) -> Self {
+        self.taps = taps.clone();
+        self
+    }
+
+    /// What a hand adds to the temperature of a sensor, in thousandths of a degree.
+    fn warmth(&self, address: &Address) -> i32 {
+        self.hand.warmth(address, self.clock.now())
     }
 
     /// When it began and what its clock shows now, in milliseconds since 1970.
@@ -87,7 +113,7 @@ struct Hanging {
     attached: Attached,
     place: Place,
     episodes: Vec<Episode>,
-    is_unplugged: bool,
+    presence: Presence,
 }
 
 impl<B: Scene> Simulated<B> {
@@ -96,7 +122,7 @@ impl<B: Scene> Simulated<B> {
         let hanging = |attached: &Attached| {
             let Plan { place, episodes } = plans.get(&attached.id).cloned().unwrap_or_default();
             let place = place.unwrap_or(Place::of(key(&attached.address)));
-            Hanging { attached: attached.clone(), place, episodes, is_unplugged: false }
+            Hanging { attached: attached.clone(), place, episodes, presence: Presence::Itself }
         };
         let sensors: Vec<_> = attached.iter().map(hanging).collect();
         let chance = Chance::new(house.seed);
@@ -112,13 +138,14 @@ impl<B: Scene> Simulated<B> {
             let key = key(address);
             let state = State::of(&hanging.episodes, key, start, now);
             (is_stuck, crc) = (is_stuck || state.is_stuck, crc.or(state.crc));
-            if hanging.is_unplugged != state.is_unplugged {
-                hanging.is_unplugged = state.is_unplugged;
-                self.bus.plug(address, !state.is_unplugged);
+            if hanging.presence != state.presence {
+                hanging.presence = state.presence;
+                self.bus.put(address, state.presence);
             }
             self.bus.starve(address, state.is_powering_on);
             let air = self.house.weather.air(key, hanging.place, now);
             let away = air.temperature.thousandths().saturating_add(state.away);
+            let away = away.saturating_add(self.house.warmth(address));
             self.bus.expose(address, Air { temperature: MilliCelsius::new(away), ..air });
         }
         self.bus.stick(is_stuck);

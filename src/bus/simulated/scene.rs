@@ -8,6 +8,7 @@ use crate::bus::i2c::I2cBus;
 use crate::bus::kernel::KernelFiles;
 use crate::bus::pin::OneWirePin;
 use crate::bus::spi::SpiBus;
+use crate::bus::tap::Tapped;
 use crate::sampling::SensorId;
 use crate::sensors::{Address, Fault, I2cAddress, Measurement};
 use crate::sim::air::Air;
@@ -15,24 +16,29 @@ use crate::sim::chance::{Chance, Odds};
 use crate::sim::clock::VirtualDelay;
 use crate::sim::dht::{self, Looks};
 use crate::sim::i2c::{self, SimI2c, Spot};
-use crate::sim::kernel::{Device, Kernel};
-use crate::sim::mishap::Mishap;
+use crate::sim::kernel::{self, Device, Kernel};
+use crate::sim::mishap::invert;
 use crate::sim::model::Model;
 use crate::sim::onewire::{self, Ds18b20, SimPin};
+use crate::sim::script::Presence;
 use crate::sim::spi::{self, SimSpi};
+use crate::sim::stranger::Stranger;
 
 use super::{WIRE_NOISE, slave};
 
-/// Bits of an answer that a DS18B20 and a DHT give to one reading.
-const WIRE_BITS: u32 = 72;
+/// Bits of an answer that a DS18B20 and a DHT give.
+const WIRE_BITS: u64 = 72;
 const DHT_BITS: u64 = 40;
+/// More answers than a DHT is asked for at one reading.
+const DHT_ANSWERS: usize = 16;
 
 /// A bus whose chips can be put into other air and into trouble.
 pub(super) trait Scene {
     /// The air around a sensor.
     fn expose(&mut self, address: &Address, air: Air);
-    /// A sensor is taken off the bus, or comes back and powers up.
-    fn plug(&mut self, address: &Address, is_plugged: bool);
+    /// A sensor is taken off the bus, and perhaps another chip put there; or it comes back and
+    /// powers up.
+    fn put(&mut self, address: &Address, presence: Presence);
     /// Its supply fails at each reading, or is in order.
     fn starve(&mut self, address: &Address, is_starved: bool);
     /// A line is held low, or free.
@@ -43,7 +49,7 @@ pub(super) trait Scene {
 
 /// A wire of which one bit flips now and then, or none ever.
 pub(super) struct Wired {
-    pub(super) bus: OneWirePin<SimPin, VirtualDelay>,
+    pub(super) bus: OneWirePin<Tapped<SimPin>, VirtualDelay>,
     pub(super) is_noisy: bool,
 }
 
@@ -71,10 +77,14 @@ impl Scene for Wired {
         }
     }
 
-    fn plug(&mut self, address: &Address, is_plugged: bool) {
+    /// No chip has the address of another here: a stranger is nobody.
+    fn put(&mut self, address: &Address, presence: Presence) {
         let Some(rom) = slave(address).map(|chip| chip.rom()) else { return };
         let wire = self.bus.pin_mut().wire_mut();
-        if is_plugged { wire.plug(rom) } else { wire.unplug(rom) }
+        match presence {
+            Presence::Itself => wire.plug(rom),
+            Presence::Nobody | Presence::Stranger => wire.unplug(rom),
+        }
     }
 
     fn starve(&mut self, address: &Address, is_starved: bool) {
@@ -90,14 +100,19 @@ impl Scene for Wired {
         self.bus.pin_mut().wire_mut().set_line(line);
     }
 
-    fn disturb(&mut self, odds: Option<Odds>, _: &mut Chance) {
+    fn disturb(&mut self, odds: Option<Odds>, chance: &mut Chance) {
         let usual = if self.is_noisy { WIRE_NOISE } else { Odds::NEVER };
-        let flips = odds.map_or(usual, |odds| odds.per(WIRE_BITS));
-        self.bus.pin_mut().wire_mut().set_bit_flips(flips);
+        let wire = self.bus.pin_mut().wire_mut();
+        wire.set_bit_flips(if odds.is_some() { Odds::NEVER } else { usual });
+        for chip in wire.chips_mut() {
+            let happens = odds.is_some_and(|odds| chance.happens(odds));
+            let bit = u8::try_from(chance.below(WIRE_BITS)).unwrap_or(0);
+            chip.set_wrong_bit(happens.then_some(bit));
+        }
     }
 }
 
-impl Scene for I2cBus<SimI2c, VirtualDelay> {
+impl Scene for I2cBus<Tapped<SimI2c>, VirtualDelay> {
     fn expose(&mut self, address: &Address, air: Air) {
         let Address::I2c(address) = address else { return };
         if let Some(chip) = self.i2c_mut().device_mut(spot(*address)) {
@@ -105,10 +120,17 @@ impl Scene for I2cBus<SimI2c, VirtualDelay> {
         }
     }
 
-    fn plug(&mut self, address: &Address, is_plugged: bool) {
+    fn put(&mut self, address: &Address, presence: Presence) {
         let Address::I2c(address) = address else { return };
-        let spot = spot(*address);
-        if is_plugged { self.i2c_mut().plug(spot) } else { self.i2c_mut().unplug(spot) }
+        let (i2c, spot) = (self.i2c_mut(), spot(*address));
+        match presence {
+            Presence::Itself => i2c.plug(spot),
+            Presence::Nobody => i2c.unplug(spot),
+            Presence::Stranger => {
+                i2c.unplug(spot);
+                i2c.attach(spot, Box::new(Stranger));
+            }
+        }
     }
 
     fn starve(&mut self, address: &Address, is_starved: bool) {
@@ -128,7 +150,7 @@ impl Scene for I2cBus<SimI2c, VirtualDelay> {
     }
 }
 
-impl Scene for SpiBus<SimSpi, VirtualDelay> {
+impl Scene for SpiBus<Tapped<SimSpi>, VirtualDelay> {
     fn expose(&mut self, address: &Address, air: Air) {
         let Address::Spi(address) = address else { return };
         if let Some(chip) = self.spi_mut().chip_mut() {
@@ -136,8 +158,16 @@ impl Scene for SpiBus<SimSpi, VirtualDelay> {
         }
     }
 
-    fn plug(&mut self, _: &Address, is_plugged: bool) {
-        if is_plugged { self.spi_mut().plug() } else { self.spi_mut().unplug() }
+    fn put(&mut self, _: &Address, presence: Presence) {
+        let spi = self.spi_mut();
+        match presence {
+            Presence::Itself => spi.plug(),
+            Presence::Nobody => spi.unplug(),
+            Presence::Stranger => {
+                spi.unplug();
+                spi.attach(Box::new(Stranger));
+            }
+        }
     }
 
     fn starve(&mut self, _: &Address, is_starved: bool) {
@@ -155,15 +185,18 @@ impl Scene for SpiBus<SimSpi, VirtualDelay> {
     fn disturb(&mut self, _: Option<Odds>, _: &mut Chance) {}
 }
 
-impl Scene for DhtPin<dht::DhtPin, Looks> {
+impl Scene for DhtPin<Tapped<dht::DhtPin>, Tapped<Looks>> {
     fn expose(&mut self, _: &Address, air: Air) {
         if let Some(chip) = self.pin_mut().chip_mut() {
             chip.expose(air);
         }
     }
 
-    fn plug(&mut self, _: &Address, is_plugged: bool) {
-        if is_plugged { self.pin_mut().plug() } else { self.pin_mut().unplug() }
+    fn put(&mut self, _: &Address, presence: Presence) {
+        match presence {
+            Presence::Itself => self.pin_mut().plug(),
+            Presence::Nobody | Presence::Stranger => self.pin_mut().unplug(),
+        }
     }
 
     fn starve(&mut self, _: &Address, is_starved: bool) {
@@ -178,9 +211,15 @@ impl Scene for DhtPin<dht::DhtPin, Looks> {
     }
 
     fn disturb(&mut self, odds: Option<Odds>, chance: &mut Chance) {
-        let happens = odds.is_some_and(|odds| chance.happens(odds));
-        let bit = usize::try_from(chance.below(DHT_BITS)).unwrap_or(0);
-        self.pin_mut().disturb(happens.then_some((0, Mishap::BitFlip(bit))));
+        let Some(chip) = self.pin_mut().chip_mut() else { return };
+        chip.inverted.clear();
+        for _ in 0..if odds.is_some() { DHT_ANSWERS } else { 0 } {
+            let mut mask = [0; 5];
+            if odds.is_some_and(|odds| chance.happens(odds)) {
+                invert(&mut mask, usize::try_from(chance.below(DHT_BITS)).unwrap_or(0));
+            }
+            chip.inverted.push_back(mask);
+        }
     }
 }
 
@@ -196,7 +235,7 @@ impl Stopwatch for Looks {
 
 /// The files of one subsystem, and the kernel that shows them.
 pub(super) struct Files {
-    pub(super) bus: KernelFiles<Arc<Mutex<Kernel>>>,
+    pub(super) bus: KernelFiles<Tapped<Arc<Mutex<Kernel>>>>,
     pub(super) kernel: Arc<Mutex<Kernel>>,
 }
 
@@ -232,8 +271,12 @@ impl Scene for Files {
         self.each(address, |device| device.air = air);
     }
 
-    fn plug(&mut self, address: &Address, is_plugged: bool) {
-        self.each(address, |device| device.is_plugged = is_plugged);
+    fn put(&mut self, address: &Address, presence: Presence) {
+        let presence = match presence {
+            Presence::Itself => kernel::Presence::Plugged,
+            Presence::Nobody | Presence::Stranger => kernel::Presence::Unplugged,
+        };
+        self.each(address, |device| device.presence = presence);
     }
 
     /// The kernel knows when a chip has not converted, and says nothing.

@@ -81,7 +81,10 @@ fn whose(
 fn grant<'a>(line: &'a Line, word: &str, rest: &str) -> Result<Grant<'a>, String> {
     let (access, filter) = match rest.split_once(char::is_whitespace) {
         Some((access @ ("read" | "write" | "readwrite"), filter)) => (access, filter.trim()),
-        _ => ("readwrite", rest),
+        Some((access, _)) => {
+            return Err(format!("`{access}` is none of `read`, `write`, `readwrite` and `deny`"));
+        }
+        None => ("readwrite", rest),
     };
     if word == "topic" && (filter.contains("%u") || filter.contains("%c")) {
         return Err("`%u` and `%c` would stand for names here; there they were letters".to_owned());

@@ -1,12 +1,12 @@
 //! mosquitto's configuration: its listeners, and where its users and rules are.
 
 use std::fmt::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use super::{LeftOut, lines};
+use super::{LeftOut, Line, lines};
 
 /// What is understood of it.
 #[derive(Debug, Default)]
@@ -14,14 +14,27 @@ pub(super) struct Mosquitto {
     pub(super) password_file: Option<PathBuf>,
     pub(super) acl_file: Option<PathBuf>,
     allow_anonymous: bool,
+    /// Whether each listener has its own `allow_anonymous`; else the last of all counts.
+    is_per_listener: bool,
     listeners: Vec<Listener>,
-    bridge: Option<String>,
+    section: Section,
+}
+
+/// What an option is about.
+#[derive(Debug, Default)]
+enum Section {
+    /// All of it, until there is a listener; then the last listener.
+    #[default]
+    Taken,
+    /// A listener that is not taken over.
+    Lost,
+    Bridge(String),
 }
 
 #[derive(Debug, Default)]
 struct Listener {
     port: String,
-    address: Option<String>,
+    address: Option<IpAddr>,
     websocket: bool,
     certificate: Option<String>,
     key: Option<String>,
@@ -33,7 +46,7 @@ struct Listener {
 
 /// Whether a file may name a folder of others: those of the folder may not, so that it ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Includes {
+pub(super) enum Includes {
     Others,
     Nothing,
 }
@@ -51,8 +64,6 @@ const NEEDLESS: &[&str] = &[
     "sys_interval",
     "user",
 ];
-
-const ENDS_LISTENERS: &str = "per_listener_settings";
 
 impl Mosquitto {
     /// Reads its folder, or its configuration file and what that includes.
@@ -81,7 +92,17 @@ impl Mosquitto {
     }
 
     fn file(&mut self, file: &Path, includes: Includes, left_out: &mut LeftOut) -> Result<()> {
-        for line in lines(file)? {
+        self.lines(lines(file)?, includes, left_out)
+    }
+
+    /// What lines of a file say.
+    pub(super) fn lines(
+        &mut self,
+        lines: Vec<Line>,
+        includes: Includes,
+        left_out: &mut LeftOut,
+    ) -> Result<()> {
+        for line in lines {
             let (word, value) =
                 line.text.split_once(char::is_whitespace).unwrap_or((&line.text, ""));
             let value = value.trim().to_owned();
@@ -98,11 +119,14 @@ impl Mosquitto {
 
     fn option(&mut self, word: &str, value: String) -> Result<(), String> {
         if word == "connection" {
-            self.bridge = Some(value.clone());
+            self.section = Section::Bridge(value.clone());
             return Err(format!("bridge `{value}`: there are no bridges to other brokers yet"));
         }
-        if let Some(bridge) = self.bridge.as_ref().filter(|_| !begins_listener(word)) {
-            return Err(format!("of the bridge `{bridge}`"));
+        match &self.section {
+            _ if ["listener", "port"].contains(&word) => {}
+            Section::Taken => {}
+            Section::Lost => return Err("of a listener that is not taken over".to_owned()),
+            Section::Bridge(bridge) => return Err(format!("of the bridge `{bridge}`")),
         }
         match word {
             "password_file" => {
@@ -110,26 +134,31 @@ impl Mosquitto {
             }
             "acl_file" => self.acl_file = Some(once(self.acl_file.as_deref(), value)?),
             "listener" | "port" => {
-                self.bridge = None;
+                // What follows is not to change the one before.
+                self.section = Section::Lost;
                 let (port, address) = value.split_once(char::is_whitespace).unwrap_or((&value, ""));
-                let address = Some(address.trim().to_owned()).filter(|it| !it.is_empty());
+                let address = Some(address.trim()).filter(|it| !it.is_empty());
+                let address = address.map(parse_address).transpose()?;
                 if port.parse::<u16>().is_err() || port == "0" {
                     return Err("no port of TCP".to_owned());
                 }
                 let port = port.to_owned();
                 self.listeners.push(Listener { port, address, ..Listener::default() });
+                self.section = Section::Taken;
             }
             "allow_anonymous" => {
-                let allowed = Some(truth(&value)?);
-                match self.listeners.last_mut() {
-                    Some(listener) => listener.allow_anonymous = allowed,
-                    None => self.allow_anonymous = allowed == Some(true),
+                let allowed = truth(&value)?;
+                match self.listeners.last_mut().filter(|_| self.is_per_listener) {
+                    Some(listener) => listener.allow_anonymous = Some(allowed),
+                    None => self.allow_anonymous = allowed,
                 }
             }
-            ENDS_LISTENERS if truth(&value)? => {
-                return Err("users and rules are the same on all listeners".to_owned());
+            "per_listener_settings" => {
+                self.is_per_listener = truth(&value)?;
+                if self.is_per_listener {
+                    return Err("users and rules are the same on all listeners".to_owned());
+                }
             }
-            ENDS_LISTENERS => {}
             _ if NEEDLESS.contains(&word) || word.starts_with("log_") => {
                 return Err("nothing to take over: it is done in another way".to_owned());
             }
@@ -152,16 +181,12 @@ impl Mosquitto {
     }
 }
 
-fn begins_listener(word: &str) -> bool {
-    ["listener", "port"].contains(&word)
-}
-
 impl Listener {
     fn option(&mut self, word: &str, value: String) -> Result<(), String> {
         match word {
             "protocol" if value == "websockets" => self.websocket = true,
             "protocol" if value == "mqtt" => {}
-            "bind_address" => self.address = Some(value),
+            "bind_address" => self.address = Some(parse_address(&value)?),
             "certfile" => self.certificate = Some(value),
             "keyfile" => self.key = Some(value),
             "cafile" => self.authority = Some(value),
@@ -176,11 +201,9 @@ impl Listener {
     }
 
     fn write(&self, allow_anonymous: bool, text: &mut String) -> std::fmt::Result {
-        let address = self.address.as_deref().unwrap_or("::");
-        let bind = match address.parse() {
-            Ok(IpAddr::V6(address)) => format!("[{address}]:{}", self.port),
-            _ if address == "localhost" => format!("127.0.0.1:{}", self.port),
-            _ => format!("{address}:{}", self.port),
+        let bind = match self.address.unwrap_or(Ipv6Addr::UNSPECIFIED.into()) {
+            IpAddr::V6(address) => format!("[{address}]:{}", self.port),
+            IpAddr::V4(address) => format!("{address}:{}", self.port),
         };
         writeln!(text, "[[listener]]\nbind = {}", quoted(&bind))?;
         if self.websocket {
@@ -205,6 +228,13 @@ impl Listener {
             (false, _) => "password",
         }
     }
+}
+
+fn parse_address(text: &str) -> Result<IpAddr, String> {
+    if text == "localhost" {
+        return Ok(Ipv4Addr::LOCALHOST.into());
+    }
+    text.parse().map_err(|_| format!("an address is asked for, not a name or a path: `{text}`"))
 }
 
 /// A JSON string is one of TOML, too.
@@ -241,4 +271,113 @@ fn parts(folder: &Path) -> Result<Vec<PathBuf>> {
     }
     files.sort();
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::import::taken_over;
+
+    #[track_caller]
+    fn check(conf: &str, expected: &[(&str, &str)], left_out: &[&str]) {
+        let (toml, _, said) = taken_over(conf, "", None);
+        let value = |line: &str| line.split_once(" = ").unwrap().1.trim_matches('"').to_owned();
+        let values = |key: &str| -> Vec<String> {
+            toml.lines().filter(|line| line.starts_with(key)).map(value).collect()
+        };
+        let found: Vec<_> = values("bind").into_iter().zip(values("auth")).collect();
+        let found: Vec<_> = found.iter().map(|(bind, auth)| (&**bind, &**auth)).collect();
+        assert_eq!(found, expected, "{toml}");
+        assert_eq!(said.len(), left_out.len(), "{said:?}");
+        for (said, expected) in said.iter().zip(left_out) {
+            assert!(said.contains(expected), "{said} instead of {expected}");
+        }
+    }
+
+    /// What follows a listener that is not taken over must not open the one before it.
+    #[test]
+    fn options_of_a_listener_that_is_left_out_go_with_it() {
+        check(
+            "per_listener_settings true\nlistener 8883 127.0.0.1\nlistener 0 /run/x.sock\n\
+             allow_anonymous true\nlistener 1883 pi.local\nallow_anonymous true",
+            &[("127.0.0.1:8883", "password")],
+            &[
+                "1: users and rules are the same",
+                "3: an address is asked for, not a name or a path: `/run/x.sock`",
+                "4: of a listener that is not taken over",
+                "5: an address is asked for, not a name or a path: `pi.local`",
+                "6: of a listener that is not taken over",
+            ],
+        );
+    }
+
+    /// mosquitto.conf(5): unless `per_listener_settings` says so, the last of all counts for all.
+    #[test]
+    fn who_comes_without_a_login_is_said_for_all_listeners_or_for_each() {
+        let two = "listener 1 ::1\nallow_anonymous true\nlistener 2 localhost\n";
+        let open = ("[::1]:1", "anonymous");
+        check(
+            &format!("{two}allow_anonymous false"),
+            &[("[::1]:1", "password"), ("127.0.0.1:2", "password")],
+            &[],
+        );
+        check(two, &[open, ("127.0.0.1:2", "anonymous")], &[]);
+        check(
+            &format!("per_listener_settings true\n{two}"),
+            &[open, ("127.0.0.1:2", "password")],
+            &["same on all listeners"],
+        );
+    }
+
+    #[test]
+    fn certificates_are_asked_for_as_before() {
+        let tls = "listener 8883 ::\ncertfile c.pem\nkeyfile k.pem\ncafile ca.pem\n";
+        check(tls, &[("[::]:8883", "password")], &[]);
+        let asked = format!("{tls}require_certificate true\n");
+        check(&asked, &[("[::]:8883", "certificate-and-password")], &[]);
+        let named = format!("{asked}use_identity_as_username true\nallow_anonymous true\n");
+        check(&named, &[("[::]:8883", "certificate")], &[]);
+        let (toml, ..) = taken_over(&named, "", None);
+        let files = "tls = { certificate = \"c.pem\", key = \"k.pem\", client_ca = \"ca.pem\" }";
+        assert!(toml.contains(files), "{toml}");
+        check(
+            "listener 1883 ::\nrequire_certificate maybe\npassword_file a\npassword_file b",
+            &[("[::]:1883", "password")],
+            &["neither `true` nor `false`", "`a` was named before"],
+        );
+    }
+
+    /// In the order of their names, and no further.
+    #[test]
+    fn files_of_a_folder_that_is_included_are_read_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let included = folder.path().join("conf.d");
+        std::fs::create_dir(&included).unwrap();
+        let include = format!("include_dir {}\n", included.display());
+        file("mosquitto.conf", &format!("listener 1 ::1\n{include}"));
+        file("conf.d/b.conf", &format!("listener 3 ::1\n{include}"));
+        file("conf.d/a.conf", "listener 2 ::1\n");
+        file("conf.d/c.txt", "listener 4 ::1\n");
+        let mut left_out = LeftOut::default();
+        let read = Mosquitto::read(folder.path(), &mut left_out).unwrap();
+        let ports: Vec<_> = read.listeners.iter().map(|listener| &*listener.port).collect();
+        assert_eq!(ports, ["1", "2", "3"]);
+        let said: Vec<_> = left_out.0.iter().map(|(line, why)| (line.number, &**why)).collect();
+        assert_eq!(said, [(2, "not understood")]);
+    }
+
+    /// Nobody may what a rule that cannot be read may have forbidden.
+    #[test]
+    fn a_denial_that_cannot_be_read_concerns_everything() {
+        let login = "alice:$argon2id$v=19$m=12288,t=3,p=1$c29tZXNhbHRzb21lc2FsdA$\
+                     CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+        let reads = |denied: &str| {
+            let rules = format!("user alice\ntopic deny {denied}\ntopic read b/#\n");
+            let (_, users, _) = taken_over("", login, Some(&rules));
+            users.to_text().contains("b/#")
+        };
+        assert!(reads("a/#"));
+        assert!(!reads("a#"));
+    }
 }

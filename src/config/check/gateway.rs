@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::{limits::limits as broker_limits, path, within, word};
 use crate::config::amount::Size;
 use crate::config::complaint::{Complaint, Complaints};
-use crate::config::words::DURABILITIES;
+use crate::config::words::{DURABILITIES, LIBRARIES};
 use crate::config::written::{At, Field};
-use crate::config::{Broker, Gateway, Hardware, schema};
+use crate::config::{Broker, Gateway, Hardware, Library, schema};
 use crate::limits;
 use crate::mqtt::TopicFilter;
 
@@ -152,7 +152,18 @@ fn sys_interval(
 pub(super) fn hardware(field: &Field<schema::Hardware>, complaints: &mut Complaints) -> Hardware {
     let default = Hardware::default();
     let Some(written) = field.value() else { return default };
-    Hardware { sysfs: path(&written.sysfs, "sysfs", default.sysfs, complaints) }
+    let library = |field, complaints: &mut Complaints| {
+        word(field, "library", &LIBRARIES, Library::LinuxEmbeddedHal, complaints)
+    };
+    let i2c = library(&written.i2c, complaints);
+    if let Some(at) = written.i2c.given().filter(|_| i2c == Library::Rppal) {
+        let complaint = Complaint::value(at.place, "`rppal` is not for I²C").found(&at.value);
+        let hint = "it sends a stop between the write and the read of a register, where another \
+                    master may come between: `i2c = \"linux-embedded-hal\"`";
+        complaints.push(complaint.hint(hint));
+    }
+    let spi = library(&written.spi, complaints);
+    Hardware { sysfs: path(&written.sysfs, "sysfs", default.sysfs, complaints), i2c, spi }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use super::{path, word};
+use super::{one_path, path, word};
 use crate::access::Policy;
 use crate::config::complaint::{Complaint, Complaints, Place};
 use crate::config::words::{self, POLICIES};
@@ -149,13 +149,28 @@ fn tls(field: &Field<schema::Tls>, complaints: &mut Complaints) -> Option<Tls> {
     let hint = "a certificate and its key belong together; `tls = true` takes our own CA";
     files.certificate.required("certificate", *place, hint, complaints);
     files.key.required("key", *place, hint, complaints);
-    let client_ca = files.client_ca.given();
+    let client_ca = paths(&files.client_ca, "client_ca", complaints);
+    let client_crl = paths(&files.client_crl, "client_crl", complaints);
+    if let (true, Some(At { place, .. })) = (client_ca.is_empty(), files.client_crl.given()) {
+        let complaint = Complaint::value(*place, "`client_crl` without `client_ca`".to_owned());
+        let hint = "certificates of maison's own CA are revoked by `maison subscriber revoke`";
+        complaints.push(complaint.hint(hint));
+    }
     Some(Tls::Files {
         certificate: path(&files.certificate, "certificate", PathBuf::new(), complaints),
         key: path(&files.key, "key", PathBuf::new(), complaints),
-        client_ca: client_ca
-            .map(|_| path(&files.client_ca, "client_ca", PathBuf::new(), complaints)),
+        client_ca,
+        client_crl,
     })
+}
+
+fn paths(field: &Field<schema::Paths>, key: &str, complaints: &mut Complaints) -> Vec<PathBuf> {
+    let Some(At { place, value: schema::Paths(paths) }) = field.given() else { return Vec::new() };
+    if paths.is_empty() {
+        complaints.push(Complaint::value(*place, format!("no path in `{key}`")));
+    }
+    let path = |At { place, value }: &At<String>| one_path(*place, value, key, complaints);
+    paths.iter().filter_map(path).collect()
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::amount::Bounded;
-use super::complaint::{Complaint, Complaints};
+use super::complaint::{Complaint, Complaints, Place};
 use super::schema;
 use super::suggestion::{listed, nearest};
 use super::written::{At, Field};
@@ -117,9 +117,13 @@ fn path(
     complaints: &mut Complaints,
 ) -> PathBuf {
     let Some(At { place, value }) = field.given() else { return default };
+    one_path(*place, value, key, complaints).unwrap_or(default)
+}
+
+fn one_path(place: Place, value: &str, key: &str, complaints: &mut Complaints) -> Option<PathBuf> {
     if value.is_empty() || value.contains('\0') {
-        complaints.push(Complaint::value(*place, format!("`{key}` is not a path")).found(value));
-        return default;
+        complaints.push(Complaint::value(place, format!("`{key}` is not a path")).found(value));
+        return None;
     }
-    PathBuf::from(value)
+    Some(PathBuf::from(value))
 }

@@ -15,7 +15,7 @@ use crate::sim::script::{Begin, Episode, Trouble};
 use crate::sim::weather::{Climate, Heating, Place};
 
 /// The words for what goes wrong.
-const FAULTS: [&str; 6] = ["unplugged", "power-on", "crc", "stuck", "drift", "noise"];
+const FAULTS: [&str; 7] = ["unplugged", "wrong-chip", "power-on", "crc", "stuck", "drift", "noise"];
 
 /// Coldest and hottest that anything is by way of these keys, and most that anything is moved.
 const FAR: Decimal = Decimal(limits::CORRECTION_MAX);
@@ -163,6 +163,7 @@ fn episode(
     }
     let trouble = match name.value.as_str() {
         "unplugged" => Trouble::Unplugged,
+        "wrong-chip" => Trouble::WrongChip,
         "power-on" => Trouble::PowerOn,
         "stuck" => Trouble::Stuck,
         "crc" => Trouble::Crc { share: share(&written.share, complaints) },
@@ -212,10 +213,14 @@ fn check_fits(name: &At<String>, target: &Target, rooms: &[Room], complaints: &m
     let mut meant = sensors.iter().filter(|sensor| target.is(&target.room, &sensor.address));
     let what = |address: &Address| match (name.value.as_str(), address) {
         ("crc", Address::Spi(_) | Address::Kernel(_)) => Some("nothing there has a checksum"),
+        ("wrong-chip", Address::OneWire(_) | Address::Pin(_) | Address::Kernel(_)) => {
+            Some("no chip takes the place of another there")
+        }
         ("power-on", Address::Kernel(_)) => Some("the kernel has no supply that fails"),
         _ => None,
     };
-    if let Some((sensor, what)) = meant.find_map(|sensor| Some((sensor, what(&sensor.address)?))) {
+    let unfit = meant.find_map(|sensor| Some((sensor, what(&sensor.address)?)));
+    if let Some((sensor, what)) = unfit {
         let complaint = Complaint::shape(name.place, what).found(sensor.address.to_string());
         let hint = format!("`{}` has no effect on it", name.value);
         complaints.push(complaint.hint(hint));

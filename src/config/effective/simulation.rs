@@ -55,6 +55,7 @@ fn fault(out: &mut String, Episode { trouble, begin, lasts }: &Episode) -> fmt::
     let duration = |duration: &std::time::Duration| quoted(&duration.written());
     let (name, rest) = match trouble {
         Trouble::Unplugged => ("unplugged", String::new()),
+        Trouble::WrongChip => ("wrong-chip", String::new()),
         Trouble::PowerOn => ("power-on", String::new()),
         Trouble::Stuck => ("stuck", String::new()),
         Trouble::Crc { share } => {

@@ -7,7 +7,7 @@ use crate::config::amount::{Bounded, Decimal};
 use crate::config::complaint::{Complaint, Complaints};
 use crate::config::document::{Node, Value};
 use crate::config::manual::Kind;
-use crate::config::written::{Written, mismatch};
+use crate::config::written::{At, Written, mismatch};
 
 /// `tls` of a listener.
 #[derive(Debug)]
@@ -29,6 +29,25 @@ impl Written for Tls {
                 let hint = Some("`tls = true` takes a certificate of our own CA".to_owned());
                 let expected = "`true`, `false` or a table";
                 mismatch(node.place, &other, expected, hint, complaints)
+            }
+        }
+    }
+}
+
+/// `"a.pem"` or `["a.pem", "b.pem"]`.
+#[derive(Debug, Default)]
+pub(in crate::config) struct Paths(pub(in crate::config) Vec<At<String>>);
+
+impl Written for Paths {
+    const KIND: Kind = Kind::Several(&Kind::Text);
+
+    fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
+        match node.value {
+            Value::Text(value) => Some(Self(vec![At { place: node.place, value }])),
+            Value::Array(_) => Vec::read(node, complaints).map(Self),
+            other => {
+                let hint = Some("`\"a.pem\"` or `[\"a.pem\", \"b.pem\"]`".to_owned());
+                mismatch(node.place, &other, "a path or several", hint, complaints)
             }
         }
     }

@@ -1,9 +1,7 @@
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::*;
-use crate::access::{Policy, Principal};
+use crate::access::{Password, Policy, Principal};
 
 const LONG: Duration = Duration::from_secs(24 * 3600);
 
@@ -13,7 +11,7 @@ fn login(address: &str, user: &str, client_id: &str) -> Login {
         policy: Policy::Password,
         client_id: client_id.to_owned(),
         user: Some(user.to_owned()),
-        password: Some(Bytes::from_static(b"x")),
+        password: Some(Password::new(b"x")),
         certificate: None,
     }
 }

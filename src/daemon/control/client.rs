@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{Answer, Answered, Asked, PROTOCOL, Request, is_absent, places, real};
+use super::{Answer, Answered, Asked, PROTOCOL, Request, SOCKET, is_absent, places, real};
 use crate::daemon::visits::ByName;
 use crate::limits::{CONTROL_ANSWER_BYTES_MAX, RELOAD_TIMEOUT};
 
@@ -61,6 +61,14 @@ pub fn visits(state_dir: &Path) -> Result<ByName, Trouble> {
     match ask(state_dir, Request::Visits {})? {
         Answer::Visits { visits } => Ok(visits),
         other => Err(Trouble::Misunderstood(format!("it answers another question: {other:?}"))),
+    }
+}
+
+/// Whether a gateway is at work on a state folder, as far as that can be seen.
+pub fn is_at_work(state_dir: &Path) -> bool {
+    match UnixStream::connect(state_dir.join(SOCKET)) {
+        Ok(_) => true,
+        Err(error) => error.kind() == ErrorKind::PermissionDenied,
     }
 }
 

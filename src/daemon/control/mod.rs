@@ -20,7 +20,7 @@ use super::visits::ByName;
 mod client;
 mod server;
 
-pub use client::{Trouble, ask, visits};
+pub use client::{Trouble, ask, is_at_work, visits};
 pub(super) use server::{Control, Visitor};
 
 /// Raised when a request or an answer means something else than before.
@@ -41,6 +41,8 @@ pub enum Request {
         /// Which file is meant.
         config: PathBuf,
     },
+    /// To look at all certificates again.
+    Certificates {},
     /// Who was last there and when.
     Visits {},
     /// What is logged.
@@ -51,7 +53,7 @@ pub enum Request {
 }
 
 /// The names of all requests, for who asks for another.
-const REQUESTS: [&str; 4] = ["status", "reload", "visits", "log"];
+const REQUESTS: [&str; 5] = ["status", "reload", "certificates", "visits", "log"];
 
 /// What is answered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

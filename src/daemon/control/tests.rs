@@ -16,7 +16,7 @@ fn requests_that_are_none_are_told_why() {
     let version = format!("this gateway (maison {}) speaks", env!("CARGO_PKG_VERSION"));
     check(r#"{"protocol":2,"request":"status"}"#, &version);
     check(r#"{"protocol":1}"#, "no `request`");
-    let unknown = "unknown request: `halt`; known: status, reload, visits, log";
+    let unknown = "unknown request: `halt`; known: status, reload, certificates, visits, log";
     check(r#"{"protocol":1,"state_dir":"/x","request":"halt"}"#, unknown);
     check(r#"{"protocol":1,"request":"status"}"#, "request `status`: missing field `state_dir`");
     let reload = "request `reload`: missing field `config`";
@@ -30,6 +30,7 @@ fn each_request_is_understood_as_it_was_meant() {
     let requests = [
         Request::Status {},
         Request::Reload { config: "/etc/été.toml".into() },
+        Request::Certificates {},
         Request::Visits {},
         Request::Log { filter: None },
         Request::Log { filter: Some("info".into()) },

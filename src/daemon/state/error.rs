@@ -36,6 +36,13 @@ pub enum StateError {
         /// Its permissions.
         mode: u32,
     },
+    /// Others than its owner can read a file of secrets.
+    FileTooOpen {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
     /// Another gateway works on the folder.
     Locked {
         /// The folder.
@@ -76,7 +83,7 @@ impl StateError {
     /// Whether the operating system's permissions are what is wrong.
     pub fn is_permission(&self) -> bool {
         match self {
-            Self::ForeignOwner { .. } | Self::TooOpen { .. } => true,
+            Self::ForeignOwner { .. } | Self::TooOpen { .. } | Self::FileTooOpen { .. } => true,
             Self::Io { error, .. } => error.kind() == io::ErrorKind::PermissionDenied,
             Self::NoParent { .. }
             | Self::NoFolder { .. }
@@ -117,6 +124,12 @@ impl fmt::Display for StateError {
                 formatter,
                 "state folder is open to others: `{path}` has mode {mode:03o}, and keys and \
                  logins are in it\n  hint: `chmod 700 '{path}'`",
+                path = path.display()
+            ),
+            Self::FileTooOpen { path, mode } => write!(
+                formatter,
+                "others can read secrets: `{path}` has mode {mode:03o}\n  hint: `chmod 600 \
+                 '{path}'`, and make new ones if somebody may have read them",
                 path = path.display()
             ),
             Self::Locked { path, holder } => write!(

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::geteuid;
 
-use crate::net::Files;
+use crate::net::{Files, credential};
 
 pub use error::StateError;
 pub use users::{
@@ -63,9 +63,21 @@ impl StateDir {
         &self.path
     }
 
-    /// The content of a file, or `None` if there is no such file.
+    /// The content of a file, or `None` if there is no such file. A key may be a credential of the
+    /// service manager instead, which comes first; one that others could read is refused.
     pub fn read(&self, name: &str) -> Result<Option<Vec<u8>>, StateError> {
         let path = self.path.join(name);
+        if is_key(name) {
+            let given = credential(name).map_err(|error| StateError::Io {
+                doing: "read the credential for",
+                path: path.clone(),
+                error,
+            })?;
+            if let Some(mut given) = given {
+                return Ok(Some(std::mem::take(&mut *given)));
+            }
+            check_private(&path)?;
+        }
         match fs::read(&path) {
             Ok(content) => Ok(Some(content)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -163,8 +175,32 @@ impl Files for StateDir {
         Self::write(self, name, content).map_err(io::Error::other)
     }
 
+    fn remove(&self, name: &str) -> io::Result<()> {
+        match fs::remove_file(self.path.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => File::open(&self.path)?.sync_all(),
+        }
+    }
+
     fn place(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+}
+
+/// Private keys are called so.
+fn is_key(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "key")
+}
+
+/// Refuses a file of secrets that others than its owner can read, as a folder of ours that was
+/// copied by hand may have: whoever could has them already.
+fn check_private(path: &Path) -> Result<(), StateError> {
+    match fs::metadata(path) {
+        Ok(facts) if facts.mode() & 0o077 != 0 => {
+            Err(StateError::FileTooOpen { path: path.into(), mode: facts.mode() & 0o7777 })
+        }
+        // What is not there is not open, and what cannot be looked at cannot be read.
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

@@ -1,11 +1,9 @@
 use std::os::unix::fs::chown;
 
-use bytes::Bytes;
-
 use std::sync::Arc;
 
 use super::*;
-use crate::access::{HashMemory, Login, Policy, Principal, Refusal, UserName, Verdict};
+use crate::access::{HashMemory, Login, Password, Policy, Principal, Refusal, UserName, Verdict};
 
 /// A private folder, to be a state folder or to make one in.
 fn room() -> tempfile::TempDir {
@@ -145,7 +143,7 @@ fn login(users: &UsersFile, password: &'static [u8]) -> Verdict {
         policy: Policy::Password,
         client_id: "client".to_owned(),
         user: Some("bob".to_owned()),
-        password: Some(Bytes::from_static(password)),
+        password: Some(Password::new(password)),
         certificate: None,
     };
     users.current().check(&login, &mut HashMemory::default())

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};
 use tracing::{info, warn};
 
-use super::{StateDir, StateError};
+use super::{StateDir, StateError, check_private};
 use crate::access::{Login, PasswordHash, SALT_BYTES, UserName, Users};
 use crate::limits::USERS_FILE_BYTES_MAX;
 
@@ -229,6 +229,7 @@ fn stamp(path: &Path) -> Result<Stamp, StateError> {
 
 fn load(path: &Path) -> Result<Users, StateError> {
     let Some((_, _, _, bytes)) = stamp(path)? else { return Ok(Users::default()) };
+    check_private(path)?;
     if bytes > USERS_FILE_BYTES_MAX {
         return Err(StateError::UsersUnreadable { path: path.into() });
     }

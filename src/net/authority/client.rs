@@ -44,7 +44,7 @@ impl Authority {
         parameters.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         parameters.use_authority_key_identifier_extension = true;
-        let certificate = parameters.signed_by(&key, &self.issuer).map_err(unmakeable)?;
+        let certificate = parameters.signed_by(&key, &self.own.issuer).map_err(unmakeable)?;
         let (_, read) = X509Certificate::from_der(certificate.der()).map_err(unmakeable)?;
         Ok(ClientIdentity {
             serial: serial_of(&read),
@@ -55,7 +55,7 @@ impl Authority {
     }
 
     fn client_validity(&self, now: SystemTime) -> (SystemTime, SystemTime) {
-        let end = self.ends();
+        let end = self.own.ends();
         if !is_clock_set(now) {
             return (instant(LONG_AGO_UNIX_S), end);
         }

@@ -1,9 +1,12 @@
 //! What people compare before they trust an authority.
 
+use std::time::SystemTime;
+
 use ring::digest::{SHA256, digest};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::{Authority, unmakeable};
+use super::rotation::Retiring;
+use super::{Authority, Signer, unmakeable};
 use crate::net::tls::TlsError;
 
 /// What an authority's certificate says.
@@ -22,6 +25,20 @@ pub struct AuthorityFacts {
 impl Authority {
     /// What its certificate says.
     pub fn facts(&self) -> Result<AuthorityFacts, TlsError> {
+        self.own.facts()
+    }
+
+    /// What the certificate of the authority says that this one replaces, and until when that one
+    /// counts, in seconds since 1970.
+    pub fn replaced(&self) -> Result<Option<(AuthorityFacts, u64)>, TlsError> {
+        let Some(Retiring { signer, until, .. }) = &self.retiring else { return Ok(None) };
+        let until = until.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        Ok(Some((signer.facts()?, until)))
+    }
+}
+
+impl Signer {
+    fn facts(&self) -> Result<AuthorityFacts, TlsError> {
         let (_, own) = X509Certificate::from_der(&self.der).map_err(unmakeable)?;
         let seconds = |time: i64| u64::try_from(time).unwrap_or(0);
         let bytes = digest(&SHA256, &self.der);

@@ -11,7 +11,7 @@ use super::*;
 /// 2026-11-22: a clock that was set.
 const NOW_UNIX_S: i64 = 1_795_305_600;
 
-fn now() -> SystemTime {
+pub(super) fn now() -> SystemTime {
     instant(NOW_UNIX_S)
 }
 
@@ -29,6 +29,11 @@ impl Files for Drawer {
         Ok(())
     }
 
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.0.borrow_mut().remove(name);
+        Ok(())
+    }
+
     fn place(&self, name: &str) -> PathBuf {
         PathBuf::from("/state").join(name)
     }
@@ -42,13 +47,9 @@ impl Drawer {
     fn put(&self, name: &str, content: &[u8]) {
         self.write(name, content).unwrap();
     }
-
-    fn remove(&self, name: &str) {
-        self.0.borrow_mut().remove(name);
-    }
 }
 
-fn names() -> Names {
+pub(super) fn names() -> Names {
     Names::new("pi", ["192.168.1.4".parse().unwrap(), "fd00::4".parse().unwrap()])
 }
 
@@ -214,7 +215,10 @@ fn an_authority_that_is_broken_is_named_and_never_written_over() {
         assert_eq!(message.lines().next().unwrap(), expected);
         assert_eq!(*drawer.0.borrow(), before);
     }
-    check(|drawer| drawer.remove(CA_KEY), "no key beside `/state/ca.pem`: `/state/ca.key`");
+    check(
+        |drawer| drawer.remove(CA_KEY).unwrap(),
+        "no key beside `/state/ca.pem`: `/state/ca.key`",
+    );
     check(|drawer| drawer.put(CA_CERTIFICATE, b""), "no certificate in `/state/ca.pem`");
     check(|drawer| drawer.put(CA_CERTIFICATE, b"\xFF"), "not a PEM file: `/state/ca.pem`");
     check(
@@ -240,7 +244,7 @@ fn an_authority_that_is_broken_is_named_and_never_written_over() {
 fn a_key_without_its_certificate_is_used() {
     let drawer = started();
     let key = drawer.content(CA_KEY);
-    drawer.remove(CA_CERTIFICATE);
+    drawer.remove(CA_CERTIFICATE).unwrap();
     start(&drawer, now()).unwrap();
     assert_eq!(drawer.content(CA_KEY), key);
     certificate(&drawer, CA_CERTIFICATE, |ca| assert!(ca.is_ca()));

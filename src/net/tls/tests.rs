@@ -1,3 +1,4 @@
+use std::io;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{CertificateParams, DnType, Issuer, KeyPair, SanType};
@@ -49,7 +50,7 @@ impl House {
         ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_root_certificates(roots(self.authority.pem(), Path::new("ca.pem")).unwrap())
+            .with_root_certificates(roots(&self.authority.trusted(), Path::new("")).unwrap())
             .with_client_auth_cert(
                 vec![certificate.der().clone()],
                 PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).unwrap(),
@@ -76,7 +77,7 @@ async fn meet(
         let mut word = [0; 5];
         stream.read_exact(&mut word).await?;
         let chain = stream.get_ref().1.peer_certificates();
-        let read = chain.and_then(|chain| read_verified(&chain[0], access::Issuer::Own));
+        let read = chain.and_then(|chain| read_verified(&[&chain[0]], access::Issuer::Own));
         io::Result::Ok(read.map(|certificate| certificate.name))
     };
     let client = async {
@@ -104,7 +105,7 @@ async fn clients_of_both_versions_are_served_under_every_name() {
             let client = ClientConfig::builder_with_provider(provider())
                 .with_protocol_versions(&[version])
                 .unwrap()
-                .with_root_certificates(roots(house.authority.pem(), Path::new("")).unwrap())
+                .with_root_certificates(roots(&house.authority.trusted(), Path::new("")).unwrap())
                 .with_no_client_auth();
             assert_eq!(meet(&tls, client, host).await.unwrap(), None, "{version:?} {host}");
         }
@@ -150,7 +151,7 @@ async fn a_certificate_of_another_authority_is_refused_even_where_none_is_requir
     // Believes this house, shows the certificate of another.
     let mut client = other.named("bob");
     let verifier = rustls::client::WebPkiServerVerifier::builder_with_provider(
-        Arc::new(roots(house.authority.pem(), Path::new("")).unwrap()),
+        Arc::new(roots(&house.authority.trusted(), Path::new("")).unwrap()),
         provider(),
     );
     client.dangerous().set_certificate_verifier(verifier.build().unwrap());
@@ -237,7 +238,8 @@ fn files_in(folder: &Path) -> Source {
     Source::Files {
         certificate: folder.join("server.pem"),
         key: folder.join("server.key"),
-        client_ca: None,
+        client_ca: Vec::new(),
+        client_crl: Vec::new(),
     }
 }
 
@@ -250,7 +252,7 @@ async fn an_administrators_certificate_goes_with_clients_of_our_own() {
     let tls = Tls::new(source, Policy::Certificate, &ours.authority, &ours.own).unwrap();
     let mut client = ours.named("bob");
     let verifier = rustls::client::WebPkiServerVerifier::builder_with_provider(
-        Arc::new(roots(public.authority.pem(), Path::new("")).unwrap()),
+        Arc::new(roots(&public.authority.trusted(), Path::new("")).unwrap()),
         provider(),
     );
     client.dangerous().set_certificate_verifier(verifier.build().unwrap());
@@ -262,7 +264,12 @@ async fn an_administrators_authority_takes_the_place_of_ours() {
     let (ours, other) = (House::new(), House::new());
     let folder = folder_with(&other);
     let Source::Files { certificate, key, .. } = files_in(folder.path()) else { panic!() };
-    let source = Source::Files { certificate, key, client_ca: Some(folder.path().join("ca.pem")) };
+    let source = Source::Files {
+        certificate,
+        key,
+        client_ca: vec![folder.path().join("ca.pem")],
+        client_crl: Vec::new(),
+    };
     let tls = Tls::new(source, Policy::Certificate, &ours.authority, &ours.own).unwrap();
     assert_eq!(meet(&tls, other.named("bob"), "pi").await.unwrap().unwrap(), "bob");
 }
@@ -298,4 +305,23 @@ fn what_is_wrong_with_an_administrators_files_is_said_by_name() {
         },
         "certificate and key do not belong together: `DIR/server.pem`, `DIR/server.key`",
     );
+}
+
+/// After a listener has come to ask for passwords, say.
+#[test]
+fn who_is_here_is_looked_at_only_where_certificates_are_asked_for() {
+    let (house, other) = (House::new(), House::new());
+    let shown = |house: &House| {
+        let identity = house.authority.client("bob", SystemTime::now()).unwrap();
+        let der = CertificateDer::from_pem_slice(identity.certificate.as_bytes()).unwrap();
+        [Bytes::copy_from_slice(&der)]
+    };
+    let (ours, foreign) = (shown(&house), shown(&other));
+    let accepts = |policy, chain: &[Bytes]| house.tls(policy).accepts(chain, SystemTime::now());
+    for policy in [Policy::Certificate, Policy::CertificateOrPassword] {
+        assert!(accepts(policy, &ours) && !accepts(policy, &foreign) && !accepts(policy, &[]));
+    }
+    for policy in [Policy::Anonymous, Policy::Password] {
+        assert!(accepts(policy, &ours) && accepts(policy, &foreign));
+    }
 }

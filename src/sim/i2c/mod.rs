@@ -138,11 +138,12 @@ impl SimI2c {
         self.unplugged.extend(device.map(|device| (spot, device)));
     }
 
-    /// Puts a chip back: it powers up.
+    /// Puts a chip back: it powers up, and has a second until it is asked.
     pub fn plug(&mut self, spot: impl Into<Spot>) {
         let spot = spot.into();
         if let Some(mut device) = self.unplugged.remove(&spot) {
             device.power_up(self.clock.now());
+            self.clock.advance(Duration::from_secs(1));
             self.devices.insert(spot, device);
         }
     }

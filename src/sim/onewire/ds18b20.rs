@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::sim::mishap::invert;
 use crate::sim::onewire::slave::{
     Edge, Frame, Heard, PRESENCE_LOW, PRESENCE_WAIT, RESET_LOW, State, Turn, ZERO_LOW,
 };
@@ -97,6 +98,7 @@ pub struct Ds18b20 {
     pull: (Tick, Tick),
     sample_after: Duration,
     converts_to_lose: u32,
+    wrong_bit: Option<u8>,
 }
 
 impl Ds18b20 {
@@ -114,6 +116,7 @@ impl Ds18b20 {
             pull: (Tick::ZERO, Tick::ZERO),
             sample_after: Duration::from_micros(30),
             converts_to_lose: 0,
+            wrong_bit: None,
         };
         chip.recall();
         chip
@@ -149,6 +152,11 @@ impl Ds18b20 {
     /// The next `count` commands to convert go unheard.
     pub fn lose_converts(&mut self, count: u32) {
         self.converts_to_lose = count;
+    }
+
+    /// From now on this bit of its scratchpad arrives inverted, of 72; `None`: none.
+    pub fn set_wrong_bit(&mut self, bit: Option<u8>) {
+        self.wrong_bit = bit;
     }
 
     /// The supply fails for a moment: whatever it did is forgotten, it holds 85 °C.
@@ -321,6 +329,9 @@ impl Ds18b20 {
         let mut frame = [0; 9];
         frame[..8].copy_from_slice(&self.scratchpad);
         frame[8] = crc8(&self.scratchpad);
+        if let Some(bit) = self.wrong_bit {
+            invert(&mut frame, bit.into());
+        }
         frame
     }
 

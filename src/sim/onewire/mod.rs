@@ -69,6 +69,11 @@ impl Wire {
         self.socket(rom).map(|socket| &mut socket.chip)
     }
 
+    /// Every chip, plugged or not.
+    pub fn chips_mut(&mut self) -> impl Iterator<Item = &mut Ds18b20> {
+        self.chips.iter_mut().map(|socket| &mut socket.chip)
+    }
+
     /// Takes the chip of that ROM off the wire.
     pub fn unplug(&mut self, rom: u64) {
         if let Some(socket) = self.socket(rom) {

@@ -2,6 +2,7 @@
 //! between is the chips' own, one file each beside this folder.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use embedded_hal::spi::{ErrorType, Operation, SpiDevice};
 
@@ -79,10 +80,11 @@ impl SimSpi {
         self.unplugged = self.chip.take().or(self.unplugged.take());
     }
 
-    /// Puts it back: it powers up.
+    /// Puts it back: it powers up, and has a second until it is asked.
     pub fn plug(&mut self) {
         if let Some(mut chip) = self.unplugged.take() {
             chip.power_up(self.clock.now());
+            self.clock.advance(Duration::from_secs(1));
             self.chip = Some(chip);
         }
     }

@@ -1,7 +1,7 @@
 //! The pages of `hardware/`: what every one of them has, and what in them is written by tests.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use maison::sensors::Fault;
@@ -45,7 +45,7 @@ pub(super) fn check_block(name: &str, heading: &str, block: &Block) {
         return;
     }
     assert!(
-        std::env::var_os("MAISON_PAGES").is_some_and(|it| it == "write"),
+        is_to_be_written(),
         "{name}, `{heading}`: found\n{}\nand not\n{wanted}\nMAISON_PAGES=write changes it",
         &text[start..end],
     );
@@ -53,6 +53,21 @@ pub(super) fn check_block(name: &str, heading: &str, block: &Block) {
     let draft = path(name).with_extension("draft");
     fs::write(&draft, format!("{}{wanted}{}", &text[..start], &text[end..])).unwrap();
     fs::rename(draft, path(name)).unwrap();
+}
+
+/// A file of `hardware/` that a test writes as a whole.
+#[track_caller]
+pub(super) fn check_file(name: &str, wanted: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("hardware").join(name);
+    if fs::read_to_string(&path).is_ok_and(|found| found == wanted) {
+        return;
+    }
+    assert!(is_to_be_written(), "{name} is not what was made: MAISON_PAGES=write makes it so");
+    fs::write(path, wanted).unwrap();
+}
+
+fn is_to_be_written() -> bool {
+    std::env::var_os("MAISON_PAGES").is_some_and(|it| it == "write")
 }
 
 /// A part of a page that a test writes.

@@ -4,6 +4,7 @@ mod form;
 mod limits;
 mod meaning;
 mod sensors;
+mod simulation;
 
 use maison::config::{Source, parse};
 use maison::limits::{LISTENERS_MAX, ROOMS_MAX, SENSORS_MAX};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use maison::access::Policy;
-use maison::config::{Bus, Durability, Limits, Settings, Source, Tls, Transport, parse};
+use maison::config::{Bus, Durability, Library, Limits, Settings, Source, Tls, Transport, parse};
 use maison::mqtt::TopicFilter;
 use maison::sampling::Calibration;
 use maison::sensors::catalog::{Driver, Promise};
@@ -128,13 +128,14 @@ sys_interval = "0s"
 private = ["alarm/#", "+/secret"]
 [hardware]
 sysfs = "recorded/sys"
+spi = "rppal"
 [[listener]]
 bind = "0.0.0.0:1883"
 auth = "anonymous"
 open = true
 [[listener]]
 bind = "[::]:8883"
-tls = { certificate = "c", key = "k", client_ca = "a" }
+tls = { certificate = "c", key = "k", client_ca = "a", client_crl = ["l", "m"] }
 websocket = true
 auth = "certificate-and-password"
 [rooms.salon]
@@ -176,6 +177,7 @@ fn the_fixed_keys_of_gateway_and_broker_mean_what_they_say() {
     let private: Vec<_> = settings.broker.private.iter().map(TopicFilter::as_str).collect();
     assert_eq!(private, ["alarm/#", "+/secret"]);
     assert_eq!(settings.hardware.sysfs, Path::new("recorded/sys"));
+    assert_eq!(settings.hardware.spi, Library::Rppal);
 }
 
 #[test]
@@ -218,8 +220,8 @@ fn the_fixed_keys_of_listeners_mean_what_they_say() {
     let [open, secure] = settings.listeners.as_slice() else { panic!("two listeners") };
     assert_eq!((open.bind.to_string().as_str(), &open.tls), ("0.0.0.0:1883", &None));
     assert_eq!((open.auth, secure.auth), (Policy::Anonymous, Policy::CertificateAndPassword));
-    let client_ca = Some("a".into());
-    let files = Tls::Files { certificate: "c".into(), key: "k".into(), client_ca };
+    let (client_ca, client_crl) = (vec!["a".into()], vec!["l".into(), "m".into()]);
+    let files = Tls::Files { certificate: "c".into(), key: "k".into(), client_ca, client_crl };
     assert_eq!(secure.tls, Some(files));
     assert_eq!((open.transport, secure.transport), (Transport::Tcp, Transport::WebSocket));
 }

@@ -41,6 +41,16 @@ fn kept_users_may_what_their_scopes_say_and_no_more() {
 }
 
 #[test]
+fn kept_certificates_let_in_whom_they_name_and_nobody_else() {
+    check("certificates", super::certificates);
+}
+
+#[test]
+fn kept_files_of_mosquitto_give_nobody_more_than_before() {
+    check("mosquitto", super::mosquitto);
+}
+
+#[test]
 fn kept_conversations_leave_nothing_behind() {
     check("conversation", super::conversation);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::super::{Allowance, Bounds, Input};
 use super::*;
-use crate::mqtt::QoS;
+use crate::mqtt::{Publish, QoS};
 
 fn allow(house: &mut House, change: impl FnOnce(&mut Allowance)) {
     let mut allowance = Allowance {
@@ -62,5 +62,69 @@ fn who_came_by_a_listener_that_is_closed_is_told_and_others_stay() {
     assert!(house.is_closed(stranger), "who has not said CONNECT as well");
     assert!(!house.is_closed(stays));
     assert_eq!(house.broker.statistics().sessions, 2);
+    house.is_at_rest();
+}
+
+/// Each bound of a queue holds for what is there and for what comes.
+#[test]
+fn lower_bounds_of_a_queue_hold_at_once() {
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Allowance), left: usize) {
+        let mut house = House::new();
+        let (away, _) = house.connect_as(v5_lasting("away"));
+        house.subscribe(away, "#", QoS::AtLeastOnce);
+        house.cut(away);
+        allow(&mut house, change);
+        for number in 0..50 {
+            house.reading(message("t", &format!("{number:0100}")), QoS::AtLeastOnce, false);
+        }
+        assert_eq!(house.broker.statistics().queued, left);
+        house.pass(Duration::from_secs(60));
+    }
+    check(|_| {}, 50);
+    check(|it| it.queue_messages = Some(7), 7);
+    let mut house = House::new();
+    let (away, _) = house.connect_as(v5_lasting("away"));
+    house.subscribe(away, "#", QoS::AtLeastOnce);
+    house.cut(away);
+    allow(&mut house, |it| it.queue_bytes = Some(2000));
+    for number in 0..50 {
+        house.reading(message("t", &format!("{number:0100}")), QoS::AtLeastOnce, false);
+    }
+    let left = house.broker.statistics();
+    assert!(left.queued > 0 && left.queued_bytes <= 2000, "{left:?}");
+    house.pass(Duration::from_secs(60));
+}
+
+#[test]
+fn a_shorter_life_of_sessions_holds_for_those_who_come() {
+    let mut house = House::new();
+    let mut connect = v5("client");
+    connect.properties.session_expiry = Some(Duration::from_secs(1800));
+    connect.clean_start = false;
+    allow(&mut house, |it| it.session_expiry = Duration::from_secs(60));
+    let (client, _) = house.connect_as(connect);
+    house.cut(client);
+    house.pass(Duration::from_secs(59));
+    assert_eq!(house.broker.statistics().sessions, 1);
+    house.pass(Duration::from_secs(2));
+    assert_eq!(house.broker.statistics().sessions, 0);
+    house.is_at_rest();
+}
+
+#[test]
+fn a_lower_bound_of_retained_messages_refuses_more_and_takes_nothing() {
+    let mut house = House::new();
+    let (client, _) = house.connect_as(v5("client"));
+    let retain = |house: &mut House, topic: &str| {
+        let publish = publish(topic, "x", QoS::AtLeastOnce);
+        house.send(client, Packet::Publish(Publish { retain: true, ..publish }));
+        let Packet::PubAck(answer) = house.read(client) else { panic!("no PUBACK") };
+        answer.reason
+    };
+    assert!(!retain(&mut house, "first").is_failure());
+    allow(&mut house, |it| it.bounds.retained_bytes = 1);
+    assert_eq!(retain(&mut house, "second"), ReasonCode::QuotaExceeded);
+    assert_eq!(house.broker.statistics().retained, 1, "what there was stays");
     house.is_at_rest();
 }

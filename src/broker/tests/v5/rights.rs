@@ -151,6 +151,28 @@ fn what_a_device_may_not_say_any_more_it_does_not_say_by_its_will_either() {
     house.is_at_rest();
 }
 
+/// Nor when its user is no more: it was allowed until then.
+#[test]
+fn a_device_that_is_revoked_does_not_say_its_will() {
+    let mut house = with_device();
+    let (alice, _) = house.connect_as(by_password("alice", v5("phone")));
+    house.subscribe(alice, "maison/garage/#", QoS::AtLeastOnce);
+    let will = || Some(will("maison/garage/will", "gone", QoS::AtLeastOnce));
+    let (probe, _) =
+        house.connect_as(by_password("probe", Connect { will: will(), ..v5("probe") }));
+    let mut late = v5_lasting("late probe");
+    late.will = will();
+    late.will.as_mut().unwrap().properties.delay = Duration::from_secs(60);
+    let (late, _) = house.connect_as(by_password("probe", late));
+    house.cut(late);
+    let users = vec!["probe".to_owned()];
+    change(&mut house, &[("alice", &["*"])], Revoked { users, ..Revoked::default() });
+    is_sent_away(&mut house, probe);
+    house.pass(Duration::from_secs(120));
+    house.reads_nothing(alice);
+    house.is_at_rest();
+}
+
 /// Retained messages are searched by the rights of their moment, for old and new subscriptions.
 #[test]
 fn retained_messages_are_sent_by_the_rights_of_their_moment() {

@@ -72,7 +72,7 @@ fn unknown_keys_and_tables() {
     );
     check(
         "[hardware]\ncolour = 1",
-        ":2:1: unknown key: `colour`\n  hint: `[hardware]` has `sysfs`",
+        ":2:1: unknown key: `colour`\n  hint: `[hardware]` has `sysfs`, `i2c`, `spi`",
     );
 }
 

@@ -86,6 +86,14 @@ fn root_topics_and_paths() {
         ":2:8: root topic with `$`: `$SYS`\n  hint: topics with `$` are the broker's own"
     );
     check("[hardware]\nsysfs = \"\"", ":2:9: `sysfs` is not a path: ``");
+    check(
+        "[hardware]\ni2c = \"rppal\"\nspi = \"spidev\"",
+        ":2:7: `rppal` is not for I²C: `rppal`\n  \
+         hint: it sends a stop between the write and the read of a register, where another \
+         master may come between: `i2c = \"linux-embedded-hal\"`\n\
+         :3:7: unknown library: `spidev`\n  \
+         hint: there are `linux-embedded-hal`, `rppal`",
+    );
 }
 
 #[test]

@@ -288,9 +288,8 @@ fn averages() {
 fn rooms_of_several_sensors() {
     let sensor = "[[rooms.a.sensors]]\ndriver = \"tmp117\"\nbus = \"i2c-1\"\naddress = 0x4";
     let check_room = |keys: &str, sensors: usize, expected: &str| {
-        let sensors: Vec<_> = (8..8 + sensors).map(|it| format!("{sensor}{it}")).collect();
-        let sensors = sensors.join("\n");
-        check(&format!("[rooms.a]\n{keys}\n{sensors}"), expected);
+        let sensors: Vec<_> = (8..8 + sensors).map(|it| format!("{sensor}{it}\n")).collect();
+        check(&format!("[rooms.a]\n{keys}\n{}", sensors.concat()), expected);
     };
     check_room(
         "combine = \"average\"",

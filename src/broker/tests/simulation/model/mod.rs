@@ -222,7 +222,9 @@ impl Model {
                 panic!("there is no store: {other:?}")
             }
             Input::Rights { .. } => panic!("the rights stay"),
-            Input::Reconfigured(_) | Input::ListenerClosed { .. } => panic!("the house stays"),
+            Input::Reconfigured(_)
+            | Input::ListenerClosed { .. }
+            | Input::CertificatesEnded { .. } => panic!("the house stays"),
         }
     }
 

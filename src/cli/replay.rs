@@ -1,0 +1,140 @@
+//! `maison replay`: drivers, plausibility, filters and topics on what was recorded. The same record
+//! gives the same words each time.
+
+mod file;
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Args;
+
+use super::exit;
+use super::recording::{Publisher, tick, wall};
+use crate::bus::line::{Line, Told, What};
+use crate::bus::replayed::{Script, bus};
+use crate::bus::tap::Tap;
+use crate::daemon::{Fitted, Roster, sensors};
+
+use file::{Moment, Record, Track};
+
+/// Print what a gateway would publish of a record, and each fault
+#[derive(Args, Clone, Debug)]
+pub struct Arguments {
+    /// Made by `maison record`
+    file: PathBuf,
+    /// So many times as fast as it was [default: as fast as it goes]
+    #[arg(long, value_name = "FACTOR")]
+    speed: Option<f64>,
+    /// Print JSON, an object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Status 0; 1 if the record is damaged, of another version, or answers what is not asked any more.
+pub fn run(arguments: &Arguments) -> Result<ExitCode> {
+    if arguments.speed.is_some_and(|speed| !speed.is_finite() || speed <= 0.0) {
+        super::complain("no speed: it is a number above zero, as in `--speed 10`");
+        return Ok(exit::code(exit::USAGE));
+    }
+    let record = match file::read(&arguments.file) {
+        Ok(record) => record,
+        Err(error) => {
+            super::complain(format_args!("{}{error}", arguments.file.display()));
+            return Ok(exit::code(exit::FAILED));
+        }
+    };
+    let roster = Roster::new(&record.settings);
+    let mut steps = Vec::new();
+    let mut diverged = None;
+    for track in &record.tracks {
+        let (mine, asked) = replayed(&record, track, &roster);
+        steps.extend(mine);
+        diverged = diverged.or(asked);
+    }
+    steps.sort_by_key(|(line, ..)| *line);
+    let at = wall(record.header.wall);
+    let root = &record.header.root;
+    let mut publisher = Publisher::start(root, &roster, at, arguments.json, io::stdout())?;
+    let mut last = tick(record.header.t);
+    let mut others = 0;
+    for (_, told, is_as_recorded) in &steps {
+        if let Some(speed) = arguments.speed {
+            let passed = told.now.since(last).as_secs_f64() / speed;
+            thread::sleep(Duration::try_from_secs_f64(passed).unwrap_or(Duration::ZERO));
+            last = told.now.max(last);
+        }
+        others += usize::from(!is_as_recorded);
+        publisher.tell(told)?;
+    }
+    let [readings, faults, publications] = publisher.counts;
+    eprintln!(
+        "replayed: {readings} readings, {faults} faults, {publications} publications: {}",
+        record.end.as_deref().unwrap_or("the record is cut off")
+    );
+    if others > 0 {
+        let program = &record.header.program;
+        eprintln!("{others} answers are others than at the time, by program {program}");
+    }
+    let Some((line, asked)) = diverged else { return Ok(ExitCode::SUCCESS) };
+    super::complain(format_args!(
+        "{}:{line}: this answers another question; {asked}\n  hint: the record is of program {}, \
+         this is {}",
+        arguments.file.display(),
+        record.header.program,
+        env!("CARGO_PKG_VERSION")
+    ));
+    Ok(exit::code(exit::FAILED))
+}
+
+/// A step with its line, and whether the driver made the same of it as at the time.
+type Step = (usize, Told, bool);
+
+/// All steps of one bus, and where it was asked something that was not recorded.
+fn replayed(
+    record: &Record,
+    track: &Track,
+    roster: &Roster,
+) -> (Vec<Step>, Option<(usize, String)>) {
+    let all = roster.sensors().iter().map(Fitted::attached).map(|(.., attached)| attached);
+    let attached: Vec<_> = all.filter(|it| track.bus.sensors.contains(&it.id.0)).collect();
+    let script = Script::new(track.said.clone());
+    let hands = bus(&track.bus.name, &script, &attached);
+    let mine = sensors(roster, &attached).into_values().collect();
+    let start = tick(record.header.t);
+    let name = track.bus.name.clone();
+    let mut line = Line::new(name, hands, (mine, track.bus.seed), start, Tap::default());
+    let mut moments: VecDeque<Moment> = track.moments.iter().cloned().collect();
+    let (mut steps, place, mut lost) = (Vec::new(), Cell::new((0, true)), None);
+    while let Some(before) = moments.front().map(|moment| moment.line) {
+        let mut next = |what: &What| {
+            let moment = moments.front()?;
+            let Some(is_as_recorded) = moment.is_of(what) else {
+                lost = lost.take().or(Some((moment.line, format!("next now: {what:?}"))));
+                return None;
+            };
+            place.set((moment.line, is_as_recorded));
+            let moment = moments.pop_front()?;
+            Some((moment.now, moment.at))
+        };
+        line.turn(&mut next, &mut |told| {
+            let (number, is_as_recorded) = place.get();
+            steps.push((number, told, is_as_recorded));
+        });
+        let stands_still = moments.front().map(|moment| moment.line) == Some(before);
+        if stands_still || script.diverged().is_some() {
+            break;
+        }
+    }
+    let diverged = script.diverged().or(lost);
+    if let Some((line, _)) = &diverged {
+        // What came of no answer was never said.
+        steps.retain(|(number, ..)| number < line);
+    }
+    (steps, diverged)
+}

@@ -1,0 +1,39 @@
+//! Of `maison scan`, `read`, `record` and `replay`, which visit the buses beside the gateway.
+
+use std::time::Duration;
+
+/// Longest wait for a bus that another process talks on: the slowest chip on I²C or SPI takes some
+/// 400 ms for a reading.
+pub const BUS_TURN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether the other process is done.
+pub const BUS_TURN_POLL: Duration = Duration::from_millis(5);
+
+/// Addresses in a row that may hang before a survey of an I²C bus is given up: each costs the
+/// kernel a second.
+pub const SCAN_TIMEOUTS_MAX: u32 = 3;
+
+/// Chips that a bus can hold up electrically (400 pF of UM10204, some 10 pF a chip): where more
+/// addresses answer it is the data line that touches ground.
+pub const I2C_RESIDENTS_MAX: usize = 100;
+
+/// Searches of a 1-Wire bus on a pin, where noise breaks one off.
+pub const SEARCHES_MAX: u32 = 5;
+
+/// Readings of a scan, where the first ones fail.
+pub const SCAN_TRIES_MAX: u32 = 3;
+
+/// Events of buses that wait to be written or printed; a bus waits where there are more.
+pub const EVENTS_WAITING_MAX: usize = 4096;
+
+/// MiB that a record may have unless more is asked for: some days of a house of five sensors.
+pub const RECORD_MIB_DEFAULT: u64 = 16;
+
+/// MiB that a record may have at all: a replay holds it in memory.
+pub const RECORD_MIB_MAX: u64 = 256;
+
+/// What a line of a record takes at most: a page of a file, each byte escaped as six.
+pub const RECORD_LINE_BYTES: u64 = 32 * 1024;
+
+/// How often a recorder looks whether it is to end.
+pub const RECORD_POLL: Duration = Duration::from_millis(200);

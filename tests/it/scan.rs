@@ -1,0 +1,156 @@
+//! `maison scan`: what hangs where, beside a gateway at work too, and rooms by touch.
+
+mod naming;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Output;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::gateway::{Gateway, binary, recorded_tree};
+
+const SALON: &str = "[rooms.salon]\nname = \"Salon\"\n[[rooms.salon.sensors]]\n\
+    driver = \"ds18b20\"\nbus = \"w1\"\naddress = \"28-01131e858aef\"\n";
+
+/// A folder with a configuration of these rooms, and the recorded house as its `sys`.
+fn house(rooms: &str) -> TempDir {
+    let folder = Gateway::prepare(rooms);
+    recorded_tree(&folder.path().join("sys"));
+    folder
+}
+
+fn scan(folder: &Path, arguments: &[&str]) -> Output {
+    let config = folder.join("maison.toml");
+    let output = binary().arg("scan").arg("--config").arg(config).args(arguments).output().unwrap();
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("panicked"), "{output:?}");
+    output
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn file(root: &Path, path: &str, content: &str) {
+    let path = root.join("sys").join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, content).unwrap();
+}
+
+#[track_caller]
+fn check_line(shown: &str, parts: &[&str]) {
+    let is_it = |line: &&str| parts.iter().all(|part| line.contains(part));
+    assert!(shown.lines().any(|line| is_it(&line)), "no line with {parts:?} in:\n{shown}");
+}
+
+#[test]
+fn a_scan_shows_values_faults_rooms_and_what_to_paste() {
+    let folder = house(SALON);
+    let output = scan(folder.path(), &[]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let shown = text(&output);
+    check_line(&shown, &["28-01131e858aef", "21.4 °C", "room Salon", "DS18B20"]);
+    check_line(&shown, &["28-0316a2794dff", "power-on", "no room yet"]);
+    check_line(&shown, &["28-3c01d6075f12", "-10.1 °C", "no room yet"]);
+    check_line(&shown, &["echo 'dtparam=i2c_arm=on' | sudo tee -a /boot/firmware/config.txt"]);
+    assert!(!shown.contains("w1-gpio"), "1-Wire is there: {shown}");
+    let json: Value = serde_json::from_slice(&scan(folder.path(), &["--json"]).stdout).unwrap();
+    let first = &json["buses"][0]["devices"][0];
+    assert_eq!(first["values"]["temperature"], 21.438);
+    assert_eq!((&first["room"], &first["bus"]), (&"Salon".into(), &"w1".into()));
+    assert_eq!(json["buses"][0]["devices"][1]["fault"], "power-on");
+    assert_eq!(json["advice"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_the_configuration_has_and_nobody_answers_for_is_missing() {
+    let rooms = SALON.replace("aef", "aee");
+    let output = scan(house(&rooms).path(), &[]);
+    assert_eq!(output.status.code(), Some(1));
+    check_line(&text(&output), &["Salon: ds18b20 28-01131e858aee on w1"]);
+}
+
+#[test]
+fn a_machine_without_a_bus_is_told_what_to_switch_on() {
+    let folder = Gateway::prepare("");
+    let output = scan(folder.path(), &[]);
+    assert_eq!(output.status.code(), Some(69));
+    let shown = text(&output);
+    for line in ["dtoverlay=w1-gpio", "dtparam=i2c_arm=on", "dtparam=spi=on", "i2c-dev"] {
+        check_line(&shown, &["sudo tee", line]);
+    }
+    let json: Value = serde_json::from_slice(&scan(folder.path(), &["--json"]).stdout).unwrap();
+    assert_eq!(json["buses"], Value::Array(Vec::new()));
+    fs::write(folder.path().join("maison.toml"), "[rooms").unwrap();
+    assert_eq!(scan(folder.path(), &[]).status.code(), Some(78));
+}
+
+/// A Pi of which the kernel has one chip, and whose module `i2c-dev` is not loaded; no file of
+/// `/dev` is there for the other bus.
+#[test]
+fn addresses_of_the_kernel_and_buses_without_a_device_are_named() {
+    let folder = Gateway::prepare("");
+    let root = folder.path();
+    file(root, "bus/i2c/devices/i2c-5/name", "i2c-gpio\n");
+    file(root, "bus/i2c/devices/5-0048/name", "lm75\n");
+    symlink("../lm75", root.join("sys/bus/i2c/devices/5-0048/driver")).unwrap();
+    file(root, "class/hwmon/hwmon0/name", "lm75\n");
+    file(root, "class/hwmon/hwmon0/temp1_input", "21500\n");
+    file(root, "class/thermal/thermal_zone0/type", "cpu-thermal\n");
+    file(root, "class/thermal/thermal_zone0/temp", "48300\n");
+    file(root, "class/spidev/spidev0.1/dev", "153:1\n");
+    fs::create_dir_all(root.join("sys/bus/w1/devices/w1_bus_master1/00-800000000000")).unwrap();
+    let output = scan(root, &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let shown = text(&output);
+    check_line(&shown, &["0x48", "the kernel's `lm75`"]);
+    check_line(&shown, &["sudo modprobe i2c-dev"]);
+    check_line(&shown, &["lm75", "21.5 °C", "the kernel's `lm75`"]);
+    check_line(&shown, &["cpu-thermal", "48.3 °C", "the processor"]);
+    check_line(&shown, &["spi-0.1", "a chip select"]);
+    check_line(&shown, &["family 00 are noise", "4.7 kΩ"]);
+}
+
+#[test]
+fn it_looks_beside_a_gateway_at_work() {
+    let gateway = Gateway::with_bob(SALON, recorded_tree);
+    let output = scan(gateway.folder.path(), &[]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    check_line(&text(&output), &["28-01131e858aef", "21.4 °C", "room Salon"]);
+}
+
+/// Chips down to their registers: a multiplexer with two of one address behind it, and one that
+/// cannot be told from its relative.
+#[test]
+fn simulated_chips_are_found_where_they_are() {
+    let folder = Gateway::prepare("");
+    let sensors = [
+        ("bme280", "0x70:3/0x76"),
+        ("bme280", "0x70:5/0x76"),
+        ("pct2075", "0x4f"),
+        ("sht4x", "0x44"),
+        ("ds18b20", "28-01131e858aef"),
+    ];
+    let rooms = sensors.map(|(driver, address)| {
+        format!(
+            "[[rooms.any.sensors]]\ndriver = \"{driver}\"\nbus = \"simulated\"\n\
+             address = \"{address}\"\n"
+        )
+    });
+    let house = folder.path().join("house.toml");
+    fs::write(&house, rooms.concat()).unwrap();
+    let output = scan(folder.path(), &["--simulated", house.to_str().unwrap()]);
+    let shown = text(&output);
+    for (driver, address) in sensors {
+        let parts = match driver {
+            "pct2075" => "lm75 or pct2075: they cannot be told apart",
+            "bme280" => "hPa",
+            "sht4x" => "SHT40",
+            _ => "DS18B20",
+        };
+        check_line(&shown, &[address, " °C", parts]);
+    }
+    check_line(&shown, &["0x70 ", "TCA9548A"]);
+}
