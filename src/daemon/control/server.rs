@@ -16,8 +16,10 @@ use tracing::{debug, warn};
 use super::{Answer, Answered, PROTOCOL, Request, SOCKET, real, runtime_directory, understood};
 use crate::limits::{CONTROL_REQUEST_BYTES_MAX, CONTROL_TIMEOUT, CONTROL_VISITORS_MAX};
 
-/// Who may look into the folder may ask, its group as well.
-const MODE: u32 = 0o660;
+/// Of the socket in the state folder, which is the user's alone as all that lies there.
+const MODE: u32 = 0o600;
+/// Of the other: who may look into the folder may ask, its group as well.
+const RUNTIME_MODE: u32 = 0o660;
 
 /// The sockets of a gateway.
 pub(in crate::daemon) struct Control {
@@ -37,10 +39,11 @@ impl Control {
     /// Opens them in the folder of the gateway, which is alone there: what an earlier life left is
     /// in nobody's use.
     pub(in crate::daemon) fn open(state_dir: &Path) -> Self {
-        let folders = [Some(state_dir.to_owned()), runtime_directory()];
-        let open = |folder: PathBuf| {
+        let own = Some((state_dir.to_owned(), MODE));
+        let folders = [own, runtime_directory().map(|folder| (folder, RUNTIME_MODE))];
+        let open = |(folder, mode): (PathBuf, u32)| {
             let path = folder.join(SOCKET);
-            match listen(&path) {
+            match listen(&path, mode) {
                 Ok(listener) => Some(listener),
                 Err(error) => {
                     warn!(%error, socket = %path.display(), "nobody can ask by this socket");
@@ -80,11 +83,11 @@ impl Control {
     }
 }
 
-fn listen(path: &Path) -> io::Result<UnixListener> {
+fn listen(path: &Path, mode: u32) -> io::Result<UnixListener> {
     // What cannot be removed is said by `bind`.
     let _ = remove_file(path);
     let listener = UnixListener::bind(path)?;
-    set_permissions(path, Permissions::from_mode(MODE))?;
+    set_permissions(path, Permissions::from_mode(mode))?;
     Ok(listener)
 }
 
