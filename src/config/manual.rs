@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::schema;
-use super::words::{DURABILITIES, LIBRARIES, LOG_FORMATS, PLATINUM, POLICIES, SIDES};
+use super::words::{DURABILITIES, LIBRARIES, LOG_FORMATS, PLATINUM, POLICIES, SIDES, word};
+use super::{Library, schema};
 use crate::limits::{ROOM_SLUG_BYTES_MAX, ROOMS_MAX};
 use crate::sensors::catalog::Driver;
 
@@ -198,7 +198,8 @@ fn words(table: &str, key: &str) -> Option<Vec<&'static str>> {
     }
     match (table, key) {
         ("`[broker]`", "durability") => Some(listed(&DURABILITIES)),
-        ("`[hardware]`", "i2c" | "spi") => Some(listed(&LIBRARIES)),
+        ("`[hardware]`", "i2c") => Some(vec![word(&LIBRARIES, &Library::LinuxEmbeddedHal)]),
+        ("`[hardware]`", "spi") => Some(listed(&LIBRARIES)),
         ("`[log]`", "format") => Some(listed(&LOG_FORMATS)),
         ("`[[listener]]`", "auth") => Some(listed(&POLICIES)),
         ("`thermistor` of a sensor", "side") => Some(listed(&SIDES)),

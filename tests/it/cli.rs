@@ -167,6 +167,10 @@ fn the_schema_takes_the_samples_and_refuses_what_the_check_refuses() {
         "[[rooms.salon.sensors]]\ndriver = \"tmp118\"\nbus = \"i2c-1\"\n",
         "[[rooms.salon.sensors]]\ndriver = \"tmp117\"\n",
         "[metrics]\nopen = true\n",
+        "[hardware]\ni2c = \"rppal\"\n",
+        "[hardware]\nspi = \"spidev\"\n",
+        "[[listener]]\nbind = \"[::]:1\"\n\
+         tls = { certificate = \"c\", key = \"k\", client_ca = [3] }\n",
     ];
     let bad: Vec<_> = bad
         .iter()

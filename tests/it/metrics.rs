@@ -167,12 +167,12 @@ fn health_says_whether_the_gateway_does_what_it_is_for() {
 fn metrics_open_and_close_with_a_reload_and_are_nowhere_by_default() {
     let folder = Gateway::prepare(SALON);
     recorded_tree(&folder.path().join("sys"));
+    let config = folder.path().join("maison.toml");
+    let plain = fs::read_to_string(&config).unwrap();
+    let plain = plain.replace("[gateway]\n", "[gateway]\nwatch_files = false\n");
+    fs::write(config, &plain).unwrap();
     let gateway = Gateway::start(folder);
     assert!(!gateway.has_logged("metrics are told"));
-    let plain = fs::read_to_string(gateway.config()).unwrap();
-    let plain = plain.replace("[gateway]\n", "[gateway]\nwatch_files = false\n");
-    fs::write(gateway.config(), &plain).unwrap();
-    gateway.wait_for_log("gateway.watch_files");
     let reload = || {
         let config = gateway.config();
         let output =

@@ -225,6 +225,7 @@ fn the_group_of_the_service_may_ask_by_its_runtime_folder_and_nobody_else() {
         command.env("RUNTIME_DIRECTORY", own).gid(GROUP);
     });
     gateway.wait_for_log("ready");
+    assert_eq!(fs::metadata(run.join("control")).unwrap().permissions().mode() & 0o777, 0o660);
     let as_nobody = |group: u32| {
         let program = env!("CARGO_BIN_EXE_maison");
         // The build's own folder may be closed to others, the program in it is not.

@@ -42,6 +42,16 @@ fn every_table_is_reached_and_every_key_has_its_words() {
 }
 
 #[test]
+fn what_may_be_one_or_several_is_a_value_or_a_list_of_such() {
+    let schema = json_schema();
+    let text = json!({ "type": "string" });
+    for key in ["client_ca", "client_crl"] {
+        let kinds = &schema["$defs"]["tls-of-a-listener"]["properties"][key]["anyOf"];
+        assert_eq!(*kinds, json!([text, { "type": "array", "items": text }]), "{key}");
+    }
+}
+
+#[test]
 fn required_are_the_keys_that_the_check_asks_for() {
     let schema = json_schema();
     let required = |name: &str| schema["$defs"][name]["required"].clone();
