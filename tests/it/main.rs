@@ -48,5 +48,6 @@ mod system;
 mod systemd;
 mod terminal;
 mod tidy;
+mod watching;
 mod websocket;
 mod wire;

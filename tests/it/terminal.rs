@@ -20,8 +20,9 @@ impl Terminal {
     /// Runs `maison` with these arguments, which need no quoting.
     pub(crate) fn run(arguments: &[&str]) -> Self {
         let line = format!("{} {}", env!("CARGO_BIN_EXE_maison"), arguments.join(" "));
-        let mut child = Command::new("script")
-            .args(["-qec", &line, "/dev/null"])
+        // Who runs the tests in the background has them ignore Ctrl-C, and all that they start.
+        let mut child = Command::new("env")
+            .args(["--default-signal=INT", "script", "-qec", &line, "/dev/null"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
