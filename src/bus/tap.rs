@@ -118,6 +118,7 @@ impl Tap {
     }
 
     /// Passes on whether a device could be opened.
+    #[cfg(all(any(feature = "linux", feature = "rppal"), target_os = "linux"))]
     pub(super) fn opened<T>(&self, device: Result<T, Refused>) -> Result<T, Refused> {
         self.tell(|| match &device {
             Ok(_) => Said::Opened,
