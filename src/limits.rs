@@ -431,6 +431,13 @@ pub const SESSION_EXPIRY_MAX: Duration = Duration::from_secs(49_710 * 24 * 3600)
 /// Largest file of the configuration: a thousand sensors with all their keys, twice.
 pub const CONFIG_FILE_BYTES_MAX: u64 = 1024 * 1024;
 
+/// Largest file of certificates, keys or revocations of an administrator: a revoked certificate
+/// takes some 40 bytes of DER, so this is room for 400,000, or for 300,000 in PEM.
+pub const TLS_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Largest file of the state folder that is read as a whole: far more than any that is written.
+pub const STATE_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
 /// Files in `conf.d`.
 pub const CONFIG_FILES_MAX: usize = 256;
 /// Devices a 1-Wire search may find: the kernel's number, and an end where noise would find ever

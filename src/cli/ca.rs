@@ -1,6 +1,6 @@
 //! `maison ca`: the gateway's own certificate authority, for people and for other programs.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -9,6 +9,7 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::output::Standard;
 use crate::config::{Listener, Settings, Tls};
 use crate::daemon::control::{self, Answer, Request, Trouble};
 use crate::daemon::state::StateDir;
@@ -54,7 +55,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         match arguments.action {
             Action::Show { json: false } => show(settings, &authority)?,
             Action::Show { json: true } => println!("{}", object(settings, &authority)?),
-            Action::Export => io::stdout().lock().write_all(authority.pem())?,
+            Action::Export => Standard.write_all(authority.pem())?,
             Action::Rotate { overlap, finish: false } => rotate(settings, &authority, overlap)?,
             Action::Rotate { finish: true, .. } => finish(settings, authority)?,
         }

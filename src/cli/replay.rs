@@ -5,7 +5,6 @@ mod file;
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
@@ -15,6 +14,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::exit;
+use super::output::Standard;
 use super::recording::{Publisher, tick, wall};
 use crate::bus::line::{Line, Told, What};
 use crate::bus::replayed::{Script, bus};
@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     steps.sort_by_key(|(line, ..)| *line);
     let at = wall(record.header.wall);
     let root = &record.header.root;
-    let mut publisher = Publisher::start(root, &roster, at, arguments.json, io::stdout())?;
+    let mut publisher = Publisher::start(root, &roster, at, arguments.json, Standard)?;
     let mut last = tick(record.header.t);
     let mut others = 0;
     for (_, told, is_as_recorded) in &steps {

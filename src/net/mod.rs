@@ -15,6 +15,7 @@ mod names;
 pub mod tls;
 mod unfinished;
 pub mod websocket;
+mod whole_file;
 mod writer;
 
 use std::collections::VecDeque;
@@ -36,6 +37,7 @@ pub use listener::{Bound, Door, Listener, Stop, Taken, Transport};
 pub use meter::{Meter, Metered};
 pub use names::Names;
 pub use tls::Tls;
+pub(crate) use whole_file::{open_regular, read_whole};
 
 /// Where certificates and keys are kept: private files by name.
 pub trait Files {

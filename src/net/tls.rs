@@ -5,7 +5,6 @@ mod naming;
 mod reason;
 mod trust;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
@@ -22,8 +21,9 @@ use tokio_rustls::TlsAcceptor;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::Authority;
+use super::{Authority, read_whole};
 use crate::access::{Issuer, Policy};
+use crate::limits::TLS_FILE_BYTES_MAX;
 use trust::{Trust, floor, unix_time};
 
 pub use error::TlsError;
@@ -313,7 +313,11 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 fn read(place: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(place).map_err(|error| TlsError::Io { doing: "read", place: place.into(), error })
+    read_whole(place, TLS_FILE_BYTES_MAX).map_err(|error| TlsError::Io {
+        doing: "read",
+        place: place.into(),
+        error,
+    })
 }
 
 #[cfg(test)]
