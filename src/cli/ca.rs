@@ -40,7 +40,7 @@ enum Action {
     Rotate {
         /// How long; `0s`: not at all, for a key that others know
         #[arg(long, value_name = "TIME", default_value = "90d")]
-        #[arg(value_parser = humantime::parse_duration)]
+        #[arg(value_parser = with_unit)]
         overlap: Duration,
         /// The old one counts no more, from now on
         #[arg(long, conflicts_with = "overlap")]
@@ -61,6 +61,14 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// A time like `90d`; a bare number would be anything.
+fn with_unit(text: &str) -> Result<Duration> {
+    if text.trim().bytes().all(|letter| letter.is_ascii_digit()) {
+        bail!("a number without a unit; `90d`, `12h`, or `0s` for not at all");
+    }
+    Ok(humantime::parse_duration(text)?)
 }
 
 /// The authority in the state folder; made if there is none yet.
@@ -158,7 +166,7 @@ fn shows_it(listener: &Listener) -> bool {
 }
 
 /// Whether certificates of our authority let clients in.
-fn trusts_it(listener: &Listener) -> bool {
+pub(super) fn trusts_it(listener: &Listener) -> bool {
     use crate::access::Policy::{Anonymous, Password};
     let is_ours = match &listener.tls {
         Some(Tls::Own) => true,

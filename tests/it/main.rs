@@ -24,6 +24,7 @@ mod figures;
 mod fuzz;
 mod gateway;
 mod handshakes;
+mod invitations;
 mod kept;
 mod large;
 mod logins;
