@@ -157,8 +157,8 @@ fn a_listener_with_certificates_of_the_administrator_is_told_apart() {
     };
     let gateway = start("", "password");
     let said = gateway.says(&ADD);
-    let made = fs::read(gateway.folder.path().join("alice/ca.pem")).unwrap();
-    assert_eq!(made, fs::read(&own).unwrap());
+    let bundled = fs::read(gateway.folder.path().join("alice/ca.pem")).unwrap();
+    assert_eq!(bundled, fs::read(&own).unwrap());
     let line = said.lines().find(|line| line.starts_with("mosquitto_sub")).unwrap();
     let client = Client::start(Command::new("sh").args(["-c", &format!("exec {line}")]));
     client.expect("maison/salon/temperature 21.4");
