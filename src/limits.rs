@@ -1,12 +1,14 @@
 //! Every bound of the house, with the reason for its value, and assertions that relate them.
 
 mod store;
+mod told;
 mod visit;
 
 use std::num::NonZeroU16;
 use std::time::Duration;
 
 pub use store::*;
+pub use told::*;
 pub use visit::*;
 
 /// Largest MQTT packet the protocol can announce: fixed header of 5 bytes and a remaining length
@@ -218,11 +220,17 @@ pub const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// kilobytes, and a pulled plug costs some hours of an answer that nothing depends on.
 pub const VISITS_INTERVAL: Duration = Duration::from_secs(6 * 3600);
 
-/// Longest that one who asks for a reload may take to say so, or to hear what came of it.
+/// Longest that one who asks a gateway by its control socket may take to say what, or to hear what
+/// came of it.
 pub const CONTROL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Longest request for a reload, in bytes: a path of the system's `PATH_MAX`, each byte escaped.
-pub const CONTROL_REQUEST_BYTES_MAX: u64 = 32 * 1024;
+/// Longest request on the control socket, in bytes: two paths of the system's `PATH_MAX`, each byte
+/// escaped.
+pub const CONTROL_REQUEST_BYTES_MAX: u64 = 64 * 1024;
+
+/// Longest a bus may be late before it counts as stuck: a kernel driver that retries a whole 1-Wire
+/// bus of 64 slow sensors stays below it.
+pub const BUS_LATE_MAX: Duration = Duration::from_secs(60);
 
 /// Longest a peer may take for its TLS handshake, on a slow Wi-Fi and a Pi Zero's RSA, and then
 /// again for its CONNECT (section 3.1.4 leaves it to us), unless configured otherwise.
@@ -422,6 +430,13 @@ pub const SESSION_EXPIRY_MAX: Duration = Duration::from_secs(49_710 * 24 * 3600)
 
 /// Largest file of the configuration: a thousand sensors with all their keys, twice.
 pub const CONFIG_FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Largest file of certificates, keys or revocations of an administrator: a revoked certificate
+/// takes some 40 bytes of DER, so this is room for 400,000, or for 300,000 in PEM.
+pub const TLS_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Largest file of the state folder that is read as a whole: far more than any that is written.
+pub const STATE_FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// Files in `conf.d`.
 pub const CONFIG_FILES_MAX: usize = 256;

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use maison::cli::{
-    self, acl, ca, check, demo, drivers, import, publish, read, record, reload, replay, run, scan,
-    simulate, store, subscribe, subscriber, user,
+    self, acl, ca, check, completions, demo, drivers, import, log, manual, publish, read, record,
+    reload, replay, run, scan, schema, simulate, status, store, subscribe, subscriber, user,
 };
 
 /// The thermometer and the message hub of a house.
@@ -22,7 +22,9 @@ enum Command {
     Demo(demo::Arguments),
     Simulate(simulate::Arguments),
     Check(check::Arguments),
+    Status(status::Arguments),
     Reload(reload::Arguments),
+    Log(log::Arguments),
     Scan(scan::Arguments),
     Read(read::Arguments),
     Record(record::Arguments),
@@ -36,6 +38,9 @@ enum Command {
     Store(store::Arguments),
     Sub(subscribe::Arguments),
     Pub(publish::Arguments),
+    Schema(schema::Arguments),
+    Completions(completions::Arguments),
+    Man(manual::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -44,7 +49,9 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Check(arguments) => Ok(check::run(arguments)),
+        Command::Status(arguments) => Ok(status::run(arguments)),
         Command::Reload(arguments) => Ok(reload::run(arguments)),
+        Command::Log(arguments) => Ok(log::run(arguments)),
         Command::Scan(arguments) => scan::run(arguments),
         Command::Read(arguments) => Ok(read::run(arguments)),
         Command::Record(arguments) => Ok(record::run(arguments)),
@@ -60,5 +67,8 @@ fn main() -> ExitCode {
         Command::Store(arguments) => Ok(store::run(arguments)),
         Command::Sub(arguments) => subscribe::run(arguments),
         Command::Pub(arguments) => publish::run(arguments),
+        Command::Schema(arguments) => Ok(schema::run(arguments)),
+        Command::Completions(arguments) => Ok(completions::run(arguments, Arguments::command())),
+        Command::Man(arguments) => Ok(manual::run(arguments, Arguments::command())),
     })
 }

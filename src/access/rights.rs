@@ -216,15 +216,31 @@ impl Scoped {
     fn explain(&self, access: Access, topic: &TopicName) -> Result<String, Denied> {
         let rule = self.rules(access).iter().find(|rule| rule.matches(topic));
         let rule = rule.ok_or_else(|| self.denied(access, topic.as_str()))?;
-        Ok(format!("`{}` may {} {rule}", self.name, access.verb()))
+        Ok(printable(&format!("`{}` may {} {rule}", self.name, access.verb())))
     }
 
     fn denied(&self, access: Access, asked: &str) -> Denied {
         let (name, verb) = (&self.name, access.verb());
         let rules: Vec<_> = self.rules(access).iter().map(ToString::to_string).collect();
         let may = if rules.is_empty() { "nothing".to_owned() } else { rules.join(", ") };
-        Denied(format!("`{name}` may {verb} {may}; not `{asked}`").into())
+        Denied(printable(&format!("`{name}` may {verb} {may}; not `{asked}`")).into())
     }
+}
+
+/// The text with what moves a cursor or turns the writing written as an escape: topics and client
+/// identifiers are a peer's words, and the sentence goes to terminals and into reason strings.
+fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                printable.extend(letter.escape_unicode());
+            }
+            _ if letter.is_control() => printable.extend(letter.escape_debug()),
+            _ => printable.push(letter),
+        }
+    }
+    printable
 }
 
 fn is_below(topic: &TopicName, root: &str) -> bool {

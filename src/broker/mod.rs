@@ -14,6 +14,7 @@
 
 mod acknowledge;
 mod announce;
+mod clients;
 mod connect;
 mod connection;
 mod delivery;
@@ -72,6 +73,7 @@ use session::{SessionIndex, Sessions};
 use subscriptions::{Match, Subscriptions};
 use timers::{Timer, Timers};
 
+pub use clients::{Client, Presence};
 pub use persistence::{Delays, Keeping};
 pub use settings::{Allowance, Bounds, Settings};
 pub use statistics::{Statistics, Traffic};

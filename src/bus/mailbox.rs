@@ -1,13 +1,14 @@
 //! Reports on their way from the bus threads to the loop that serves the house. Bounded: when full,
 //! reports of one quantity of one sensor are folded into one, so the last word on each arrives.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::limits;
 use crate::sampling::{Report, SensorId};
+use crate::sensors::Fault;
 use crate::units::Quantity;
 
 /// Many threads push, one task takes.
@@ -21,6 +22,16 @@ pub struct Reports {
 struct Waiting {
     reports: VecDeque<Report>,
     folded: u64,
+    tries: BTreeMap<SensorId, Tries>,
+}
+
+/// How often a sensor was tried.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tries {
+    /// Tries that gave an answer, believed or not.
+    pub answers: u64,
+    /// Tries that gave a fault, by its name.
+    pub faults: BTreeMap<&'static str, u64>,
 }
 
 impl Reports {
@@ -50,6 +61,26 @@ impl Reports {
     /// value or a state that nobody saw.
     pub fn folded(&self) -> u64 {
         self.lock().folded
+    }
+
+    /// Counts a try to read a sensor.
+    pub fn tried<T>(&self, sensor: SensorId, result: &Result<T, Fault>) {
+        let mut waiting = self.lock();
+        let tries = waiting.tries.entry(sensor).or_default();
+        match result {
+            Ok(_) => tries.answers += 1,
+            Err(fault) => *tries.faults.entry(fault.name()).or_default() += 1,
+        }
+    }
+
+    /// Nothing more is to be said of a sensor.
+    pub fn forget(&self, sensors: &[SensorId]) {
+        self.lock().tries.retain(|sensor, _| !sensors.contains(sensor));
+    }
+
+    /// How often each sensor was tried.
+    pub fn tries(&self) -> BTreeMap<SensorId, Tries> {
+        self.lock().tries.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {

@@ -118,6 +118,10 @@ impl Tap {
     }
 
     /// Passes on whether a device could be opened.
+    #[cfg_attr(
+        not(any(feature = "linux", feature = "rppal")),
+        expect(dead_code, reason = "nothing opens a device")
+    )]
     pub(super) fn opened<T>(&self, device: Result<T, Refused>) -> Result<T, Refused> {
         self.tell(|| match &device {
             Ok(_) => Said::Opened,

@@ -139,6 +139,7 @@ impl Round {
     fn turn(&mut self) -> Life {
         for Refit { bus, gone, new } in self.refits.drain(..) {
             self.bus = bus;
+            self.desk.reports.forget(&gone);
             self.desk.sampler.refit(self.desk.clock.now(), &gone, new);
         }
         self.desk.wake();
@@ -203,6 +204,7 @@ impl Desk {
 
     fn answer(&mut self, sensor: SensorId, result: Result<Measurement, Fault>) {
         let at = self.clock.wall();
+        self.reports.tried(sensor, &result);
         self.handle(Input::Answer { sensor, at, result });
     }
 

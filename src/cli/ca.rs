@@ -1,6 +1,6 @@
 //! `maison ca`: the gateway's own certificate authority, for people and for other programs.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
@@ -9,8 +9,9 @@ use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::output::Standard;
 use crate::config::{Listener, Settings, Tls};
-use crate::daemon::control::{self, Outcome};
+use crate::daemon::control::{self, Answer, Request, Trouble};
 use crate::daemon::state::StateDir;
 use crate::net::{Authority, Names};
 use crate::time::Timestamp;
@@ -39,7 +40,7 @@ enum Action {
     Rotate {
         /// How long; `0s`: not at all, for a key that others know
         #[arg(long, value_name = "TIME", default_value = "90d")]
-        #[arg(value_parser = humantime::parse_duration)]
+        #[arg(value_parser = with_unit)]
         overlap: Duration,
         /// The old one counts no more, from now on
         #[arg(long, conflicts_with = "overlap")]
@@ -54,12 +55,20 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         match arguments.action {
             Action::Show { json: false } => show(settings, &authority)?,
             Action::Show { json: true } => println!("{}", object(settings, &authority)?),
-            Action::Export => io::stdout().lock().write_all(authority.pem())?,
+            Action::Export => Standard.write_all(authority.pem())?,
             Action::Rotate { overlap, finish: false } => rotate(settings, &authority, overlap)?,
             Action::Rotate { finish: true, .. } => finish(settings, authority)?,
         }
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// A time like `90d`; a bare number would be anything.
+fn with_unit(text: &str) -> Result<Duration> {
+    if text.trim().bytes().all(|letter| letter.is_ascii_digit()) {
+        bail!("a number without a unit; `90d`, `12h`, or `0s` for not at all");
+    }
+    Ok(humantime::parse_duration(text)?)
 }
 
 /// The authority in the state folder; made if there is none yet.
@@ -98,11 +107,12 @@ fn finish(settings: &Settings, mut authority: Authority) -> Result<()> {
 
 /// A gateway at work does as the files say, at once.
 fn tell(settings: &Settings) -> Result<()> {
-    match control::certificates(&settings.gateway.state_dir) {
-        Ok(Outcome::Refused(mistakes)) => bail!(mistakes.join("; ")),
-        Ok(Outcome::Applied(_) | Outcome::OtherFile(_)) => {}
-        Err(error)
-            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {}
+    match control::ask(&settings.gateway.state_dir, Request::Certificates {}) {
+        Ok(Answer::Refused { lines }) => bail!(lines.join("; ")),
+        Ok(Answer::Applied { .. }) | Err(Trouble::NotRunning) => {}
+        Ok(other) => super::complain(format_args!(
+            "the gateway gave an answer that was not asked for: {other:?}"
+        )),
         Err(error) => super::complain(format_args!(
             "the gateway does not answer, and learns of it within the hour: {error}"
         )),
@@ -156,7 +166,7 @@ fn shows_it(listener: &Listener) -> bool {
 }
 
 /// Whether certificates of our authority let clients in.
-fn trusts_it(listener: &Listener) -> bool {
+pub(super) fn trusts_it(listener: &Listener) -> bool {
     use crate::access::Policy::{Anonymous, Password};
     let is_ours = match &listener.tls {
         Some(Tls::Own) => true,

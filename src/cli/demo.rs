@@ -17,10 +17,10 @@ use rumqttc::{
 
 use super::exit;
 use super::table::Table;
-use crate::config::{self, Report, Settings, Source};
+use crate::config::{self, LogFilter, Report, Settings, Source};
 use crate::daemon::signals::Signals;
 use crate::daemon::state::StateDir;
-use crate::daemon::{Gateway, settings, state};
+use crate::daemon::{Gateway, logging, settings, state};
 use crate::net::tls;
 
 const USER: &str = "demo";
@@ -84,7 +84,8 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
             return Ok(exit::code(exit::CONFIGURATION));
         }
     };
-    super::run::logging("warn");
+    let quiet = LogFilter::parse("warn").unwrap_or_default();
+    logging::start(&quiet, settings.log.format);
     super::block_on(async {
         let mut signals = Signals::listen()?;
         let gateway = Gateway::simulate(&settings, arguments.speed)?;

@@ -8,6 +8,8 @@ pub(super) const FAILED: u8 = 1;
 pub(super) const USAGE: u8 = 2;
 /// `EX_UNAVAILABLE`: a peer cannot be reached, a port is taken.
 pub(super) const UNAVAILABLE: u8 = 69;
+/// `EX_IOERR`: standard output takes nothing more.
+pub(super) const OUTPUT: u8 = 74;
 /// `EX_NOPERM`: not allowed.
 pub(super) const PERMISSION: u8 = 77;
 /// `EX_CONFIG`: the configuration is wrong; systemd does not try again.

@@ -1,14 +1,22 @@
 //! The subcommands, one file each: arguments with their help, and what they do.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is where the program speaks")]
 
+/// First, for its macros.
+#[macro_use]
+mod output;
+
 pub mod acl;
 pub mod ca;
 pub mod check;
+pub mod completions;
 pub mod demo;
 pub mod drivers;
 mod exit;
+mod gateway;
 pub mod import;
 mod lines;
+pub mod log;
+pub mod manual;
 pub mod publish;
 pub mod read;
 pub mod record;
@@ -18,8 +26,10 @@ mod remote;
 pub mod replay;
 pub mod run;
 pub mod scan;
+pub mod schema;
 pub mod simulate;
 mod spoken;
+pub mod status;
 pub mod store;
 pub mod subscribe;
 pub mod subscriber;
@@ -28,6 +38,7 @@ pub mod user;
 
 use std::fmt;
 use std::future::Future;
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -44,6 +55,8 @@ pub fn complain(message: impl fmt::Display) {
 
 /// Turns what a subcommand says into the code the process ends with.
 pub fn end(result: Result<ExitCode>) -> ExitCode {
+    // What is left of a line that has not ended.
+    let _ = output::Standard.flush();
     result.unwrap_or_else(|error| {
         complain(format_args!("{error:#}"));
         exit::code(exit::FAILED)

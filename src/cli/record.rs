@@ -14,6 +14,7 @@ use clap::Args;
 
 use super::exit;
 use super::lines::{Event, Hear, Lines, only};
+use super::output::Standard;
 use super::recording::{Content, Entry, Header, Publisher, Recorded, VERSION, content};
 use crate::config::Settings;
 use crate::daemon::signals::Signals;
@@ -75,7 +76,7 @@ fn record(arguments: &Arguments, settings: &Settings, is_asked: &AtomicBool) -> 
     let lines = Lines::start(settings, Hear::All)?;
     file.write(&header(&lines, settings))?;
     let out: Box<dyn Write> =
-        if arguments.print { Box::new(io::stdout()) } else { Box::new(io::sink()) };
+        if arguments.print { Box::new(Standard) } else { Box::new(io::sink()) };
     let root = &settings.gateway.root;
     let (_, began) = lines.start;
     let mut publisher = Publisher::start(root, &lines.roster, began, arguments.json, out)?;

@@ -1,14 +1,14 @@
 //! `maison reload`: a changed configuration, checked and then given to the gateway that runs.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::exit;
-use crate::daemon::control::{self, Outcome};
-use crate::daemon::settings::{self, DEFAULT_PATH};
+use super::gateway::{Running, unexpected};
+use crate::daemon::control::{Answer, Request};
+use crate::daemon::settings::DEFAULT_PATH;
 
 /// Check the configuration, have the running gateway read it again, and print what has changed
 #[derive(Args, Debug)]
@@ -21,65 +21,41 @@ pub struct Arguments {
 /// Status 0 if it holds now; 78 if the files are wrong, 1 if the gateway refused them, 69 if none
 /// is running, 77 if it may not be asked.
 pub fn run(arguments: &Arguments) -> ExitCode {
-    let settings = match settings::load(arguments.config.as_deref()) {
-        Ok(settings) => settings,
-        Err(error) => {
-            super::complain(error);
-            return exit::code(exit::CONFIGURATION);
-        }
+    let running = match Running::of(arguments.config.as_deref()) {
+        Ok(running) => running,
+        Err(code) => return code,
     };
     let config = arguments.config.as_deref().unwrap_or(Path::new(DEFAULT_PATH));
-    let state_dir = &settings.gateway.state_dir;
-    match control::reload(state_dir, config) {
-        Ok(outcome) => tell(&outcome),
-        Err(error) => {
-            let state_dir = state_dir.display();
-            match error.kind() {
-                ErrorKind::NotFound | ErrorKind::ConnectionRefused => {
-                    super::complain(format_args!(
-                        "no gateway is running on the state folder `{state_dir}`\n  hint: a new \
-                         `state_dir` needs a restart; `maison run` starts one"
-                    ));
-                    exit::code(exit::UNAVAILABLE)
-                }
-                ErrorKind::PermissionDenied => {
-                    super::complain(format_args!(
-                        "not allowed to ask the gateway of `{state_dir}`\n  hint: as its user, or \
-                         as root"
-                    ));
-                    exit::code(exit::PERMISSION)
-                }
-                _ => {
-                    super::complain(format_args!("the gateway does not answer: {error}"));
-                    exit::code(exit::UNAVAILABLE)
-                }
-            }
-        }
+    let config = config.canonicalize().unwrap_or_else(|_| config.to_owned());
+    match running.ask(Request::Reload { config }) {
+        Ok(answer) => tell(&answer),
+        Err(unanswered) => unanswered.told(),
     }
 }
 
-fn tell(outcome: &Outcome) -> ExitCode {
-    match outcome {
-        Outcome::Applied(changes) if changes.is_empty() => {
+fn tell(answer: &Answer) -> ExitCode {
+    match answer {
+        Answer::Applied { lines } if lines.is_empty() => {
             println!("nothing has changed");
             ExitCode::SUCCESS
         }
-        Outcome::Applied(changes) => {
-            for change in changes {
+        Answer::Applied { lines } => {
+            for change in lines {
                 println!("{change}");
             }
             ExitCode::SUCCESS
         }
-        Outcome::Refused(mistakes) => {
-            mistakes.iter().for_each(super::complain);
+        Answer::Refused { lines } => {
+            lines.iter().for_each(super::complain);
             exit::code(exit::FAILED)
         }
-        Outcome::OtherFile(file) => {
+        Answer::OtherFile { file } => {
             super::complain(format_args!(
                 "the gateway runs on another file: `{file}`\n  hint: \
                  `maison reload --config {file}`"
             ));
             exit::code(exit::FAILED)
         }
+        other => unexpected(other),
     }
 }

@@ -5,7 +5,6 @@ mod file;
 
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
@@ -15,6 +14,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::exit;
+use super::output::Standard;
 use super::recording::{Publisher, tick, wall};
 use crate::bus::line::{Line, Told, What};
 use crate::bus::replayed::{Script, bus};
@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     steps.sort_by_key(|(line, ..)| *line);
     let at = wall(record.header.wall);
     let root = &record.header.root;
-    let mut publisher = Publisher::start(root, &roster, at, arguments.json, io::stdout())?;
+    let mut publisher = Publisher::start(root, &roster, at, arguments.json, Standard)?;
     let mut last = tick(record.header.t);
     let mut others = 0;
     for (_, told, is_as_recorded) in &steps {
@@ -73,23 +73,37 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode> {
         publisher.tell(told)?;
     }
     let [readings, faults, publications] = publisher.counts;
-    eprintln!(
-        "replayed: {readings} readings, {faults} faults, {publications} publications: {}",
-        record.end.as_deref().unwrap_or("the record is cut off")
-    );
+    let end = match (&record.damage, &record.end) {
+        (Some(_), _) => "the record is damaged",
+        (None, None) => "the record is cut off",
+        (None, Some(end)) => end,
+    };
+    eprintln!("replayed: {readings} readings, {faults} faults, {publications} publications: {end}");
     if others > 0 {
         let program = &record.header.program;
         eprintln!("{others} answers are others than at the time, by program {program}");
     }
-    let Some((line, asked)) = diverged else { return Ok(ExitCode::SUCCESS) };
-    super::complain(format_args!(
-        "{}:{line}: this answers another question; {asked}\n  hint: the record is of program {}, \
-         this is {}",
-        arguments.file.display(),
-        record.header.program,
-        env!("CARGO_PKG_VERSION")
-    ));
-    Ok(exit::code(exit::FAILED))
+    let is_whole = diverged.is_none() && record.damage.is_none();
+    let file = arguments.file.display();
+    if let Some((line, asked)) = diverged {
+        let hint = hint(&record.header.program, env!("CARGO_PKG_VERSION"));
+        super::complain(format_args!(
+            "{file}:{line}: this answers another question; {asked}{hint}"
+        ));
+    }
+    if let Some(damage) = &record.damage {
+        super::complain(format_args!("{file}{damage}\n  hint: it is replayed up to there"));
+    }
+    Ok(if is_whole { ExitCode::SUCCESS } else { exit::code(exit::FAILED) })
+}
+
+/// Why a record and this program may not agree.
+fn hint(then: &str, now: &str) -> String {
+    if then == now {
+        "\n  hint: a line before it is missing or was changed".to_owned()
+    } else {
+        format!("\n  hint: the record is of program {then}, this is {now}")
+    }
 }
 
 /// A step with its line, and whether the driver made the same of it as at the time.

@@ -1,6 +1,5 @@
 //! `maison run`: the gateway, in the foreground.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,13 +7,13 @@ use anyhow::Result;
 use clap::Args;
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tracing::warn;
-use tracing_subscriber::EnvFilter;
 
 use super::exit;
-use crate::config::Settings;
+use crate::config::{LogFilter, Settings};
+use crate::daemon::activation::Sockets;
 use crate::daemon::signals::Signals;
 use crate::daemon::state::StateError;
-use crate::daemon::{Gateway, StartError, reload, service, settings};
+use crate::daemon::{Gateway, StartError, logging, reload, service, settings};
 use crate::store::OpenError;
 
 /// Run the gateway in the foreground
@@ -23,20 +22,22 @@ pub struct Arguments {
     /// Configuration file [default: `/etc/maison/maison.toml`]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// What to log, as in `info` or `maison::net=debug`
-    #[arg(long, value_name = "FILTER", default_value = "info", env = "MAISON_LOG")]
-    log: String,
+    /// What to log, as in `debug` or `info,maison::net=debug` [default: `log.level` of the
+    /// configuration]
+    #[arg(long, value_name = "FILTER", env = "MAISON_LOG")]
+    log: Option<String>,
 }
 
 /// Runs until SIGTERM, SIGINT or Ctrl-C.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
-    serve(arguments.config.as_deref(), &arguments.log, Gateway::start)
+    let start = |settings: &Settings| Gateway::start(settings, Sockets::of_environment());
+    serve(arguments.config.as_deref(), arguments.log.as_deref(), start)
 }
 
 /// A gateway of that configuration, until SIGTERM, SIGINT or Ctrl-C.
 pub(super) fn serve(
     config: Option<&Path>,
-    log: &str,
+    log: Option<&str>,
     start: impl FnOnce(&Settings) -> Result<Gateway, StartError>,
 ) -> Result<ExitCode> {
     let settings = match settings::load(config) {
@@ -46,7 +47,14 @@ pub(super) fn serve(
             return Ok(exit::code(exit::CONFIGURATION));
         }
     };
-    logging(log);
+    match log.map(LogFilter::parse) {
+        None => logging::start(&settings.log.level, settings.log.format),
+        Some(Ok(filter)) => logging::start(&filter, settings.log.format),
+        Some(Err(why)) => {
+            super::complain(why);
+            return Ok(exit::code(exit::USAGE));
+        }
+    }
     keep_memory_private();
     super::block_on(async {
         let mut signals = Signals::listen()?;
@@ -73,22 +81,6 @@ pub(super) fn serve(
 fn keep_memory_private() {
     if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
         warn!(%error, "a crash may leave keys and passwords in a core file");
-    }
-}
-
-/// Log lines go to standard error; under journald with its priorities and without its own time.
-pub fn logging(filter: &str) {
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|error| {
-        super::complain(format_args!("no log filter: {error}; using `info`"));
-        EnvFilter::new("info")
-    });
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let builder = builder.with_ansi(colours).with_target(false);
-    if std::env::var_os("JOURNAL_STREAM").is_some() {
-        builder.without_time().init();
-    } else {
-        builder.init();
     }
 }
 

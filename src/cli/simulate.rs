@@ -20,13 +20,14 @@ pub struct Arguments {
     #[arg(long, value_name = "TIMES", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=86_400))]
     speed: u32,
-    /// What to log, as in `info` or `maison::net=debug`
-    #[arg(long, value_name = "FILTER", default_value = "info", env = "MAISON_LOG")]
-    log: String,
+    /// What to log, as in `debug` or `info,maison::net=debug` [default: `log.level` of the
+    /// configuration]
+    #[arg(long, value_name = "FILTER", env = "MAISON_LOG")]
+    log: Option<String>,
 }
 
 /// Runs until SIGTERM, SIGINT or Ctrl-C.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let Arguments { file, speed, log } = arguments;
-    serve(Some(file), log, |settings| Gateway::simulate(settings, *speed))
+    serve(Some(file), log.as_deref(), |settings| Gateway::simulate(settings, *speed))
 }

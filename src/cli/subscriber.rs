@@ -3,24 +3,26 @@
 
 mod bundle;
 mod list;
+mod place;
 mod snippets;
 
 use std::fs;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Subcommand};
 
 use super::ca;
 use super::user::first_line;
-use crate::access::{ALL_ROOMS, Issued, Pattern, PatternError, Policy, Scope, UserName};
+use crate::access::{ALL_ROOMS, Issued, Pattern, Policy, Scope, UserName};
 use crate::config::{Settings, slug_fault};
 use crate::daemon::state::{self, StateError};
 use crate::net::ClientIdentity;
 
 use bundle::{Bundle, Contents, Keys};
+use place::Host;
 
 /// Let people and devices in, to the rooms that are theirs
 #[derive(Args, Debug)]
@@ -136,14 +138,28 @@ struct Place {
     out: Option<PathBuf>,
     /// Name or address by which the gateway is reached [default: as its listener suggests]
     #[arg(long, value_name = "HOST")]
-    host: Option<String>,
+    #[arg(value_parser = Host::parse)]
+    host: Option<Host>,
     /// No QR code
     #[arg(long)]
     no_qr: bool,
 }
 
-fn pattern(text: &str) -> Result<Pattern, PatternError> {
-    Pattern::parse(text)
+fn pattern(text: &str) -> Result<Pattern> {
+    if text == "$share" || text.starts_with("$share/") {
+        bail!(
+            "rights are for topics, and `$share` is only a way to subscribe to them\n  hint: the \
+             filter behind the group, as `a/b` of `$share/group/a/b`"
+        );
+    }
+    Ok(Pattern::parse(text)?)
+}
+
+/// The first that comes again.
+fn twice(rooms: &[String]) -> Option<&String> {
+    let is_again =
+        |(index, room): &(usize, &String)| rooms.iter().take(*index).any(|it| it == *room);
+    rooms.iter().enumerate().find(is_again).map(|(_, room)| room)
 }
 
 /// Shortest passphrase that is taken from a person.
@@ -180,7 +196,13 @@ impl Add {
         let ways = self.ways(settings)?;
         let folder = &settings.gateway.state_dir;
         if state::read_users(folder)?.contains(name) {
-            return Err(StateError::UserExists(name.clone()).into());
+            return Err(hinted(StateError::UserExists(name.clone())));
+        }
+        if self.passphrase.passphrase_stdin && !ways.certificate {
+            bail!(
+                "a passphrase, and no certificate that it would lock\n  hint: with \
+                 `--certificate`, or without `--passphrase-stdin`"
+            );
         }
         let bundle = Bundle::make(settings, name, ways, &self.place)?;
         let password = match (ways.password, self.password_stdin) {
@@ -190,22 +212,28 @@ impl Add {
         };
         let keys = ways.certificate.then(|| self.passphrase.keys(settings, name)).transpose()?;
         let hash = password.as_ref().map(|it| state::hash_password(it.as_bytes())).transpose()?;
+        let certificates: Vec<Issued> = keys.iter().map(|keys| issued(&keys.identity)).collect();
+        let drawn = password.filter(|_| !self.password_stdin);
+        let contents = Contents { scope: scope.clone(), ways, password: drawn, keys };
+        let written = bundle.write(settings, &contents)?;
         state::edit_users(folder, |users| {
             if users.contains(name) {
                 return Err(StateError::UserExists(name.clone()));
             }
             let user = users.entry(name.clone());
-            user.scope = Some(scope.clone());
+            user.scope = Some(scope);
             user.password = hash;
-            user.certificates.extend(keys.as_ref().map(|keys| issued(&keys.identity)));
+            user.certificates = certificates;
             Ok(())
-        })?;
-        let drawn = password.filter(|_| !self.password_stdin);
-        let contents = Contents { scope, ways, password: drawn, keys };
-        bundle.write(settings, &contents)
+        })
+        .map_err(hinted)?;
+        written.hand_over(name)
     }
 
     fn scope(&self, settings: &Settings) -> Result<Scope> {
+        if let Some(room) = twice(&self.rooms) {
+            bail!("named twice: `{room}`\n  hint: each room once in `--rooms`");
+        }
         for room in self.rooms.iter().filter(|room| *room != ALL_ROOMS) {
             let is_known = settings.rooms.iter().any(|known| known.slug == **room);
             if !is_known && !self.write {
@@ -235,6 +263,10 @@ impl Add {
     /// As asked for, else as the listeners do.
     fn ways(&self, settings: &Settings) -> Result<Ways> {
         let password = self.password || self.password_stdin;
+        let is_dropped = password && !self.certificate && self.password_stdin;
+        if is_dropped && settings.listeners.iter().any(ca::trusts_it) {
+            eprintln!("note: by the password alone; `--certificate` for a certificate as well");
+        }
         if password || self.certificate {
             return Ok(Ways { password, certificate: self.certificate });
         }
@@ -245,8 +277,11 @@ impl Add {
         let either = Policy::CertificateOrPassword;
         let ways = Ways {
             password: asks(&[Policy::Password, either, both]),
-            certificate: asks(&[Policy::Certificate, either, both]),
+            certificate: settings.listeners.iter().any(ca::trusts_it),
         };
+        if !ways.password && !ways.certificate && asks_foreign(settings) {
+            bail!("{}", foreign(&self.name));
+        }
         if !ways.password && !ways.certificate {
             bail!(
                 "no listener asks who comes\n  hint: a `[[listener]]` with `tls = true` and \
@@ -272,15 +307,34 @@ impl Passphrase {
         }
         let is_told = given.is_none();
         let passphrase = given.map_or_else(state::random_password, Ok)?;
+        if !settings.listeners.iter().any(ca::trusts_it) && asks_foreign(settings) {
+            bail!("{}", foreign(name));
+        }
         let identity = ca::open(settings)?.client(name.as_str(), ca::now())?;
         Ok(Keys { identity, passphrase, is_told })
     }
 }
 
+/// Whether a listener asks for certificates that are not ours to issue.
+fn asks_foreign(settings: &Settings) -> bool {
+    settings.listeners.iter().any(|listener| {
+        let is_asked = !matches!(listener.auth, Policy::Anonymous | Policy::Password);
+        is_asked && !ca::trusts_it(listener)
+    })
+}
+
+fn foreign(name: &UserName) -> String {
+    format!(
+        "no listener takes certificates of the gateway's own authority: `client_ca` names \
+         another\n  hint: have the administrator of that one issue it, with the common name \
+         `{name}`, and let in by `maison subscriber add {name} --password …`"
+    )
+}
+
 /// What is known of somebody: what it may, and how it comes.
 fn known(settings: &Settings, name: &UserName) -> Result<(Scope, Ways)> {
     let users = state::read_users(&settings.gateway.state_dir)?;
-    let known = users.get(name).ok_or_else(|| StateError::UserUnknown(name.clone()))?;
+    let known = users.get(name).ok_or_else(|| hinted(StateError::UserUnknown(name.clone())))?;
     let scope = known.scope.clone().unwrap_or_else(whole_house);
     let certificate = !known.certificates.is_empty();
     Ok((scope, Ways { password: known.password.is_some(), certificate }))
@@ -290,7 +344,8 @@ fn known(settings: &Settings, name: &UserName) -> Result<(Scope, Ways)> {
 fn again(settings: &Settings, name: &UserName, place: &Place) -> Result<()> {
     let (scope, ways) = known(settings, name)?;
     let bundle = Bundle::make(settings, name, ways, place)?;
-    bundle.write(settings, &Contents { scope, ways, password: None, keys: None })
+    let contents = Contents { scope, ways, password: None, keys: None };
+    bundle.write(settings, &contents)?.hand_over(name)
 }
 
 fn renew(
@@ -304,6 +359,9 @@ fn renew(
     let ways = Ways { certificate: true, ..ways };
     let bundle = Bundle::make(settings, name, ways, place)?;
     let keys = passphrase.keys(settings, name)?;
+    let new = issued(&keys.identity);
+    let contents = Contents { scope, ways, password: None, keys: Some(keys) };
+    let written = bundle.write(settings, &contents)?;
     state::edit_users(&settings.gateway.state_dir, |users| {
         if !users.contains(name) {
             return Err(StateError::UserUnknown(name.clone()));
@@ -312,10 +370,26 @@ fn renew(
         if revoke {
             certificates.clear();
         }
-        certificates.push(issued(&keys.identity));
+        certificates.push(new);
         Ok(())
-    })?;
-    bundle.write(settings, &Contents { scope, ways, password: None, keys: Some(keys) })
+    })
+    .map_err(hinted)?;
+    written.hand_over(name)
+}
+
+/// With the commands of subscribers in the place of those of `maison user`.
+fn hinted(error: StateError) -> anyhow::Error {
+    match error {
+        StateError::UserExists(name) => anyhow!(
+            "user exists already: `{name}`\n  hint: `maison subscriber renew {name}` makes a new \
+             certificate, `passwd {name}` a new password; `revoke {name}` sends it away, for a \
+             new start"
+        ),
+        StateError::UserUnknown(name) => {
+            anyhow!("no such user: `{name}`\n  hint: `maison subscriber list` names them")
+        }
+        other => other.into(),
+    }
 }
 
 /// Who is not scoped reads all rooms.
@@ -326,15 +400,14 @@ fn whole_house() -> Scope {
 fn passwd(settings: &Settings, name: &UserName, from_stdin: bool) -> Result<()> {
     let folder = &settings.gateway.state_dir;
     if !state::read_users(folder)?.contains(name) {
-        return Err(StateError::UserUnknown(name.clone()).into());
+        return Err(hinted(StateError::UserUnknown(name.clone())));
     }
     let password = if from_stdin { given("password")? } else { state::random_password()? };
     state::change_password(folder, name.clone(), password.as_bytes())?;
-    println!("password changed: `{name}`");
-    if !from_stdin {
-        println!("{password}");
-    }
-    Ok(())
+    let drawn = if from_stdin { String::new() } else { password + "\n" };
+    write!(io::stdout(), "password changed: `{name}`\n{drawn}").with_context(|| {
+        format!("the password is changed, but cannot be printed; `maison subscriber passwd {name}`")
+    })
 }
 
 fn revoke(settings: &Settings, name: &UserName, serial: Option<&str>) -> Result<()> {
@@ -352,7 +425,8 @@ fn revoke(settings: &Settings, name: &UserName, serial: Option<&str>) -> Result<
             users.remove(name);
         }
         Ok(())
-    })?;
+    })
+    .map_err(hinted)?;
     match serial {
         Some(serial) if !is_listed => bail!(
             "`{name}` has no certificate `{serial}`\n  hint: `maison subscriber list` shows them"

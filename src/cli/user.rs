@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::exit;
+use super::output::Standard;
 use crate::access::UserName;
 use crate::daemon::state::{self, StateError};
 use crate::limits::PASSWORD_BYTES_MAX;
@@ -71,7 +72,7 @@ impl Arguments {
 
 /// Does it to the users of `state_dir`.
 pub fn run(arguments: &Arguments, state_dir: &Path) -> ExitCode {
-    let done = carry_out(&arguments.action, state_dir, ask, &mut io::stdout().lock());
+    let done = carry_out(&arguments.action, state_dir, ask, &mut Standard);
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

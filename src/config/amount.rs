@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::complaint::{Complaint, Complaints};
 use super::document::{Node, Value};
+use super::manual::Kind;
 use super::written::{Written, mismatch};
 use crate::units::{Quantity, Value as Measured};
 
@@ -20,6 +21,8 @@ const DURATION_UNITS: [(&str, u128); 5] =
 const DURATION_HINT: &str = "a number and `ms`, `s`, `m`, `h` or `d`, as in `\"10s\"`";
 
 impl Written for Duration {
+    const KIND: Kind = Kind::Duration;
+
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
         let text = match node.value {
             Value::Text(text) => text,
@@ -104,6 +107,8 @@ const SIZE_HINT: &str =
     "a number and `B`, `KiB`, `MiB`, `GiB`, `kB`, `MB` or `GB`, as in `\"1 MiB\"`";
 
 impl Written for Size {
+    const KIND: Kind = Kind::Size;
+
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
         let text = match node.value {
             Value::Text(text) => text,
@@ -187,6 +192,8 @@ impl From<Measured> for Decimal {
 const DECIMAL_MAX: f64 = 2_000_000.0;
 
 impl Written for Decimal {
+    const KIND: Kind = Kind::Decimal;
+
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
         let number = match &node.value {
             Value::Integer(integer) => i32::try_from(*integer).ok().map(f64::from),

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::{
-    Broker, Durability, Gateway, Hardware, Library, Limits, Listener, Settings, Simulation, Tls,
-    Transport,
+    Broker, Durability, Gateway, Hardware, Library, Limits, Listener, Log, LogFilter, LogFormat,
+    Settings, Simulation, Tls, Transport,
 };
 use crate::access::Policy;
 use crate::limits;
@@ -23,10 +23,18 @@ impl Default for Settings {
             gateway: Gateway::default(),
             broker: Broker::default(),
             hardware: Hardware::default(),
+            log: Log::default(),
+            metrics: None,
             simulation: Simulation::default(),
             listeners: listeners(),
             rooms: Vec::new(),
         }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: LogFilter::default(), format: LogFormat::Text }
     }
 }
 

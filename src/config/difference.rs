@@ -83,6 +83,7 @@ const FIXED: &[Key] = keys![
     "hardware.sysfs": hardware.sysfs,
     "hardware.i2c": hardware.i2c,
     "hardware.spi": hardware.spi,
+    "log.format": log.format,
     "simulation.seed": simulation.seed,
     "simulation.start": simulation.start,
     "simulation.noise": simulation.noise,
@@ -95,6 +96,8 @@ const FIXED: &[Key] = keys![
 /// What holds at once, for what comes from then on.
 const LIVE: &[Key] = keys![
     "gateway.watch_files": gateway.watch_files,
+    "log.level": log.level,
+    "metrics": metrics,
     "broker.session_expiry": broker.session_expiry,
     "broker.queue.messages": broker.queue_messages,
     "broker.queue.bytes": broker.queue_bytes,
@@ -109,6 +112,16 @@ const LIVE: &[Key] = keys![
     "broker.limits.retained": broker.limits.retained,
     "broker.limits.queued": broker.limits.queued,
 ];
+
+impl Change {
+    /// The key that waits for a restart, if it is one.
+    pub const fn restart(&self) -> Option<&'static str> {
+        match self {
+            Self::Restart(key) => Some(key),
+            _ => None,
+        }
+    }
+}
 
 /// What differs in `new`: keys, listeners, rooms, sensors.
 pub fn difference(old: &Settings, new: &Settings) -> Vec<Change> {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::amount::{Bounded, Decimal, Size};
 use super::check::needs_open;
-use super::words::{DURABILITIES, LIBRARIES, PLATINUM, POLICIES, SIDES, WIRES, word};
+use super::words::{DURABILITIES, LIBRARIES, LOG_FORMATS, PLATINUM, POLICIES, SIDES, WIRES, word};
 use super::{
     Broker, Bus, Gateway, Hardware, Limits, Listener, Room, Sensor, Settings, Tls, Transport,
 };
@@ -37,6 +37,12 @@ impl Settings {
         broker(out, &self.broker)?;
         limits(out, &self.broker.limits)?;
         hardware(out, &self.hardware)?;
+        writeln!(out, "\n[log]\nlevel = {}", quoted(self.log.level.as_str()))?;
+        writeln!(out, "format = {}", quoted(word(&LOG_FORMATS, &self.log.format)))?;
+        if let Some(metrics) = &self.metrics {
+            let open = !metrics.bind.ip().to_canonical().is_loopback();
+            writeln!(out, "\n[metrics]\nbind = \"{}\"\nopen = {open}", metrics.bind)?;
+        }
         simulation::house(out, &self.simulation)?;
         self.listeners.iter().try_for_each(|it| listener(out, it))?;
         self.rooms.iter().try_for_each(|it| room(out, it))?;

@@ -8,6 +8,8 @@ mod defaults;
 mod difference;
 mod document;
 mod effective;
+mod log;
+mod manual;
 mod report;
 mod schema;
 mod suggestion;
@@ -23,8 +25,11 @@ use std::time::Duration;
 pub use check::slug_fault;
 pub use difference::{Change, adopted, difference, paired_listeners};
 pub(crate) use effective::quoted;
+pub use log::{LogFilter, LogFilterError, LogFormat};
+pub use manual::{Chapter, json_schema, manual};
 pub use report::{Mistake, Position, Report};
 pub(crate) use suggestion::slug;
+pub use words::policy_word;
 use written::Written;
 
 use crate::access::Policy;
@@ -69,6 +74,10 @@ pub struct Settings {
     pub broker: Broker,
     /// `[hardware]`.
     pub hardware: Hardware,
+    /// `[log]`.
+    pub log: Log,
+    /// `[metrics]`; `None`: there are none.
+    pub metrics: Option<Metrics>,
     /// `[simulation]`.
     pub simulation: Simulation,
     /// `[[listener]]`, in order; one at least.
@@ -184,6 +193,22 @@ pub enum Library {
     LinuxEmbeddedHal,
     /// `rppal`: a Raspberry Pi's.
     Rppal,
+}
+
+/// `[log]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// What is logged.
+    pub level: LogFilter,
+    /// How.
+    pub format: LogFormat,
+}
+
+/// `[metrics]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metrics {
+    /// Address and port.
+    pub bind: SocketAddr,
 }
 
 /// `[simulation]`: what the house is like where its buses are simulated.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::amount::{Decimal, Size};
 use super::complaint::Complaints;
 use super::document::{Node, Value};
+use super::manual::{Key, Kind, Table};
 use super::written::{At, Field, Named, Written, mismatch, unknown_keys};
 pub(super) use values::{Address, Coefficients, Hour, Paths, Point, Tls};
 
@@ -29,9 +30,25 @@ macro_rules! tables {
             impl $name {
                 /// Its keys.
                 const KEYS: &[&str] = &[$(stringify!($key)),*];
+
+                /// Where it is written.
+                const TITLE: &str = $title;
+
+                /// What is to be known of it.
+                const MANUAL: Table = Table {
+                    title: Self::TITLE,
+                    about: &[$($about),*],
+                    keys: &[$(Key {
+                        name: stringify!($key),
+                        manual: &[$($manual),*],
+                        kind: <$value as Written>::KIND,
+                    }),*],
+                };
             }
 
             impl Written for $name {
+                const KIND: Kind = Kind::Table(Self::TITLE);
+
                 fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
                     let mut table = match node.value {
                         Value::Table(table) => table,
@@ -50,7 +67,7 @@ macro_rules! tables {
         )*
 
         /// Every table with its keys.
-        pub(super) const TABLES: &[(&str, &[&str])] = &[$(($title, $name::KEYS)),*];
+        pub(super) const TABLES: &[Table] = &[$($name::MANUAL),*];
     };
 }
 
@@ -65,6 +82,10 @@ tables! {
         broker: Broker,
         /// Where the hardware is found.
         hardware: Hardware,
+        /// What is logged, and how.
+        log: Log,
+        /// Where programs that watch over the gateway ask by HTTP. Without it: nowhere.
+        metrics: Metrics,
         /// Where clients are let in. Without any: `127.0.0.1:1883` for programs on this machine,
         /// without a login, and `[::]:8883` for all others, by TLS and password.
         listener: Vec<At<Listener>>,
@@ -177,6 +198,25 @@ tables! {
         /// Which library talks over SPI: `"linux-embedded-hal"` on any board, or `"rppal"`, on a
         /// Raspberry Pi. Default: `"linux-embedded-hal"`.
         spi: String,
+    }
+
+    /// `[log]`.
+    table Log at "`[log]`" {
+        /// What is logged: `"error"`, `"warn"`, `"info"`, `"debug"`, `"trace"` or `"off"`, and
+        /// others for parts of the program behind it, as in `"info,maison::net=debug"`. `maison run
+        /// --log` and `maison log` say otherwise until a reload changes it. Default: `"info"`.
+        level: String,
+        /// A line for people, `"text"`, or a JSON object a line, `"json"`. Default: `"text"`.
+        format: String,
+    }
+
+    /// `[metrics]`.
+    table Metrics at "`[metrics]`" {
+        /// Address and port of `http://…/metrics`, for Prometheus, and `http://…/health`:
+        /// `"127.0.0.1:9883"`. Required.
+        bind: String,
+        /// Says that everyone beyond this machine may read them. Default: `false`.
+        open: bool,
     }
 
     /// `[[listener]]`.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::log::LogFormat;
 use super::{Bus, Durability, Library};
 use crate::access::Policy;
 use crate::sampling::Combination;
@@ -14,6 +15,10 @@ pub(super) const DURABILITIES: [(&str, Durability); 3] = [
     ("crash", Durability::Crash),
     ("memory", Durability::Memory),
 ];
+
+/// `format` of `[log]`.
+pub(super) const LOG_FORMATS: [(&str, LogFormat); 2] =
+    [("text", LogFormat::Text), ("json", LogFormat::Json)];
 
 /// `auth`.
 pub(super) const POLICIES: [(&str, Policy); 5] = [
@@ -49,6 +54,11 @@ pub(super) const PLATINUM: [(&str, Platinum); 2] =
 /// `wires` of a platinum resistance, a number.
 pub(super) const WIRES: [(&str, Wires); 3] =
     [("2", Wires::Two), ("3", Wires::Three), ("4", Wires::Four)];
+
+/// As `auth` says it.
+pub fn policy_word(policy: Policy) -> &'static str {
+    word(&POLICIES, &policy)
+}
 
 /// The word for `meaning`; empty only if the list lacks it.
 pub(super) fn word<T: PartialEq>(words: &[(&'static str, T)], meaning: &T) -> &'static str {

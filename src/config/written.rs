@@ -2,7 +2,8 @@
 //! so that one mistake never hides the next.
 
 use super::complaint::{Complaint, Complaints, Place};
-use super::document::{Node, Table, Value};
+use super::document::{self, Node, Value};
+use super::manual::{Kind, Table};
 use super::schema;
 use super::suggestion::{listed, nearest};
 
@@ -29,7 +30,7 @@ pub(super) enum Field<T> {
 
 impl<T> Field<T> {
     /// Takes what is behind `key`.
-    pub(super) fn take(table: &mut Table, key: &str, complaints: &mut Complaints) -> Self
+    pub(super) fn take(table: &mut document::Table, key: &str, complaints: &mut Complaints) -> Self
     where
         T: Written,
     {
@@ -69,6 +70,9 @@ impl<T> Field<T> {
 
 /// What can be read from a node of the tree.
 pub(super) trait Written: Sized {
+    /// What it is, for manuals.
+    const KIND: Kind;
+
     /// The value; `None` if it is none, after a complaint.
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self>;
 }
@@ -97,6 +101,8 @@ pub(super) fn mismatch<T>(
 }
 
 impl Written for String {
+    const KIND: Kind = Kind::Text;
+
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
         match node.value {
             Value::Text(text) => Some(text),
@@ -109,6 +115,8 @@ impl Written for String {
 }
 
 impl Written for bool {
+    const KIND: Kind = Kind::Boolean;
+
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
         match node.value {
             Value::Boolean(truth) => Some(truth),
@@ -118,6 +126,8 @@ impl Written for bool {
 }
 
 impl Written for i64 {
+    const KIND: Kind = Kind::Integer;
+
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
         match node.value {
             Value::Integer(integer) => Some(integer),
@@ -132,6 +142,8 @@ impl Written for i64 {
 }
 
 impl<T: Written> Written for Vec<At<T>> {
+    const KIND: Kind = Kind::List(&T::KIND);
+
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
         let elements = match node.value {
             Value::Array(elements) => elements,
@@ -154,6 +166,8 @@ impl<T: Written> Written for Vec<At<T>> {
 pub(super) struct Named<T>(pub(super) Vec<(At<String>, At<T>)>);
 
 impl<T: Written> Written for Named<T> {
+    const KIND: Kind = Kind::Named(&T::KIND);
+
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
         let entries = match node.value {
             Value::Table(entries) => entries,
@@ -174,15 +188,21 @@ impl<T: Written> Written for Named<T> {
 }
 
 /// Complains about the keys that are left of a table once all known ones were taken.
-pub(super) fn unknown_keys(rest: &Table, title: &str, known: &[&str], complaints: &mut Complaints) {
+pub(super) fn unknown_keys(
+    rest: &document::Table,
+    title: &str,
+    known: &[&str],
+    complaints: &mut Complaints,
+) {
     for (key, (place, node)) in rest {
         let what = match node.value {
             Value::Table(_) => "unknown table",
             _ => "unknown key",
         };
-        let elsewhere = schema::TABLES.iter().find(|(_, keys)| keys.contains(&key.as_str()));
+        let has_it = |table: &&Table| table.keys.iter().any(|known| known.name == key);
+        let elsewhere = schema::TABLES.iter().find(has_it);
         let hint = match (elsewhere, nearest(key, known.iter().copied())) {
-            (Some((table, _)), _) => format!("`{key}` belongs in {table}"),
+            (Some(table), _) => format!("`{key}` belongs in {}", table.title),
             (None, Some(known)) => format!("did you mean `{known}`?"),
             (None, None) => format!("{title} has {}", listed(known.iter().copied())),
         };

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use tracing::warn;
@@ -31,18 +31,31 @@ pub(crate) struct Certificates {
 /// By the names of the listeners.
 pub(super) type Shown = BTreeMap<Arc<str>, Arc<Tls>>;
 
-/// When the certificate of our own authority ends, if a listener shows it. Clones know the same.
+/// When what our own authority gives ends, where a listener needs it. Clones know the same.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Expiry(Arc<Mutex<Option<u64>>>);
+pub(crate) struct Expiry(Arc<Mutex<Ends>>);
+
+/// In seconds since 1970.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ends {
+    /// Of the certificate of this host, if a listener shows it.
+    own: Option<u64>,
+    authority: Option<u64>,
+}
 
 impl Expiry {
-    /// In seconds since 1970.
+    /// Of the certificate that it made for this host, in seconds since 1970.
     pub(crate) fn unix_s(&self) -> Option<u64> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lock().own
     }
 
-    fn is_of(&self, own: &Identity) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = own.expires_unix_s();
+    /// Of its own certificate.
+    pub(crate) fn authority_unix_s(&self) -> Option<u64> {
+        self.lock().authority
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ends> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -68,8 +81,9 @@ impl Certificates {
         let (authority, own) = self.open(state)?;
         let tls = Arc::new(Tls::new(source(tls), listener.auth, &authority, &own)?);
         if listener.tls == Some(config::Tls::Own) {
-            self.expiry.is_of(&own);
+            self.expiry.lock().own = own.expires_unix_s();
         }
+        self.expiry.lock().authority = authority.facts().ok().map(|facts| facts.until_unix_s);
         Ok(Some(tls))
     }
 
@@ -101,7 +115,7 @@ impl Certificates {
             tls.reload(&authority, &own)?;
         }
         if self.expiry.unix_s().is_some() {
-            self.expiry.is_of(&own);
+            self.expiry.lock().own = own.expires_unix_s();
         }
         self.look_at_clients(hub);
         Ok(())

@@ -13,12 +13,15 @@ use super::roster::Roster;
 use crate::bus::Clock;
 use crate::bus::mailbox::Reports;
 use crate::sampling::{Report, SensorId, Silence, State};
-use crate::telemetry::{Alarm, House};
+use crate::telemetry::{Alarm, House, SeenRoom};
 use crate::time::Tick;
 use crate::units::{MilliCelsius, Quantity};
 
 /// Longest sleep of the steward: timers of the runtime have an end.
 const SLEEP_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// When each quantity of each sensor last had a value.
+pub(super) type Heard = BTreeMap<(SensorId, Quantity), Tick>;
 
 /// A sensor as an operator knows it.
 #[derive(Clone, Debug)]
@@ -59,6 +62,7 @@ struct Care {
     rooms: usize,
     labels: BTreeMap<SensorId, Label>,
     states: BTreeMap<(SensorId, Quantity), State>,
+    heard: Heard,
     silence: Silence,
     /// Losses of the mailbox that were told.
     folded: u64,
@@ -78,6 +82,7 @@ impl Steward {
             rooms: rooms.len(),
             labels: roster.labels(),
             states: BTreeMap::new(),
+            heard: Heard::new(),
             silence: Silence::new(roster.sampling(), clock.now()),
             folded: 0,
         };
@@ -105,12 +110,19 @@ impl Steward {
         self.hub.publish(care.house.refit(&rooms, self.clock.wall()));
         care.rooms = rooms.len();
         care.labels = roster.labels();
-        let Care { states, labels, .. } = &mut *care;
+        let Care { states, heard, labels, .. } = &mut *care;
         states.retain(|(sensor, _), _| labels.contains_key(sensor));
+        heard.retain(|(sensor, _), _| labels.contains_key(sensor));
         care.silence.refit(roster.sampling(), self.clock.now());
         self.health.send_replace(care.health());
         drop(care);
         self.refitted.notify_one();
+    }
+
+    /// The rooms as they are now, and how old their values are.
+    pub(super) fn seen(&self) -> (Vec<SeenRoom>, Heard) {
+        let care = self.lock();
+        (care.house.seen(), care.heard.clone())
     }
 
     /// Takes reports until the task is dropped.
@@ -147,6 +159,9 @@ impl Steward {
         self.hub.publish(told);
         care.tell_alarms();
         let subject = (report.sensor, report.quantity);
+        if report.value.is_some() {
+            care.heard.insert(subject, self.clock.now());
+        }
         if care.states.get(&subject) != Some(&report.state) {
             care.tell(report);
             care.states.insert(subject, report.state);

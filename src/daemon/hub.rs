@@ -1,7 +1,7 @@
 //! Where hands meet the brain: every connection task, the timer and the house enter the broker
 //! here, in batches, under one short lock.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::iter;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,9 @@ use tokio::sync::{Notify, mpsc};
 use super::visits::Visits;
 use crate::access::{Certificate, ConnectionId, Login, Peer, Revoked, Rights, Verdict};
 use crate::broker::record::{Page, Restored};
-use crate::broker::{Allowance, Broker, Event, Input, Output, Retention, Settings, Statistics};
+use crate::broker::{
+    Allowance, Broker, Client, Event, Input, Output, Retention, Settings, Statistics,
+};
 use crate::bus::Clock;
 use crate::daemon::{journal, keeper};
 use crate::limits::{TURN, TURN_PACKETS};
@@ -47,6 +49,18 @@ struct Brain {
     store: Option<StoreThread>,
     /// What the timer waits for; an earlier deadline wakes it.
     armed: Tick,
+    turned_away: TurnedAway,
+}
+
+/// Who was not let in or was cut off, since the start.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TurnedAway {
+    /// Logins, by the reason.
+    pub logins: BTreeMap<String, u64>,
+    /// CONNECTs that asked for what is not given; told of late.
+    pub connects: u64,
+    /// Connections that sent what is no packet.
+    pub malformed: u64,
 }
 
 impl Hub {
@@ -63,7 +77,13 @@ impl Hub {
         let (logins, wanted) = mpsc::unbounded_channel();
         let mut broker = Broker::new(settings);
         broker.restore(clock.now(), restored);
-        let brain = Brain { broker, outboxes: HashMap::default(), store: None, armed: Tick::MAX };
+        let brain = Brain {
+            broker,
+            outboxes: HashMap::default(),
+            store: None,
+            armed: Tick::MAX,
+            turned_away: TurnedAway::default(),
+        };
         let hub = Self {
             brain: Mutex::new(brain),
             clock,
@@ -179,6 +199,22 @@ impl Hub {
         self.lock().broker.statistics()
     }
 
+    /// Who was not let in.
+    pub(super) fn turned_away(&self) -> TurnedAway {
+        self.lock().turned_away.clone()
+    }
+
+    /// At most so many clients, the most telling first.
+    pub(super) fn clients(&self, at_most: usize) -> Vec<Client> {
+        let now = self.clock.now();
+        self.lock().broker.clients(now, at_most)
+    }
+
+    /// How many clients came by a listener and are there.
+    pub(super) fn clients_of(&self, listener: &str) -> usize {
+        self.lock().broker.clients_of(listener)
+    }
+
     /// How the store gets on; nothing where all is in memory.
     pub(super) fn store_pace(&self) -> Option<Pace> {
         self.lock().store.as_ref().map(StoreThread::pace)
@@ -260,7 +296,7 @@ impl Hub {
     }
 
     /// Does what the brain wants; what it is to be told at once, because it was not done.
-    fn act(&self, brain: &Brain, output: Output, events: &mut Vec<Message>) -> Option<Input> {
+    fn act(&self, brain: &mut Brain, output: Output, events: &mut Vec<Message>) -> Option<Input> {
         let outbox = |connection| brain.outboxes.get(&connection);
         match output {
             Output::Send { connection, packet } => outbox(connection)?.push(packet),
@@ -288,6 +324,7 @@ impl Hub {
             }
             Output::Event(event) => {
                 journal::record(&event);
+                brain.turned_away.note(&event);
                 self.visits.hear(&event, self.clock.wall());
                 if matches!(event, Event::StoreFailed { .. } | Event::StoreRecovered) {
                     self.troubled.notify_one();
@@ -321,6 +358,18 @@ impl Hub {
 
     fn lock(&self) -> MutexGuard<'_, Brain> {
         self.brain.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl TurnedAway {
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Refused { reason, .. } => {
+                *self.logins.entry(reason.to_string()).or_default() += 1;
+            }
+            Event::Rejected { times, .. } => self.connects += times,
+            _ => {}
+        }
     }
 }
 
@@ -371,6 +420,7 @@ impl Service for Hub {
     }
 
     fn malformed(&self, connection: ConnectionId, error: DecodeError) {
+        self.lock().turned_away.malformed += 1;
         self.enter([Input::Malformed { connection, error }]);
     }
 

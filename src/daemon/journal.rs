@@ -25,7 +25,9 @@ pub(super) fn record(event: &Event) {
             warn!(%peer, listener, client = client_id, reason, times, "CONNECT refused");
         }
         Event::Denied { peer, client_id, topic, reason, times } => {
-            warn!(%peer, client = client_id, topic, %reason, times, "not allowed, refused");
+            // In quotes, like all that has words of a peer in it.
+            let reason = &*reason.0;
+            warn!(%peer, client = client_id, topic, reason, times, "not allowed, refused");
         }
         Event::SessionDiscarded { client_id, user } => {
             warn!(client = client_id, user, "too many sessions: the longest absent is given up");

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use tracing::info;
 
 use super::StartError;
+use super::activation::Sockets;
 use super::certificates::Certificates;
 use super::hub::Hub;
 use super::state::StateDir;
 use crate::config::{self, Change, Settings, paired_listeners};
 use crate::net::{
-    self, Admission, Bound, Door, Listener, Meter, Service, Stop, Taken, Tls, Transport,
+    self, Admission, BindError, Bound, Door, Listener, Meter, Service, Stop, Taken, Tls, Transport,
+    TurnedAway,
 };
 
 /// The listeners at work.
@@ -20,6 +22,7 @@ pub(super) struct Listeners {
     certificates: Certificates,
     admission: Arc<Admission>,
     meter: Arc<Meter>,
+    sockets: Sockets,
 }
 
 struct Open {
@@ -43,10 +46,16 @@ enum Plan {
 }
 
 impl Listeners {
-    /// None is open yet.
-    pub(super) fn new(settings: &Settings, certificates: Certificates, meter: &Arc<Meter>) -> Self {
+    /// None is open yet; those at the addresses of `sockets` will take these.
+    pub(super) fn new(
+        settings: &Settings,
+        sockets: Sockets,
+        certificates: Certificates,
+        meter: &Arc<Meter>,
+    ) -> Self {
+        sockets.tell_unused(settings);
         let admission = Admission::new(net_bounds(settings));
-        Self { open: Vec::new(), certificates, admission, meter: Arc::clone(meter) }
+        Self { open: Vec::new(), certificates, admission, meter: Arc::clone(meter), sockets }
     }
 
     /// Reads all certificates and takes all new ports; who listens now does not notice.
@@ -76,11 +85,21 @@ impl Listeners {
             } else {
                 let leaving = prepared.gone.iter().filter_map(|index| self.open.get(*index));
                 let leaving: Vec<_> = leaving.map(|open| open.taken.clone()).collect();
-                Plan::Open(Bound::bind_after(listening.clone(), &self.admission, &leaving)?)
+                Plan::Open(self.bound(listening.clone(), &leaving)?)
             };
             prepared.listeners.push((listener.clone(), listening, plan));
         }
         Ok(prepared)
+    }
+
+    /// A socket of systemd's, or one of our own where the `leaving` make room.
+    fn bound(&self, listening: Listener, leaving: &[Taken]) -> Result<Bound, BindError> {
+        let address = listening.bind;
+        match self.sockets.at(address) {
+            Some(Ok(socket)) => Bound::over(socket, listening, &self.admission),
+            Some(Err(error)) => Err(BindError { address, error }),
+            None => Bound::bind_after(listening, &self.admission, leaving),
+        }
     }
 
     /// Lets clients in as prepared. Who came by a listener that is gone, or by terms that do not
@@ -107,6 +126,21 @@ impl Listeners {
         for open in &self.open {
             open.stop.stop();
         }
+    }
+
+    /// Who did not come in.
+    pub(super) fn turned_away(&self) -> TurnedAway {
+        self.admission.turned_away()
+    }
+
+    /// Each by the name that its clients carry, as it is configured, and when the certificate that
+    /// it shows ends, in seconds since 1970.
+    pub(super) fn seen(&self) -> Vec<(Arc<str>, config::Listener, Option<u64>)> {
+        let seen = self.open.iter().map(|open| {
+            let until = open.tls.as_ref().and_then(|tls| tls.shown_until_unix_s());
+            (open.door.name(), open.settings.clone(), until)
+        });
+        seen.collect()
     }
 
     /// What is other in the files of certificates whose listeners are the same.

@@ -1,5 +1,6 @@
 //! Start, stop, and the loop that joins brain and hands.
 
+pub mod activation;
 mod brakes;
 mod buses;
 mod certificates;
@@ -10,8 +11,10 @@ mod hub;
 mod journal;
 mod keeper;
 mod listeners;
+pub mod logging;
 mod logins;
 mod machine;
+mod metrics;
 mod observer;
 mod people;
 pub mod reload;
@@ -20,6 +23,7 @@ pub mod service;
 pub mod settings;
 pub mod signals;
 pub mod state;
+pub mod status;
 pub mod visits;
 mod watching;
 
@@ -27,9 +31,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
+use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
@@ -40,25 +42,31 @@ use crate::bus::Clock;
 use crate::bus::mailbox::Reports;
 use crate::bus::thread::BusThread;
 use crate::config::{Change, Durability, Settings, adopted, difference};
-use crate::limits::{BUS_STOP_TIMEOUT, LAST_WORDS_TIMEOUT, STOP_TIMEOUT, STORE_STOP_TIMEOUT};
+use crate::limits::{
+    BUS_LATE_MAX, BUS_STOP_TIMEOUT, LAST_WORDS_TIMEOUT, STOP_TIMEOUT, STORE_STOP_TIMEOUT,
+};
 use crate::net::BindError;
 use crate::net::tls::TlsError;
 use crate::store::OpenError;
 use crate::telemetry::EventTopic;
+use crate::time::Tick;
 
+use activation::Sockets;
 use buses::Buses;
 pub(crate) use buses::{World, sensors};
 use certificates::Certificates;
 pub(crate) use clock::{SystemClock, wall};
-use house::{Health, Steward};
+use house::Steward;
 use hub::{Hub, Logins};
 use keeper::Opened;
 use listeners::Listeners;
 use logins::Checks;
 use machine::Machine;
+use metrics::Office;
 use observer::{Counter, Physician};
 pub(crate) use roster::{Fitted, Roster};
 use state::{StateDir, StateError, UsersFile};
+use status::{Survey, Trials};
 use visits::Visits;
 
 /// Why a gateway did not start. Its text says what, why, and a hint.
@@ -116,16 +124,11 @@ impl From<StateError> for StartError {
 
 /// A gateway at work. Dropped without [`Gateway::stop`] it ends without a word to its clients.
 pub struct Gateway {
-    clock: Arc<dyn Clock>,
-    hub: Arc<Hub>,
-    steward: Arc<Steward>,
-    health: watch::Receiver<Health>,
+    survey: Arc<Survey>,
     addresses: Vec<SocketAddr>,
-    works: Mutex<Works>,
     certificates: Certificates,
     tasks: JoinSet<()>,
     users: Arc<UsersFile>,
-    is_ready: AtomicBool,
     /// Held, so that no second gateway works on the same folder.
     state: StateDir,
 }
@@ -135,32 +138,38 @@ struct Works {
     settings: Settings,
     roster: Roster,
     listeners: Listeners,
+    office: Office,
     buses: Buses,
     rights: watch::Sender<Rights>,
 }
 
 impl Gateway {
     /// Starts everything: ports are taken first, because they fail most; rooms are offline before
-    /// anybody can look; sensors are read last.
-    pub fn start(settings: &Settings) -> Result<Self, StartError> {
-        Self::start_in(settings, None)
+    /// anybody can look; sensors are read last. `sockets` are those that are open already.
+    pub fn start(settings: &Settings, sockets: Sockets) -> Result<Self, StartError> {
+        Self::start_in(settings, sockets, None)
     }
 
     /// The same on simulated buses, whatever the configuration says, in a house whose clock goes
     /// `speed` times as fast as ours.
     pub fn simulate(settings: &Settings, speed: u32) -> Result<Self, StartError> {
-        Self::start_in(settings, Some(speed))
+        Self::start_in(settings, Sockets::default(), Some(speed))
     }
 
-    fn start_in(settings: &Settings, speed: Option<u32>) -> Result<Self, StartError> {
+    fn start_in(
+        settings: &Settings,
+        sockets: Sockets,
+        speed: Option<u32>,
+    ) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let state = StateDir::open(&settings.gateway.state_dir)?;
         let users = Arc::new(UsersFile::open(&state)?);
         let certificates = Certificates::new(settings, &clock);
         let meter = Arc::default();
-        let mut listeners = Listeners::new(settings, certificates.clone(), &meter);
+        let mut listeners = Listeners::new(settings, sockets, certificates.clone(), &meter);
         let opened = listeners.prepare(settings, &state)?;
         let addresses = opened.addresses();
+        let asked = Office::default().prepare(settings.metrics.as_ref())?;
         let store = Opened::open(&state, settings.broker.durability, &clock)?;
         let store_damage = store.as_ref().and_then(|opened| opened.damage.clone());
         let rights = rights(settings);
@@ -179,7 +188,7 @@ impl Gateway {
             tasks.spawn(counter.keep_telling(every));
         }
         listeners.apply(opened, &hub);
-        let certificate = certificates.expiry();
+        let expiry = certificates.expiry();
         tasks.spawn(certificates.clone().keep_fresh(Arc::clone(&hub)));
         let checks = Checks::start(&hub, &users)?;
         tasks.spawn(checks.answer(logins));
@@ -193,68 +202,71 @@ impl Gateway {
         let world = World::new(settings, speed, &clock);
         let mut buses = Buses::new(&settings.hardware.sysfs, &clock, &reports, world);
         buses.fit(&roster).map_err(StartError::Thread)?;
-        let sensors = roster.sensors().len();
-        let physician = Physician {
-            hub: Arc::clone(&hub),
-            clock: Arc::clone(&clock),
-            root: settings.gateway.root.clone(),
-            machine: Machine::new(&settings.hardware.sysfs, &settings.gateway.state_dir),
-            certificate,
-            store_damage,
-            sensors: health.clone(),
-            sensors_total: sensors,
-        };
-        tasks.spawn(physician.keep_telling());
-        info!(rooms = settings.rooms.len(), sensors, buses = buses.len(), "started");
-        let works = Works { settings: settings.clone(), roster, listeners, buses, rights };
-        let (works, is_ready) = (Mutex::new(works), AtomicBool::new(false));
-        Ok(Self {
-            clock,
+        info!(
+            rooms = settings.rooms.len(),
+            sensors = roster.sensors().len(),
+            buses = buses.len(),
+            "started"
+        );
+        let settings = settings.clone();
+        let machine = Machine::new(&settings.hardware.sysfs, &settings.gateway.state_dir);
+        let office = Office::default();
+        let works = Works { settings, roster, listeners, office, buses, rights };
+        let survey = Arc::new(Survey {
             hub,
+            clock,
             steward,
             health,
-            addresses,
-            works,
-            certificates,
-            tasks,
-            users,
-            is_ready,
-            state,
-        })
+            machine,
+            expiry,
+            works: Mutex::new(works),
+            trials: Trials::default(),
+            meter,
+            reports,
+            is_ready: AtomicBool::new(false),
+            store_damage,
+            state_dir: state.path().to_owned(),
+        });
+        tasks.spawn(Physician::of(&survey).keep_telling());
+        survey.works().office.apply(asked, &survey);
+        Ok(Self { survey, addresses, certificates, tasks, users, state })
     }
 
     /// Changes what differs in `new`, and says what that is; clients and sensors that are not
     /// concerned do not notice. On an error nothing has changed.
     pub fn reload(&self, new: &Settings) -> Result<Vec<Change>, StartError> {
-        let mut works = self.works();
+        let mut works = self.survey.works();
         let mut changes = difference(&works.settings, new);
         let settings = adopted(&works.settings, new);
         state::read_users(self.state.path())?;
         let opened = works.listeners.prepare(&settings, &self.state)?;
+        let asked = works.office.prepare(settings.metrics.as_ref())?;
         changes.extend(works.listeners.changes(&opened));
         // From here on nothing is refused any more.
-        works.listeners.apply(opened, &self.hub);
-        self.hub.reconfigure(allowance(&settings));
+        works.listeners.apply(opened, &self.survey.hub);
+        works.office.apply(asked, &self.survey);
+        self.survey.hub.reconfigure(allowance(&settings));
         let of_house = rights(&settings);
         if settings.broker.private != works.settings.broker.private {
             works.rights.send_replace(of_house);
         }
         let roster = works.roster.refitted(&settings);
-        self.steward.refit(&roster);
+        self.survey.steward.refit(&roster);
         let fitted = works.buses.fit(&roster);
         works.roster = roster;
+        if settings.log.level != works.settings.log.level {
+            logging::change(&settings.log.level);
+        }
         works.settings = settings;
+        let restart = changes.iter().filter_map(Change::restart);
+        self.survey.trials.applied(restart.collect());
         fitted.map_err(StartError::Thread)?;
         Ok(changes)
     }
 
     /// Looks at all certificates again: the command line has changed them.
     pub fn refresh_certificates(&self) -> Result<(), StartError> {
-        self.certificates.refresh(&self.hub)
-    }
-
-    fn works(&self) -> MutexGuard<'_, Works> {
-        self.works.lock().unwrap_or_else(PoisonError::into_inner)
+        self.certificates.refresh(&self.survey.hub)
     }
 
     /// The broker with what earlier lives left, its store at work, and the logins it wants checked.
@@ -288,40 +300,42 @@ impl Gateway {
     /// Publishes the last words, lets them leave, and ends all threads and tasks: within
     /// [`STOP_TIMEOUT`] and a little.
     pub async fn stop(mut self) {
-        let asked = self.clock.now();
+        let asked = self.survey.clock.now();
         let mut buses: Vec<BusThread> = {
-            let mut works = self.works();
+            let mut works = self.survey.works();
             works.listeners.stop();
+            works.office = Office::default();
             works.buses.take().collect()
         };
         buses.iter().for_each(BusThread::ask_to_stop);
-        self.steward.end();
+        self.survey.steward.end();
         let farewell = async {
             // A client that does not acknowledge must not cost the others their good-bye.
-            let _ = tokio::time::timeout(LAST_WORDS_TIMEOUT, self.hub.delivered()).await;
-            self.hub.shut_down();
-            self.hub.emptied().await;
-            self.hub.flushed().await;
+            let _ = tokio::time::timeout(LAST_WORDS_TIMEOUT, self.survey.hub.delivered()).await;
+            self.survey.hub.shut_down();
+            self.survey.hub.emptied().await;
+            self.survey.hub.flushed().await;
         };
         if tokio::time::timeout(STOP_TIMEOUT, farewell).await.is_err() {
             warn!("some clients did not take their last messages");
         }
         self.tasks.shutdown().await;
-        self.hub.visits().save(&self.users);
-        let left = STORE_STOP_TIMEOUT.saturating_sub(self.clock.now().since(asked));
-        self.hub.close_store(left);
+        self.survey.hub.visits().save(&self.users);
+        let left = STORE_STOP_TIMEOUT.saturating_sub(self.survey.clock.now().since(asked));
+        self.survey.hub.close_store(left);
         for bus in buses.drain(..) {
-            let left = STOP_TIMEOUT.saturating_sub(self.clock.now().since(asked));
+            let left = STOP_TIMEOUT.saturating_sub(self.survey.clock.now().since(asked));
             bus.stop(left.min(BUS_STOP_TIMEOUT));
         }
         info!("stopped");
     }
+}
 
-    /// The first bus whose loop has not gone round for `patience` past its time, if any.
-    fn late_bus(&self, patience: Duration) -> Option<String> {
-        let now = self.clock.now();
-        let late = |bus: &&BusThread| now.since(bus.beat()) > patience;
-        self.works().buses.threads().find(late).map(|bus| bus.name().to_owned())
+impl Works {
+    /// The first bus whose loop has not gone round for too long, if any.
+    fn late_bus(&self, now: Tick) -> Option<String> {
+        let late = |bus: &&BusThread| now.since(bus.beat()) > BUS_LATE_MAX;
+        self.buses.threads().find(late).map(|bus| bus.name().to_owned())
     }
 }
 

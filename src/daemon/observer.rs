@@ -8,10 +8,10 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
-use super::certificates::Expiry;
 use super::house::Health as Sensors;
 use super::hub::Hub;
-use super::machine::{self, Condition, Machine};
+use super::machine::{self, Condition};
+use super::status::Survey;
 use crate::broker::Statistics;
 use crate::broker::record::Trouble;
 use crate::bus::Clock;
@@ -65,7 +65,8 @@ fn number(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
-fn store(statistics: &Statistics, pace: &Pace) -> Store {
+/// What is told of the store.
+pub(super) fn store(statistics: &Statistics, pace: &Pace) -> Store {
     let (figures, traffic) = (&pace.figures, &statistics.traffic);
     Store {
         state: match statistics.trouble {
@@ -93,7 +94,8 @@ fn store(statistics: &Statistics, pace: &Pace) -> Store {
     }
 }
 
-fn counts(
+/// What is told of all that was counted.
+pub(super) fn counts(
     statistics: &Statistics,
     pace: Option<&Pace>,
     wire: &Metered,
@@ -136,20 +138,26 @@ fn counts(
 
 /// Tells how the gateway and its machine are.
 pub(super) struct Physician {
-    pub hub: Arc<Hub>,
-    pub clock: Arc<dyn Clock>,
+    survey: Arc<Survey>,
+    sensors: watch::Receiver<Sensors>,
     /// First levels of its topic.
-    pub root: String,
-    pub machine: Machine,
-    pub certificate: Expiry,
-    /// What was wrong with the store at the start.
-    pub store_damage: Option<Arc<str>>,
-    pub sensors: watch::Receiver<Sensors>,
-    /// How many there are.
-    pub sensors_total: usize,
+    root: String,
+    /// Sensors at the start.
+    sensors_total: usize,
 }
 
 impl Physician {
+    /// Of that gateway.
+    pub(super) fn of(survey: &Arc<Survey>) -> Self {
+        let works = survey.works();
+        Self {
+            survey: Arc::clone(survey),
+            sensors: survey.health.clone(),
+            root: works.settings.gateway.root.clone(),
+            sensors_total: works.roster.sensors().len(),
+        }
+    }
+
     /// Begins when every sensor was tried once, or after a while; then for ever, and at once when
     /// the store fails or works again.
     pub(super) async fn keep_telling(mut self) {
@@ -162,29 +170,30 @@ impl Physician {
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
-                () = self.hub.troubled() => {}
+                () = self.survey.hub.troubled() => {}
             }
             // A disk that does not answer is not to hold the broker.
-            let mut machine = self.machine.clone();
+            let mut machine = self.survey.machine.clone();
             let Ok(condition) = spawn_blocking(move || machine.look()).await else { continue };
-            self.hub.publish([self.health(condition).publication(&self.root)]);
+            self.survey.hub.publish([self.health(condition).publication(&self.root)]);
         }
     }
 
     fn health(&self, condition: Condition) -> Health {
         let Condition { cpu, under_voltage, disk_free } = condition;
-        let statistics = self.hub.statistics();
+        let Survey { hub, clock, expiry, store_damage, .. } = &*self.survey;
+        let statistics = hub.statistics();
         let sensors = self.sensors.borrow();
-        let expires = self.certificate.unix_s().map(|seconds| seconds.saturating_mul(1000));
+        let expires = expiry.unix_s().map(|seconds| seconds.saturating_mul(1000));
         Health {
-            at: self.clock.wall(),
-            uptime: self.clock.now().since(Tick::ZERO),
+            at: clock.wall(),
+            uptime: clock.now().since(Tick::ZERO),
             resident: machine::memory().map(|memory| memory.resident),
             cpu,
             under_voltage,
             disk_free,
-            store: self.hub.store_pace().map(|pace| store(&statistics, &pace)),
-            store_damage: self.store_damage.clone(),
+            store: hub.store_pace().map(|pace| store(&statistics, &pace)),
+            store_damage: store_damage.clone(),
             queue_drops: statistics.traffic.messages_dropped,
             sensors_ok: sensors.ok,
             sensors_failed: sensors.complaints.len(),

@@ -4,23 +4,24 @@
 use std::ffi::{OsStr, OsString};
 use std::future::pending;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 
-use super::control::{Ask, Control, Outcome, Request};
+use super::control::{Answer, Control, Request, Visitor};
 use super::settings::{DEFAULT_PATH, PARTS};
 use super::signals::{Asked, Signals};
 use super::watching::Changes;
-use super::{Gateway, service, settings};
-use crate::config::{Change, Settings, Tls};
+use super::{Gateway, logging, service, settings};
+use crate::config::{Change, LogFilter, Settings, Tls};
 use crate::limits::{RELOAD_QUIET, RELOAD_QUIET_TOTAL};
 
 /// Reloads the file at `path`, or the default one, whenever it is asked to; returns when the
 /// process is to end.
 pub async fn attend(gateway: &Gateway, path: Option<&Path>, signals: &mut Signals) {
     let path = path.unwrap_or(Path::new(DEFAULT_PATH));
-    let mut requests = Control::open(gateway.state.path()).serve();
+    let mut visitors = Control::open(gateway.state.path()).serve();
     let mut files = Files::of(sources(gateway, path));
     loop {
         tokio::select! {
@@ -28,9 +29,7 @@ pub async fn attend(gateway: &Gateway, path: Option<&Path>, signals: &mut Signal
                 Asked::End => return,
                 Asked::HangUp => drop(reload(gateway, path)),
             },
-            Some(request) = requests.recv() => {
-                answer(gateway, path, request).await;
-            }
+            Some(visitor) = visitors.recv() => serve(gateway, path, visitor),
             () = files.changed() => drop(reload(gateway, path)),
         }
         let sources = sources(gateway, path);
@@ -42,28 +41,53 @@ pub async fn attend(gateway: &Gateway, path: Option<&Path>, signals: &mut Signal
     }
 }
 
-async fn answer(gateway: &Gateway, path: &Path, request: Request) {
-    match &request.ask {
-        Ask::Visits => request.answer(&gateway.hub.visits().by_name()).await,
-        Ask::Certificates => {
-            let outcome = match gateway.refresh_certificates() {
-                Ok(()) => Outcome::Applied(Vec::new()),
-                Err(error) => Outcome::Refused(vec![error.to_string()]),
-            };
-            request.answer(&outcome).await;
+/// Does what somebody asks for.
+fn serve(gateway: &Gateway, path: &Path, visitor: Visitor) {
+    match &visitor.request {
+        Request::Status {} => {
+            let survey = Arc::clone(&gateway.survey);
+            visitor.answer_later(move || Answer::Status { status: Box::new(survey.status()) });
         }
-        Ask::Reload(config) => {
-            let outcome = match path.canonicalize() {
-                Ok(own) if own != *config => Outcome::OtherFile(own.display().to_string()),
+        Request::Reload { config } => {
+            let answer = match path.canonicalize() {
+                Ok(own) if own != *config => Answer::OtherFile { file: own.display().to_string() },
                 Ok(_) | Err(_) => reload(gateway, path),
             };
-            request.answer(&outcome).await;
+            visitor.answer(answer);
+        }
+        Request::Certificates {} => {
+            let answer = match gateway.refresh_certificates() {
+                Ok(()) => Answer::Applied { lines: Vec::new() },
+                Err(error) => Answer::Refused { lines: vec![error.to_string()] },
+            };
+            visitor.answer(answer);
+        }
+        Request::Visits {} => {
+            let visits = gateway.survey.hub.visits().by_name();
+            visitor.answer(Answer::Visits { visits });
+        }
+        Request::Log { filter } => {
+            let answer = log(filter.as_deref());
+            visitor.answer(answer);
         }
     }
 }
 
+/// From now on by this filter, or what it is.
+fn log(filter: Option<&str>) -> Answer {
+    match filter.map(LogFilter::parse) {
+        None => {}
+        Some(Ok(filter)) => {
+            logging::change(&filter);
+            info!(filter = filter.as_str(), "what is logged was changed");
+        }
+        Some(Err(error)) => return Answer::Error { what: error.to_string() },
+    }
+    Answer::Log { filter: logging::current().as_str().to_owned() }
+}
+
 fn sources(gateway: &Gateway, path: &Path) -> Sources {
-    Sources::of(path, &gateway.works().settings)
+    Sources::of(path, &gateway.survey.works().settings)
 }
 
 /// Which files settings come from.
@@ -145,20 +169,21 @@ fn concerns(names: &[OsString], name: Option<&OsStr>) -> bool {
 }
 
 /// Checks all files as a whole, then changes what differs.
-fn reload(gateway: &Gateway, path: &Path) -> Outcome {
+fn reload(gateway: &Gateway, path: &Path) -> Answer {
     service::reloading(gateway);
-    let outcome = match settings::load(Some(path)) {
+    let answer = match settings::load(Some(path)) {
         Ok(settings) => match gateway.reload(&settings) {
-            Ok(changes) => Outcome::Applied(told(&changes)),
-            Err(error) => Outcome::Refused(refused([error.to_string()])),
+            Ok(changes) => Answer::Applied { lines: told(&changes) },
+            Err(error) => Answer::Refused { lines: refused(gateway, [error.to_string()]) },
         },
         Err(error) => {
             let report = error.report();
-            Outcome::Refused(refused(report.mistakes().iter().map(ToString::to_string)))
+            let mistakes = report.mistakes().iter().map(ToString::to_string);
+            Answer::Refused { lines: refused(gateway, mistakes) }
         }
     };
     service::reloaded(gateway);
-    outcome
+    answer
 }
 
 /// One line a change.
@@ -175,8 +200,9 @@ fn told(changes: &[Change]) -> Vec<String> {
 }
 
 /// One line a mistake.
-fn refused(mistakes: impl IntoIterator<Item = String>) -> Vec<String> {
+fn refused(gateway: &Gateway, mistakes: impl IntoIterator<Item = String>) -> Vec<String> {
     let mistakes: Vec<_> = mistakes.into_iter().collect();
+    gateway.survey.trials.refused(mistakes.len());
     error!(mistakes = mistakes.len(), "configuration refused, the one before stays");
     for mistake in &mistakes {
         error!("{}", mistake.replace("\n  ", "; "));

@@ -9,29 +9,25 @@ use tracing::{debug, error, info};
 use super::Gateway;
 use super::house::Health;
 
-/// Longest a bus may be late before the watchdog starves: a kernel driver that retries a whole
-/// 1-Wire bus of 64 slow sensors stays below it.
-const BUS_LATE_MAX: Duration = Duration::from_secs(60);
-
 /// Longest the start waits for the first try of each sensor before it says READY all the same.
 const FIRST_TRY_MAX: Duration = Duration::from_secs(30);
 
 /// Says READY when every sensor was tried once, then keeps STATUS true and the watchdog fed for as
 /// long as the loops that matter go round.
 pub async fn attend(gateway: &Gateway) {
-    let mut health = gateway.health.clone();
+    let mut health = gateway.survey.health.clone();
     let all_tried = health.wait_for(|health| health.tried >= health.sensors);
     let in_time = tokio::time::timeout(FIRST_TRY_MAX, all_tried).await.is_ok();
-    let sensors = gateway.health.borrow().sensors;
+    let sensors = gateway.survey.health.borrow().sensors;
     info!(sensors, all_tried = in_time, "ready");
-    gateway.is_ready.store(true, Ordering::Relaxed);
+    gateway.survey.is_ready.store(true, Ordering::Relaxed);
     notify(&[NotifyState::Ready]);
     tokio::join!(keep_status(gateway), feed_watchdog(gateway));
 }
 
 /// The configuration is being read again. One who has not said READY yet has nothing to take back.
 pub(super) fn reloading(gateway: &Gateway) {
-    if gateway.is_ready.load(Ordering::Relaxed) {
+    if gateway.survey.is_ready.load(Ordering::Relaxed) {
         let since = NotifyState::monotonic_usec_now().ok();
         let states = [Some(NotifyState::Reloading), since];
         notify(&states.into_iter().flatten().collect::<Vec<_>>());
@@ -40,7 +36,7 @@ pub(super) fn reloading(gateway: &Gateway) {
 
 /// It has been read, whatever came of it.
 pub(super) fn reloaded(gateway: &Gateway) {
-    if gateway.is_ready.load(Ordering::Relaxed) {
+    if gateway.survey.is_ready.load(Ordering::Relaxed) {
         notify(&[NotifyState::Ready]);
     }
 }
@@ -51,7 +47,7 @@ pub fn stopping() {
 }
 
 async fn keep_status(gateway: &Gateway) {
-    let mut health = gateway.health.clone();
+    let mut health = gateway.survey.health.clone();
     loop {
         let sentence = sentence(&health.borrow_and_update());
         notify(&[NotifyState::Status(&sentence)]);
@@ -66,13 +62,19 @@ async fn keep_status(gateway: &Gateway) {
 async fn feed_watchdog(gateway: &Gateway) {
     let Some(patience) = sd_notify::watchdog_enabled() else { return };
     loop {
-        gateway.hub.shows_life();
-        match gateway.late_bus(BUS_LATE_MAX) {
+        gateway.survey.hub.shows_life();
+        match late_bus(gateway) {
             None => notify(&[NotifyState::Watchdog]),
             Some(bus) => error!(bus, "sampling loop does not go round: watchdog not fed"),
         }
         tokio::time::sleep(patience / 3).await;
     }
+}
+
+/// The first bus whose loop does not go round, if any.
+fn late_bus(gateway: &Gateway) -> Option<String> {
+    let survey = &gateway.survey;
+    survey.works().late_bus(survey.clock.now())
 }
 
 fn notify(states: &[NotifyState<'_>]) {

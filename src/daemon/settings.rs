@@ -2,12 +2,13 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::config::{self, Mistake, Position, Report, Settings, Source};
 use crate::limits::{CONFIG_FILE_BYTES_MAX, CONFIG_FILES_MAX};
+use crate::net::open_regular;
 
 /// The file that is read unless another is given.
 pub const DEFAULT_PATH: &str = "/etc/maison/maison.toml";
@@ -94,7 +95,7 @@ fn source(path: &Path) -> Result<Source, LoadError> {
         io::ErrorKind::NotFound => LoadError::Absent(path.to_owned()),
         _ => LoadError::Unreadable(path.to_owned(), error),
     };
-    let file = File::open(path).map_err(unreadable)?;
+    let file = open_regular(path).map_err(unreadable)?;
     let mut bytes = Vec::new();
     file.take(CONFIG_FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if u64::try_from(bytes.len()).is_ok_and(|length| length > CONFIG_FILE_BYTES_MAX) {

@@ -21,6 +21,8 @@ impl Changes {
             | WatchMask::MOVED_TO
             | WatchMask::MOVED_FROM
             | WatchMask::CLOSE_WRITE
+            // Who may read it.
+            | WatchMask::ATTRIB
             | WatchMask::DELETE;
         for folder in folders {
             watch.watches().add(folder, written)?;

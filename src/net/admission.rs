@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +31,20 @@ pub struct Admission {
     pub(super) bounds: Bounds,
     pub(super) unfinished: Arc<Unfinished>,
     taken: Mutex<Taken>,
+    turned_away: AtomicU64,
+    handshakes_failed: AtomicU64,
+    accepts_failed: AtomicU64,
+}
+
+/// Who did not come in, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TurnedAway {
+    /// Peers for which there was no place.
+    pub peers: u64,
+    /// Peers whose TLS or WebSocket handshake failed.
+    pub handshakes: u64,
+    /// Peers that the kernel could not hand over.
+    pub accepts: u64,
 }
 
 #[derive(Debug, Default)]
@@ -68,7 +83,38 @@ impl Admission {
     /// Nobody is there yet.
     pub fn new(bounds: Bounds) -> Arc<Self> {
         let unfinished = Unfinished::new(bounds.unfinished_bytes);
-        Arc::new(Self { bounds, unfinished, taken: Mutex::default() })
+        Arc::new(Self {
+            bounds,
+            unfinished,
+            taken: Mutex::default(),
+            turned_away: AtomicU64::new(0),
+            handshakes_failed: AtomicU64::new(0),
+            accepts_failed: AtomicU64::new(0),
+        })
+    }
+
+    /// Who did not come in.
+    pub fn turned_away(&self) -> TurnedAway {
+        TurnedAway {
+            peers: self.turned_away.load(Ordering::Relaxed),
+            handshakes: self.handshakes_failed.load(Ordering::Relaxed),
+            accepts: self.accepts_failed.load(Ordering::Relaxed),
+        }
+    }
+
+    /// One more peer for which there is no place.
+    pub(super) fn count_peer(&self) {
+        self.turned_away.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One more handshake that failed.
+    pub(super) fn count_handshake(&self) {
+        self.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// One more peer that could not be accepted.
+    pub(super) fn count_accept(&self) {
+        self.accepts_failed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A place for a connection from `address`.

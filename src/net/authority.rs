@@ -51,7 +51,7 @@ const BACKDATED: Duration = Duration::from_secs(30 * 24 * 3600);
 const COMMON_NAME_CHARS_MAX: usize = 64;
 
 pub use client::ClientIdentity;
-pub use facts::AuthorityFacts;
+pub use facts::{AuthorityFacts, root_of};
 pub use pkcs12::PKCS12_CHANCE_BYTES;
 
 /// The authority of this house.

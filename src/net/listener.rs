@@ -150,7 +150,22 @@ impl Bound {
         leaving: &[Taken],
     ) -> Result<Self, BindError> {
         let leaving: Vec<_> = leaving.iter().filter_map(|taken| taken.0.upgrade()).collect();
-        let socket = Arc::new(bind(listener.bind, &leaving)?);
+        Ok(Self::of(bind(listener.bind, &leaving)?, listener, admission))
+    }
+
+    /// Takes a socket that is open already and does not block. Needs a tokio runtime.
+    pub fn over(
+        socket: std::net::TcpListener,
+        listener: Listener,
+        admission: &Arc<Admission>,
+    ) -> Result<Self, BindError> {
+        let address = listener.bind;
+        let socket = TcpListener::from_std(socket).map_err(|error| BindError { address, error })?;
+        Ok(Self::of(socket, listener, admission))
+    }
+
+    fn of(socket: TcpListener, listener: Listener, admission: &Arc<Admission>) -> Self {
+        let socket = Arc::new(socket);
         let name = match socket.local_addr() {
             // Two with a port of chance are not to have one name.
             Ok(address) if *listener.name == *listener.bind.to_string() => {
@@ -159,7 +174,7 @@ impl Bound {
             Ok(_) | Err(_) => listener.name,
         };
         let listener = Listener { name, ..listener };
-        Ok(Self { socket, door: Door::new(listener, admission), meter: Arc::default() })
+        Self { socket, door: Door::new(listener, admission), meter: Arc::default() }
     }
 
     /// What it takes, as long as it listens.
@@ -195,7 +210,9 @@ impl Bound {
                 Ok((stream, address)) => self.admit(stream, address, &service, &stop),
                 Err(error) if is_of_one_peer(&error) => debug!(%error, "peer left before accept"),
                 Err(error) => {
-                    self.door.context().crowds.log(|left_out| {
+                    let context = self.door.context();
+                    context.admission.count_accept();
+                    context.crowds.log(|left_out| {
                         warn!(%error, left_out, "cannot accept connections");
                     });
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -221,13 +238,17 @@ impl Bound {
                     context.attend(stream, address, permit, service, stop).await;
                 });
             }
-            Err(full) => context.crowds.log(|left_out| {
+            Err(full) => {
+                context.admission.count_peer();
                 let bound = match full {
                     Full::House => "all",
                     Full::Address => "one address",
                 };
-                warn!(peer = %address, bound, left_out, "too many connections, peer turned away");
-            }),
+                context.crowds.log(|left_out| {
+                    let peer = address;
+                    warn!(%peer, bound, left_out, "too many connections, peer turned away");
+                });
+            }
         }
     }
 }
@@ -335,6 +356,7 @@ impl Context {
     }
 
     fn complain(&self, address: SocketAddr, layer: &str, reason: &str, error: &str) {
+        self.admission.count_handshake();
         debug!(peer = %address, layer, reason, error, "no handshake");
         self.handshakes.log(|left_out| {
             let listener = &*self.listener.name;

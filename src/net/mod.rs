@@ -7,6 +7,7 @@ mod bind;
 mod complaint;
 mod connection;
 mod credentials;
+pub mod http;
 mod input;
 mod listener;
 mod meter;
@@ -14,6 +15,7 @@ mod names;
 pub mod tls;
 mod unfinished;
 pub mod websocket;
+mod whole_file;
 mod writer;
 
 use std::collections::VecDeque;
@@ -27,14 +29,15 @@ use crate::access::{ConnectionId, Peer};
 use crate::mqtt::{DecodeError, Packet};
 
 pub(crate) use admission::household;
-pub use admission::{Admission, Bounds};
-pub use authority::{Authority, AuthorityFacts, ClientIdentity, PKCS12_CHANCE_BYTES};
+pub use admission::{Admission, Bounds, TurnedAway};
+pub use authority::{Authority, AuthorityFacts, ClientIdentity, PKCS12_CHANCE_BYTES, root_of};
 pub use bind::BindError;
 pub(crate) use credentials::credential;
 pub use listener::{Bound, Door, Listener, Stop, Taken, Transport};
 pub use meter::{Meter, Metered};
 pub use names::Names;
 pub use tls::Tls;
+pub(crate) use whole_file::{open_regular, read_whole};
 
 /// Where certificates and keys are kept: private files by name.
 pub trait Files {

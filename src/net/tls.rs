@@ -5,7 +5,6 @@ mod naming;
 mod reason;
 mod trust;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
@@ -22,8 +21,9 @@ use tokio_rustls::TlsAcceptor;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::Authority;
+use super::{Authority, read_whole};
 use crate::access::{Issuer, Policy};
+use crate::limits::TLS_FILE_BYTES_MAX;
 use trust::{Trust, floor, unix_time};
 
 pub use error::TlsError;
@@ -98,6 +98,11 @@ impl Tls {
     /// Whether the other shows the same certificate.
     pub fn shows_as(&self, other: &Self) -> bool {
         self.current().chain == other.current().chain
+    }
+
+    /// When the certificate that it shows ends, in seconds since 1970.
+    pub fn shown_until_unix_s(&self) -> Option<u64> {
+        expires_unix_s(&self.current().chain)
     }
 
     /// Whether who is let in by the authorities of the other is let in by these, too.
@@ -186,8 +191,7 @@ impl Identity {
 
     /// When its certificate ends, in seconds since 1970.
     pub fn expires_unix_s(&self) -> Option<u64> {
-        let (_, own) = X509Certificate::from_der(self.chain.first()?).ok()?;
-        own.validity().not_after.timestamp().try_into().ok()
+        expires_unix_s(&self.chain)
     }
 
     /// With what stands behind its certificate, for clients that trust another authority.
@@ -226,6 +230,11 @@ fn read_key(place: &Path) -> Result<Zeroizing<Vec<u8>>, TlsError> {
     let given =
         given.map_err(|error| TlsError::Io { doing: "read", place: place.into(), error })?;
     given.flatten().map_or_else(|| read(place).map(Zeroizing::new), Ok)
+}
+
+fn expires_unix_s(chain: &[CertificateDer<'_>]) -> Option<u64> {
+    let (_, own) = X509Certificate::from_der(chain.first()?).ok()?;
+    own.validity().not_after.timestamp().try_into().ok()
 }
 
 /// TLS of a client that trusts the authorities in `ca_pem` and nobody else.
@@ -304,7 +313,11 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 fn read(place: &Path) -> Result<Vec<u8>, TlsError> {
-    fs::read(place).map_err(|error| TlsError::Io { doing: "read", place: place.into(), error })
+    read_whole(place, TLS_FILE_BYTES_MAX).map_err(|error| TlsError::Io {
+        doing: "read",
+        place: place.into(),
+        error,
+    })
 }
 
 #[cfg(test)]

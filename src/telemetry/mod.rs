@@ -26,11 +26,14 @@ mod alert;
 mod average;
 mod event;
 mod health;
+mod metrics;
+mod page;
 mod payload;
 mod pool;
 mod probe;
 mod retained;
 mod room;
+mod seen;
 mod store;
 mod strand;
 mod system;
@@ -51,6 +54,8 @@ use room::RoomView;
 
 pub use event::EventTopic;
 pub use health::Health;
+pub use metrics::{CONTENT_TYPE, Metrics, SensorFigures};
+pub use seen::{Seen, SeenRoom};
 pub use store::Store;
 pub use system::{Counts, Memory, System};
 
@@ -200,6 +205,11 @@ impl House {
             self.rooms.iter_mut().flat_map(|room| room.unknown(at)).collect();
         publications.push(self.state("offline"));
         publications
+    }
+
+    /// Each room as it is now, in the order of the configuration.
+    pub fn seen(&self) -> Vec<SeenRoom> {
+        self.rooms.iter().map(RoomView::seen).collect()
     }
 
     /// What this gateway is: part of [`House::start`].

@@ -83,6 +83,11 @@ impl Probe {
         self.condition.value()
     }
 
+    /// As it is printed.
+    pub(super) const fn address(&self) -> &Arc<str> {
+        &self.condition.address
+    }
+
     /// How it is, since when, and when it was last good.
     pub(super) const fn condition(&self) -> (State, Timestamp, Option<Timestamp>) {
         let Condition { state, since, last_good, .. } = self.condition;

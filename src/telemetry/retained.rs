@@ -99,6 +99,11 @@ impl<T: PartialEq> News<T> {
         &self.topic
     }
 
+    /// What was told last.
+    pub(super) const fn told(&self) -> Option<&T> {
+        self.told.as_ref()
+    }
+
     /// What the other has told on the same topic.
     pub(super) fn inherit(&mut self, other: Self) {
         if self.topic == other.topic {

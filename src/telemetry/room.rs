@@ -12,7 +12,7 @@ use crate::units::Quantity;
 use super::alert::{Alert, spread};
 use super::retained::{News, named};
 use super::strand::{Outcome, Source, Strand};
-use super::{Alarm, Publication, Room, Sensor};
+use super::{Alarm, Publication, Room, SeenRoom, Sensor};
 
 /// One room.
 #[derive(Debug)]
@@ -65,6 +65,16 @@ impl RoomView {
     /// As in its topics.
     pub(super) fn slug(&self) -> &str {
         &self.slug
+    }
+
+    /// What it shows now.
+    pub(super) fn seen(&self) -> SeenRoom {
+        let strands = [&self.temperature].into_iter().chain(&self.others);
+        SeenRoom {
+            slug: Arc::clone(&self.slug),
+            online: self.availability.told() == Some(&Availability::Online),
+            measured: strands.filter_map(Strand::seen).collect(),
+        }
     }
 
     /// All that it may have retained.

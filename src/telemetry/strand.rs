@@ -11,11 +11,11 @@ use crate::sampling::{Combination, Reason, Report, SensorId, State};
 use crate::time::Timestamp;
 use crate::units::Quantity;
 
-use super::Publication;
 use super::payload::{self, Sourced};
 use super::pool::Pool;
 use super::probe::{Probe, Status};
 use super::retained::{News, Number, named};
+use super::{Publication, Seen};
 
 /// A sensor that gives the quantity.
 #[derive(Clone, Debug)]
@@ -94,6 +94,23 @@ impl Strand {
     /// What it measures.
     pub(super) const fn quantity(&self) -> Quantity {
         self.quantity
+    }
+
+    /// What it shows now; nothing where no sensor gives it.
+    pub(super) fn seen(&self) -> Option<Seen> {
+        let in_use = self.probes.get(self.in_use)?;
+        let (_, state, since, last_good) = self.condition()?;
+        let value = self.value();
+        let address = value.as_ref().map_or(in_use.address(), |value| &value.sensor);
+        Some(Seen {
+            quantity: self.quantity,
+            sensor: in_use.id(),
+            address: Arc::clone(address),
+            state,
+            since,
+            last_good,
+            reading: value.as_ref().map(|value| value.reading),
+        })
     }
 
     /// Sensors that give it.
@@ -196,6 +213,13 @@ impl Strand {
 
     /// The status of the sensor in use, or of all together, if that is news.
     pub(super) fn tell_status(&mut self) -> Option<Publication> {
+        let (id, state, since, last_good) = self.condition()?;
+        let payload = payload::status(state, since, last_good);
+        self.status.tell((id, state, since), payload, Some(payload::json()))
+    }
+
+    /// How it is: of the sensor in use, or of all together; since when, and when it was last good.
+    fn condition(&self) -> Option<(Option<SensorId>, State, Timestamp, Option<Timestamp>)> {
         let in_use = self.probes.get(self.in_use)?;
         let (id, (state, since, last_good)) = match &self.pool {
             Some(pool) => (None, pool.condition(&self.probes)),
@@ -205,8 +229,7 @@ impl Strand {
             (State::Ok | State::Suspect(_), Some(doubted)) => (DOUBTFUL, doubted),
             _ => (state, since),
         };
-        let payload = payload::status(state, since, last_good);
-        self.status.tell((id, state, since), payload, Some(payload::json()))
+        Some((id, state, since, last_good))
     }
 
     /// What the room has now, if that counts.

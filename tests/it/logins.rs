@@ -13,11 +13,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use bytestring::ByteString;
-use maison::mqtt::{Packet, ReasonCode, Version};
+use maison::mqtt::{
+    Connect, Delivery, Packet, PacketId, QoS, ReasonCode, Version, Will, WillProperties,
+};
 use socket2::{Domain, Socket, Type};
 
 use crate::gateway::{Gateway, PASSWORD, add_user, binary, tool};
-use crate::wire::{PATIENCE, Session, Wire, connect};
+use crate::wire::{PATIENCE, Session, Wire, connect, publish, subscribe};
 
 const GUESSES: usize = 200;
 /// Logins of each kind while somebody guesses.
@@ -242,6 +244,53 @@ fn a_refused_login_is_one_line_that_fail2ban_reads() {
     let v4 = found.iter().filter(|address| *address == "127.0.0.7").count();
     assert_eq!((v4, found.len()), (2 * names.len() + 1, 2 * names.len() + 2), "{found:?}");
     assert!(found.contains(&"2001:db8::7".to_owned()), "{found:?}");
+}
+
+/// Topics, wills and client identifiers are written by whoever has the least of rights; none of
+/// them begins a line of the log, or moves a cursor.
+#[test]
+fn what_a_peer_is_refused_for_forges_no_line() {
+    const FORGED: &str = "x\n WARN auth refused peer=8.8.8.8:1 listener=a user=\"b\" client=\"c\" \
+                          reason=bad-password\n\u{1b}[31m\u{85}\u{7f}";
+    let gateway = Gateway::with_bob("[rooms.salon]\n", |_| {});
+    let add = ["subscriber", "add", "alice", "--rooms", "salon", "--no-qr", "--password-stdin"];
+    let mut child = binary();
+    child.current_dir(gateway.folder.path()).args(add).args(["--publish", "mail/%c"]);
+    let mut child =
+        child.arg("--config").arg(gateway.config()).stdin(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"secret\n").unwrap();
+    assert!(child.wait().unwrap().success());
+    let words = |id: &str| {
+        let mut words = connect(Version::V5, id, Session::Clean);
+        words.credentials.user = Some("alice".into());
+        words.credentials.password = Some("secret".into());
+        words
+    };
+    let topic = format!("forb/{FORGED}");
+    let mut alice = Wire::try_open(gateway.plain_port(), words(FORGED)).unwrap().0;
+    let delivery = Delivery::AtLeastOnce(PacketId::MIN);
+    alice.send(&Packet::Publish(publish(&topic, delivery, "7"))).unwrap();
+    let Packet::PubAck(answer) = alice.receive().unwrap() else { panic!("no PUBACK") };
+    let reason = answer.properties.unwrap().reason_string.unwrap();
+    assert!(reason.contains("not `forb/x\\n WARN"), "{reason}");
+    assert!(!reason.contains(char::is_control), "{reason:?}");
+    alice.send(&subscribe(&topic, QoS::AtMostOnce)).unwrap();
+    assert!(matches!(alice.receive().unwrap(), Packet::SubAck(_)));
+    let message = publish(&topic, Delivery::AtMostOnce, "7").message;
+    let (qos, properties) = (QoS::AtMostOnce, WillProperties::default());
+    let will = Will { message, qos, retain: false, properties };
+    let with_will = Connect { will: Some(will), ..words("other") };
+    drop(Wire::try_open(gateway.plain_port(), with_will));
+    let explained =
+        gateway.command(&["acl", "explain", "alice", &topic, "--client", FORGED, "--write"]);
+    let said = String::from_utf8(explained.stdout).unwrap();
+    assert!(said.starts_with("denied: `alice` may publish to "), "{said}");
+    assert!(!said.trim_end().contains(char::is_control), "{said:?}");
+    gateway.wait_for_logs(2, "not allowed, refused");
+    let log = gateway.logged("");
+    assert!(!log.iter().any(|line| line.contains(char::is_control)), "{log:#?}");
+    assert!(!log.iter().any(|line| line.starts_with(" WARN")), "{log:#?}");
+    assert_eq!(fail2ban(gateway.folder.path(), &log), Vec::<String>::new());
 }
 
 /// The addresses that fail2ban finds in these lines.

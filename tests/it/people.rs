@@ -99,7 +99,12 @@ fn a_device_publishes_to_its_own_room_and_nowhere_else() {
         Command::new("sh").args(["-c", &format!("{line} {rest}")]).output().unwrap()
     };
     let readme = fs::read_to_string(gateway.folder.path().join("a/README.txt")).unwrap();
-    let alice = shell(printed(&readme, "mosquitto_sub"));
+    let line = printed(&readme, "mosquitto_sub");
+    let carried = tempfile::tempdir().unwrap();
+    fs::rename(gateway.folder.path().join("a"), carried.path().join("it")).unwrap();
+    let here = carried.path().join("it");
+    let mut elsewhere = Command::new("sh");
+    let alice = Client::start(elsewhere.args(["-c", &format!("exec {line}")]).current_dir(here));
     alice.expect("maison/salon/temperature 21.4");
     let refused = publish("maison/salon/temperature");
     let errors = String::from_utf8_lossy(&refused.stderr).into_owned()

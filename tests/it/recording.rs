@@ -243,9 +243,33 @@ fn a_damaged_record_is_told_by_its_line() {
         })
         .collect();
     check(&other.join("\n"), &format!("house.rec:{}: this answers another question", at + 1));
+    let said = text(&replay(&record, &[]).stderr);
+    assert!(!said.contains("the record is of program"), "by this very program: {said}");
     let begin: Vec<&str> = good.lines().take(lines - 1).collect();
     fs::write(&record, begin.join("\n")).unwrap();
     let cut = replay(&record, &[]);
     assert_eq!(cut.status.code(), Some(0));
     assert!(text(&cut.stderr).contains("the record is cut off"), "{cut:?}");
+}
+
+/// As after a power cut: the file ends somewhere, or has a hole.
+#[test]
+fn a_damaged_record_is_replayed_up_to_the_damage() {
+    let folder = Gateway::prepare(TROUBLED);
+    let (record, printed) = recorded(folder.path(), "2s");
+    let good = fs::read_to_string(&record).unwrap();
+    let lines: Vec<&str> = good.lines().collect();
+    let half = lines.len() / 2;
+    let before = lines[..half].join("\n");
+    let rest = lines[half + 1..].join("\n");
+    for wrong in [&lines[half][..9], &format!("\n{rest}"), &format!("{{}}\n{rest}")] {
+        fs::write(&record, format!("{before}\n{wrong}")).unwrap();
+        let output = replay(&record, &[]);
+        let (shown, said) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("house.rec:{}: damaged: ", half + 1)), "{said}");
+        assert!(!said.contains("another question"), "{said}");
+        assert!(shown.lines().count() > 9 && printed.starts_with(&shown), "{shown}\n{printed}");
+        assert!(shown.len() < printed.len());
+    }
 }

@@ -138,6 +138,7 @@ fn a_secret_that_others_can_read_is_refused_with_a_hint() {
     let mut gateway = Gateway::with_bob(SALON, |_| {});
     let path = |name: &str| gateway.folder.path().join("state").join(name);
     let (users, keys) = (path("users"), ["ca.key", "server.key"].map(path));
+    assert!(publishes(&gateway, &["-u", "bob", "-P", PASSWORD]), "he is known by now");
     fs::set_permissions(&users, Permissions::from_mode(0o640)).unwrap();
     let listed = run(&gateway, &["user", "list"], "");
     let said = String::from_utf8_lossy(&listed.stderr).into_owned();

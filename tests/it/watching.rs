@@ -2,11 +2,14 @@
 //! asks, whoever else uses it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 
 use maison::limits::{CONTROL_TIMEOUT, RELOAD_QUIET};
 
-use crate::gateway::{CAVE, Gateway, SALON, free_port, listener, recorded_tree};
+use crate::gateway::{
+    CAVE, Gateway, PASSWORD, SALON, add_user, free_port, listener, recorded_tree,
+};
 
 /// A gateway that looks at its files.
 fn gateway() -> Gateway {
@@ -86,4 +89,22 @@ fn who_asks_for_nothing_keeps_nobody_from_asking() {
     says(&gateway, "nothing has changed\n");
     assert!(asked.elapsed() < CONTROL_TIMEOUT * 10, "{:?}", asked.elapsed());
     drop(silent);
+}
+
+/// Permissions are what was wrong, and nothing is written again.
+#[test]
+fn users_that_were_open_to_others_are_read_when_they_no_longer_are() {
+    let gateway = gateway();
+    add_user(&gateway.config(), "bob", PASSWORD);
+    gateway.wait_for_log("users read again");
+    let users = gateway.folder.path().join("state/users");
+    let mode = |mode| fs::set_permissions(&users, fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o644);
+    gateway.wait_for_log("users not read again, the earlier ones stay");
+    let (code, said) = gateway.complains(&["reload"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("others can read secrets"), "{said}");
+    mode(0o600);
+    gateway.wait_for_logs(2, "users read again");
+    says(&gateway, "nothing has changed\n");
 }

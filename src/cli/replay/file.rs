@@ -1,4 +1,5 @@
-//! A record, read and checked: what is wrong with it is said with its line.
+//! A record, read and checked: what is wrong with it is said with its line. Without its first line
+//! there is none; else it goes as far as its lines are right.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,6 +23,8 @@ pub(super) struct Record {
     pub tracks: Vec<Track>,
     /// Why it ended; `None`: it is cut off.
     pub end: Option<String>,
+    /// What is wrong with the first line that is not in it, as are all behind that.
+    pub damage: Option<Damage>,
 }
 
 /// What happened on one bus, each with its line.
@@ -90,12 +93,9 @@ pub(super) fn read(path: &Path) -> Result<Record, Damage> {
 }
 
 fn parse(bytes: &[u8]) -> Result<Record, Damage> {
-    let text = str::from_utf8(bytes).map_err(|error| {
-        let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        damage(good.split(|byte| *byte == b'\n').count(), "not UTF-8")
-    })?;
-    let mut lines = (1..).zip(text.lines());
-    let header = header(lines.next().map_or("", |(_, line)| line))?;
+    let mut lines = (1..).zip(bytes.strip_suffix(b"\n").unwrap_or(bytes).split(|it| *it == b'\n'));
+    let first = lines.next().map_or(Ok(""), |(number, line)| utf8(number, line))?;
+    let header = header(first)?;
     let source = Source { path: "record".into(), text: header.rooms.clone() };
     let settings = config::parse(&[source])
         .map_err(|report| damage(1, format!("its rooms are wrong:\n{report}")))?;
@@ -110,22 +110,40 @@ fn parse(bytes: &[u8]) -> Result<Record, Damage> {
         return Err(damage(1, "a bus has a sensor that no room has"));
     }
     let mut end = None;
-    for (number, line) in lines {
-        if end.is_some() {
-            return Err(damage(number, "there is more behind the end"));
-        }
-        let entry: Entry = serde_json::from_str(line)
-            .map_err(|error| damage(number, format!("damaged: {error}")))?;
-        if let Content::End(why) = entry.content {
-            end = Some(why);
-            continue;
-        }
-        let track = tracks
-            .get_mut(&entry.bus)
-            .ok_or_else(|| damage(number, format!("unknown bus: `{}`", entry.bus)))?;
-        track.take(number, entry)?;
+    let damage = lines.find_map(|(number, line)| take(&mut tracks, &mut end, number, line).err());
+    Ok(Record { header, settings, tracks: tracks.into_values().collect(), end, damage })
+}
+
+/// A line behind the first.
+fn take(
+    tracks: &mut BTreeMap<String, Track>,
+    end: &mut Option<String>,
+    number: usize,
+    line: &[u8],
+) -> Result<(), Damage> {
+    if end.is_some() {
+        return Err(damage(number, "there is more behind the end"));
     }
-    Ok(Record { header, settings, tracks: tracks.into_values().collect(), end })
+    let line = utf8(number, line)?;
+    if line.trim().is_empty() {
+        return Err(damage(number, "damaged: a blank line"));
+    }
+    let entry: Entry = serde_json::from_str(line).map_err(|error| {
+        let what = if error.is_eof() { "cut off".to_owned() } else { error.to_string() };
+        damage(number, format!("damaged: {what}"))
+    })?;
+    if let Content::End(why) = entry.content {
+        *end = Some(why);
+        return Ok(());
+    }
+    let track = tracks
+        .get_mut(&entry.bus)
+        .ok_or_else(|| damage(number, format!("unknown bus: `{}`", entry.bus)))?;
+    track.take(number, entry)
+}
+
+fn utf8(number: usize, line: &[u8]) -> Result<&str, Damage> {
+    str::from_utf8(line).map_err(|_| damage(number, "not UTF-8"))
 }
 
 fn header(line: &str) -> Result<Header, Damage> {
@@ -179,8 +197,22 @@ mod tests {
 
     #[track_caller]
     fn check(lines: &[&str], expected: &str) {
-        let found = parse(lines.join("\n").as_bytes()).map(|_| ()).unwrap_err().to_string();
+        let found = match parse(lines.join("\n").as_bytes()) {
+            Ok(record) => record.damage.unwrap().to_string(),
+            Err(damage) => damage.to_string(),
+        };
         assert!(found.starts_with(expected), "{found}");
+    }
+
+    #[test]
+    fn what_stands_before_the_damage_is_kept() {
+        let woken = br#"{"t":5,"bus":"i2c-1","woken":1795352400000}"#;
+        for wrong in [b"".as_slice(), b"{\"t\":", b"\xff", b"[]"] {
+            let record =
+                parse(&[HEADER.as_bytes(), woken, wrong, woken].join(&b'\n')).ok().unwrap();
+            assert_eq!((record.tracks[0].moments.len(), &record.end), (1, &None), "{wrong:?}");
+            assert!(record.damage.unwrap().to_string().starts_with(":3: "), "{wrong:?}");
+        }
     }
 
     #[test]
@@ -191,7 +223,8 @@ mod tests {
         check(&[&HEADER.replace("record\":1", "record\":2")], ":1: a record of version 2");
         check(&[&HEADER.replace("tmp117", "tmp118")], ":1: its rooms are wrong");
         check(&[&HEADER.replace("[0]", "[1]")], ":1: a bus has a sensor that no room has");
-        check(&[HEADER, woken, "{\"t\":"], ":3: damaged");
+        check(&[HEADER, woken, "{\"t\":"], ":3: damaged: cut off");
+        check(&[HEADER, woken, "", woken], ":3: damaged: a blank line");
         check(&[HEADER, &woken.replace("i2c-1", "i2c-2")], ":2: unknown bus: `i2c-2`");
         check(&[HEADER, woken, &woken.replace('5', "4")], ":3: time goes backwards");
         let answer = r#"{"t":6,"bus":"i2c-1","answered":{"sensor":1,"wall":1}}"#;

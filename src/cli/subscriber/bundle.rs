@@ -1,20 +1,23 @@
 //! What somebody who is let in is given: a folder with everything, and words to paste.
 
-use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::Write as _;
+use std::fmt::Write as _;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 
-use super::snippets::{Login, Snippets};
+use super::place::Host;
+use super::snippets::{At, Login, Snippets};
 use super::{Place, Ways};
 use crate::access::{ALL_ROOMS, Policy, Scope, UserName};
-use crate::config::{Settings, Transport};
+use crate::cli::ca;
+use crate::config::{Settings, Tls, Transport};
 use crate::daemon::state;
-use crate::net::{ClientIdentity, Names, PKCS12_CHANCE_BYTES};
+use crate::net::{ClientIdentity, Names, PKCS12_CHANCE_BYTES, root_of};
 
 /// A folder for one subscriber.
 pub(super) struct Bundle {
@@ -45,21 +48,30 @@ pub(super) struct Keys {
 
 /// By which way a subscriber comes in.
 pub(super) struct Door {
-    pub(super) host: String,
+    pub(super) host: Host,
     pub(super) port: u16,
     pub(super) is_encrypted: bool,
     asks_both: bool,
+    /// Whether it asks for certificates that the administrator issues.
+    pub(super) is_foreign: bool,
+    /// The administrator's certificate with its chain, where it has one.
+    chain: Option<PathBuf>,
 }
 
 impl Door {
     /// The listener that suits best: encrypted, of MQTT over TCP, and one that takes a certificate
     /// where there is one.
-    fn find(settings: &Settings, by_certificate: bool, host: Option<&str>) -> Self {
+    fn find(settings: &Settings, by_certificate: bool, host: Option<&Host>) -> Result<Self> {
         let rank = |listener: &&crate::config::Listener| {
-            let takes_certificate = !matches!(listener.auth, Policy::Anonymous | Policy::Password);
+            let takes_it = if by_certificate {
+                ca::trusts_it(listener)
+            } else {
+                listener.auth != Policy::Certificate
+                    && listener.auth != Policy::CertificateAndPassword
+            };
             (
                 listener.tls.is_some(),
-                takes_certificate == by_certificate,
+                takes_it,
                 listener.transport == Transport::Tcp,
                 !listener.bind.ip().is_loopback(),
             )
@@ -77,9 +89,28 @@ impl Door {
         } else {
             bind.ip().to_string()
         };
-        let host = host.map_or(suggested, str::to_owned);
+        let host = match host {
+            Some(host) => host.clone(),
+            None => Host::parse(&suggested).map_err(anyhow::Error::msg)?,
+        };
         let asks_both = best.is_some_and(|it| it.auth == Policy::CertificateAndPassword);
-        Self { host, port: bind.port(), is_encrypted, asks_both }
+        let is_foreign = best.is_some_and(|listener| {
+            let asks = [Policy::Certificate, Policy::CertificateAndPassword];
+            asks.contains(&listener.auth) && !ca::trusts_it(listener)
+        });
+        let chain = best.and_then(|listener| match &listener.tls {
+            Some(Tls::Files { certificate, .. }) => Some(certificate.clone()),
+            Some(Tls::Own) | None => None,
+        });
+        Ok(Self { host, port: bind.port(), is_encrypted, asks_both, is_foreign, chain })
+    }
+
+    /// PEM of the authority that its certificate can be checked by, if that is known here.
+    fn authority(&self, settings: &Settings) -> Result<Option<Vec<u8>>> {
+        let Some(path) = &self.chain else { return Ok(Some(super::ca_pem(settings)?)) };
+        let chain = fs::read_to_string(path)
+            .with_context(|| format!("cannot read `{}`", path.display()))?;
+        Ok(root_of(&chain).map(|root| root.as_bytes().to_vec()))
     }
 }
 
@@ -100,23 +131,27 @@ impl Bundle {
     ) -> Result<Self> {
         let folder = place.out.clone().unwrap_or_else(|| PathBuf::from(name.as_str()));
         super::absent(&folder)?;
-        let door = Door::find(settings, ways.certificate, place.host.as_deref());
+        let door = Door::find(settings, ways.certificate, place.host.as_ref())?;
         Ok(Self { folder, name: name.clone(), door, with_qr: !place.no_qr })
     }
 
-    /// Writes it and prints how to use it.
-    pub(super) fn write(&self, settings: &Settings, contents: &Contents) -> Result<()> {
+    /// Writes it whole, or leaves nothing of it. Who lets somebody in by it does so then, and
+    /// [keeps](Written::hand_over) it; else it is taken away again.
+    pub(super) fn write(&self, settings: &Settings, contents: &Contents) -> Result<Written> {
         let Contents { scope, ways, password, keys } = contents;
         let doing = || format!("cannot make `{}`", self.folder.display());
         DirBuilder::new().mode(0o700).create(&self.folder).with_context(doing)?;
-        let ca = super::ca_pem(settings)?;
-        self.file("ca.pem", &ca)?;
-        if let Some(keys) = keys {
-            self.keys(keys, &ca)?;
+        let mut written = Written { folder: self.folder.clone(), said: String::new(), kept: false };
+        let ca = self.door.authority(settings)?;
+        if let Some(ca) = &ca {
+            self.file("ca.pem", ca)?;
         }
-        let folder = fs::canonicalize(&self.folder).unwrap_or_else(|_| self.folder.clone());
+        if let Some(keys) = keys {
+            self.keys(keys, &super::ca_pem(settings)?)?;
+        }
+        let folder = fs::canonicalize(&self.folder).with_context(doing)?;
+        let folder = readable(&folder)?;
         let snippets = Snippets {
-            folder: &folder,
             name: self.name.as_str(),
             door: &self.door,
             topic: &topic(&settings.gateway.root, scope),
@@ -126,23 +161,34 @@ impl Bundle {
                 None if ways.certificate && !(ways.password && self.door.asks_both) => Login::None,
                 None => Login::Unknown,
             },
-            has_certificate: ways.certificate,
+            has_certificate: ways.certificate || self.door.is_foreign,
+            has_authority: ca.is_some(),
             has_keys: keys.is_some(),
         };
         self.file("subscribe.py", snippets.python().as_bytes())?;
-        let sketch = snippets.sketch(&ca, keys.as_ref().map(|keys| &keys.identity));
+        let sketch = snippets.sketch(ca.as_deref(), keys.as_ref().map(|keys| &keys.identity));
         self.file("subscribe.ino", sketch.as_bytes())?;
-        let text = snippets.text();
-        self.file("README.txt", text.as_bytes())?;
-        print!("{text}");
+        self.file("README.txt", snippets.text(&At::Here).as_bytes())?;
+        self.settle().with_context(doing)?;
+        let said = &mut written.said;
+        said.push_str(&snippets.text(&At::Folder(folder)));
         if let Some(Keys { passphrase, is_told: true, .. }) = keys {
             let name = &self.name;
-            println!("passphrase of {name}.p12: {passphrase}  (not kept, nor in README.txt)\n");
+            let _ = writeln!(
+                said,
+                "passphrase of {name}.p12: {passphrase}  (not kept, nor in README.txt)\n"
+            );
         }
         if self.with_qr {
-            print_qr(&snippets.address())?;
+            said.push_str(&qr(&snippets.address())?);
         }
-        Ok(())
+        Ok(written)
+    }
+
+    /// The folder itself is on the disk, and its entry.
+    fn settle(&self) -> io::Result<()> {
+        File::open(&self.folder)?.sync_all()?;
+        File::open(self.folder.join(".."))?.sync_all()
     }
 
     fn keys(&self, keys: &Keys, ca: &[u8]) -> Result<()> {
@@ -176,9 +222,56 @@ fn topic(root: &str, scope: &Scope) -> String {
     }
 }
 
-fn print_qr(text: &str) -> Result<()> {
+fn qr(text: &str) -> Result<String> {
     let code = QrCode::new(text).context("too much for a QR code")?;
     let drawn = code.render::<Dense1x2>().quiet_zone(true).build();
-    println!("{drawn}\n{text}");
-    Ok(())
+    Ok(format!("{drawn}\n{text}\n"))
+}
+
+/// The path as it can be pasted.
+fn readable(path: &Path) -> Result<&str> {
+    match path.to_str() {
+        Some(text) if !text.chars().any(char::is_control) => Ok(text),
+        _ => bail!(
+            "no line to paste can name `{}`\n  hint: UTF-8 without control characters; another \
+             place with `--out`",
+            path.display()
+        ),
+    }
+}
+
+/// A bundle on the disk, of which nothing has been said yet.
+pub(super) struct Written {
+    folder: PathBuf,
+    said: String,
+    kept: bool,
+}
+
+impl Written {
+    /// It stays, and how to use it is printed.
+    pub(super) fn hand_over(mut self, name: &UserName) -> Result<()> {
+        self.kept = true;
+        let mut out = io::stdout().lock();
+        out.write_all(self.said.as_bytes()).and_then(|()| out.flush()).with_context(|| {
+            format!(
+                "cannot print how to use `{folder}`; it is whole, and {folder}/README.txt says it. \
+                 What opens a .p12 file is said only here: `maison subscriber renew {name}` makes \
+                 a new one, `maison subscriber passwd {name}` a new password",
+                folder = self.folder.display()
+            )
+        })
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        if !self.kept
+            && let Err(error) = fs::remove_dir_all(&self.folder)
+        {
+            crate::cli::complain(format_args!(
+                "cannot take `{}` away again, which is worth nothing: {error}",
+                self.folder.display()
+            ));
+        }
+    }
 }

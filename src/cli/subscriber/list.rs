@@ -1,6 +1,5 @@
 //! Who is let in, where, and until when.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::Result;
@@ -9,8 +8,9 @@ use serde_json::json;
 use super::super::ca::date;
 use crate::access::{ALL_ROOMS, User, UserName};
 use crate::config::Settings;
+use crate::daemon::control::{self, Trouble};
+use crate::daemon::state;
 use crate::daemon::visits::{self, ByName, Visit};
-use crate::daemon::{control, state};
 use crate::time::Timestamp;
 
 pub(super) fn print(settings: &Settings, as_json: bool) -> Result<()> {
@@ -43,8 +43,7 @@ pub(super) fn print(settings: &Settings, as_json: bool) -> Result<()> {
 fn seen(state_dir: &Path) -> Result<ByName> {
     match control::visits(state_dir) {
         Ok(seen) => return Ok(seen),
-        Err(error)
-            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => {}
+        Err(Trouble::NotRunning) => {}
         Err(error) => super::super::complain(format_args!(
             "the gateway does not answer, `last seen` is what it wrote last: {error}"
         )),

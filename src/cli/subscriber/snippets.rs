@@ -1,21 +1,44 @@
 //! Words to paste into the programs that people use. Each works as it is printed.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
 use super::bundle::Door;
+use super::place::{literal, shell};
 use crate::net::ClientIdentity;
 
 /// What they need to know.
 pub(super) struct Snippets<'a> {
-    pub(super) folder: &'a Path,
     pub(super) name: &'a str,
     pub(super) door: &'a Door,
     pub(super) topic: &'a str,
     pub(super) login: Login<'a>,
     pub(super) has_certificate: bool,
+    /// Whether the authority of the listener's certificate is in the folder.
+    pub(super) has_authority: bool,
     /// Whether certificate and key are in the folder.
     pub(super) has_keys: bool,
+}
+
+/// From where the folder is seen.
+pub(super) enum At<'a> {
+    /// From within, wherever it has been carried.
+    Here,
+    /// From this computer, where it is that one.
+    Folder(&'a str),
+}
+
+impl At<'_> {
+    /// As people read it.
+    fn path(&self, file: &str) -> String {
+        match self {
+            Self::Here => file.to_owned(),
+            Self::Folder(folder) => format!("{folder}/{file}"),
+        }
+    }
+
+    fn word(&self, file: &str) -> String {
+        shell(&self.path(file))
+    }
 }
 
 /// How it says who it is, beside a certificate.
@@ -44,11 +67,64 @@ impl<'a> Login<'a> {
 
 impl Snippets<'_> {
     /// Everything, for people.
-    pub(super) fn text(&self) -> String {
+    pub(super) fn text(&self, at: &At<'_>) -> String {
         let Self { name, door, .. } = self;
         let Door { host, port, .. } = door;
-        let folder = self.folder.display();
-        let mut text = format!("`{name}` is let in; {} is in {folder}\n\n", self.amount());
+        let amount = self.amount();
+        let mut text = match at {
+            At::Here => format!(
+                "`{name}` is let in; {amount} is in this folder. Lines for a shell are for one \
+                 that is in it: `cd` here first.\n\n"
+            ),
+            At::Folder(folder) => format!("`{name}` is let in; {amount} is in {folder}\n\n"),
+        };
+        text.push_str(&self.notes());
+        let _ = write!(
+            text,
+            "# mosquitto\n{}\n\n\
+             # Python: pip install paho-mqtt\npython3 {}\n\n\
+             # Arduino, ESP8266, ESP32: WiFiClientSecure with the library \"MQTT\" (arduino-mqtt)\n\
+             {}\n\n",
+            self.mosquitto(at),
+            at.word("subscribe.py"),
+            at.path("subscribe.ino")
+        );
+        let _ = write!(
+            text,
+            "# Home Assistant: Settings > Devices & services > Add integration > MQTT\n\
+             Broker: {host}\nPort: {port}\n"
+        );
+        if let Some(password) = self.login.password() {
+            let _ = writeln!(text, "Username: {name}\nPassword: {password}");
+        }
+        if door.is_encrypted {
+            let ca = at.path("ca.pem");
+            let _ = writeln!(text, "Broker certificate validation: Custom, upload {ca}");
+        }
+        if self.has_certificate {
+            let _ = writeln!(
+                text,
+                "Use a client certificate: {} and {}",
+                at.path(&format!("{name}.pem")),
+                at.path(&format!("{name}.key"))
+            );
+        }
+        text.push('\n');
+        if self.has_keys {
+            let _ = writeln!(
+                text,
+                "# Phones, desktops, Java: certificate, key and authority in one file, locked with \
+                 a passphrase of its own\n{}\n",
+                at.path(&format!("{name}.p12"))
+            );
+        }
+        text
+    }
+
+    /// What is still to be done, and what is said only once.
+    fn notes(&self) -> String {
+        let Self { name, door, .. } = self;
+        let mut text = String::new();
         match self.login {
             Login::By(password) => {
                 let _ = writeln!(text, "password: {password}  (not kept anywhere else)\n");
@@ -62,52 +138,34 @@ impl Snippets<'_> {
             }
             Login::None => {}
         }
-        if self.has_certificate && !self.has_keys {
+        if !self.has_authority {
+            text.push_str(
+                "the listener has a certificate of the administrator's, and who signed it is not \
+                 known here: put the certificate (PEM) of that authority into the folder, as \
+                 ca.pem.\n\n",
+            );
+        }
+        if door.is_foreign {
+            let _ = writeln!(
+                text,
+                "the listener takes certificates of the administrator's authority only: have one \
+                 issued, with the common name {name}, and put it and its key into the folder, as \
+                 {name}.pem and {name}.key.\n"
+            );
+        } else if self.has_certificate && !self.has_keys {
             let _ = writeln!(
                 text,
                 "the gateway keeps no keys: put your {name}.pem and {name}.key into the folder, or \
                  have new ones made by `maison subscriber renew {name}`.\n"
             );
         }
-        let _ = write!(
-            text,
-            "# mosquitto\n{}\n\n\
-             # Python: pip install paho-mqtt\npython3 '{folder}/subscribe.py'\n\n\
-             # Arduino, ESP8266, ESP32: WiFiClientSecure with the library \"MQTT\" (arduino-mqtt)\n\
-             {folder}/subscribe.ino\n\n",
-            self.mosquitto()
-        );
-        let _ = write!(
-            text,
-            "# Home Assistant: Settings > Devices & services > Add integration > MQTT\n\
-             Broker: {host}\nPort: {port}\n"
-        );
-        if let Some(password) = self.login.password() {
-            let _ = writeln!(text, "Username: {name}\nPassword: {password}");
-        }
-        if door.is_encrypted {
-            let _ = writeln!(text, "Broker certificate validation: Custom, upload {folder}/ca.pem");
-        }
-        if self.has_certificate {
-            let _ = writeln!(
-                text,
-                "Use a client certificate: {folder}/{name}.pem and {folder}/{name}.key"
-            );
-        }
-        text.push('\n');
-        if self.has_keys {
-            let _ = writeln!(
-                text,
-                "# Phones, desktops, Java: certificate, key and authority in one file, locked with \
-                 a passphrase of its own\n{folder}/{name}.p12\n"
-            );
-        }
         text
     }
 
     fn amount(&self) -> &'static str {
-        let has_all =
-            (self.has_keys || !self.has_certificate) && !matches!(self.login, Login::Unknown);
+        let has_all = self.has_authority
+            && (self.has_keys || !self.has_certificate)
+            && !matches!(self.login, Login::Unknown);
         if has_all { "all it needs" } else { "what the gateway knows" }
     }
 
@@ -119,18 +177,18 @@ impl Snippets<'_> {
             Login::By(password) => format!("{name}:{password}"),
             Login::Unknown | Login::None => (*name).to_owned(),
         };
-        format!("{scheme}://{login}@{host}:{port}")
+        format!("{scheme}://{login}@{}:{port}", host.in_uri())
     }
 
-    fn mosquitto(&self) -> String {
+    fn mosquitto(&self, at: &At<'_>) -> String {
         let Self { name, topic, door: Door { host, port, is_encrypted, .. }, .. } = self;
-        let folder = self.folder.display();
-        let mut line = format!("mosquitto_sub -v -t '{topic}' -h {host} -p {port}");
+        let mut line = format!("mosquitto_sub -v -t {} -h {host} -p {port}", shell(topic));
         if *is_encrypted {
-            let _ = write!(line, " --cafile '{folder}/ca.pem'");
+            let _ = write!(line, " --cafile {}", at.word("ca.pem"));
         }
         if self.has_certificate {
-            let _ = write!(line, " --cert '{folder}/{name}.pem' --key '{folder}/{name}.key'");
+            let [own, key] = ["pem", "key"].map(|kind| at.word(&format!("{name}.{kind}")));
+            let _ = write!(line, " --cert {own} --key {key}");
         }
         if let Some(password) = self.login.password() {
             let _ = write!(line, " -u {name} -P '{password}'");
@@ -162,16 +220,17 @@ impl Snippets<'_> {
         }
         let _ = write!(
             text,
-            "client.on_connect = lambda *_: client.subscribe(\"{topic}\", qos=1)\n\
+            "client.on_connect = lambda *_: client.subscribe({}, qos=1)\n\
              client.on_message = lambda c, u, m: print(m.topic, m.payload.decode(), flush=True)\n\
              client.connect(\"{host}\", {port})\n\
-             client.loop_forever()\n"
+             client.loop_forever()\n",
+            literal(topic)
         );
         text
     }
 
     /// A sketch for arduino-mqtt, with all certificates in it.
-    pub(super) fn sketch(&self, ca: &[u8], identity: Option<&ClientIdentity>) -> String {
+    pub(super) fn sketch(&self, ca: Option<&[u8]>, identity: Option<&ClientIdentity>) -> String {
         let Self { name, topic, door: Door { host, port, .. }, .. } = self;
         let pem = |label: &str, pem: &str| {
             format!("static const char {label}[] PROGMEM = R\"PEM(\n{}\n)PEM\";\n", pem.trim())
@@ -181,7 +240,8 @@ impl Snippets<'_> {
              const char WIFI_NAME[] = \"your network\";\n\
              const char WIFI_PASSWORD[] = \"its password\";\n\n",
         );
-        text.push_str(&pem("CA", &String::from_utf8_lossy(ca)));
+        let ca = ca.map_or("(here comes what is in ca.pem)".into(), String::from_utf8_lossy);
+        text.push_str(&pem("CA", &ca));
         let mut keys = String::from("  net.setCACert(CA);\n");
         if self.has_certificate {
             let own = |suffix: &str| format!("(here comes what is in {name}.{suffix})");
@@ -202,13 +262,14 @@ impl Snippets<'_> {
             "\nWiFiClientSecure net;\nMQTTClient client(512);\n\n\
              void connect() {{\n  while (WiFi.status() != WL_CONNECTED) delay(500);\n  \
              while (!client.connect({login})) delay(1000);\n  \
-             client.subscribe(\"{topic}\", 1);\n}}\n\n\
+             client.subscribe({}, 1);\n}}\n\n\
              void setup() {{\n  Serial.begin(115200);\n  WiFi.begin(WIFI_NAME, WIFI_PASSWORD);\n\
              {keys}  client.begin(\"{host}\", {port}, net);\n  \
              client.onMessage([](String &topic, String &payload) {{\n    \
              Serial.println(topic + \" \" + payload);\n  }});\n  connect();\n}}\n\n\
              void loop() {{\n  client.loop();\n  delay(10);\n  \
-             if (!client.connected()) connect();\n}}\n"
+             if (!client.connected()) connect();\n}}\n",
+            literal(topic)
         );
         text
     }

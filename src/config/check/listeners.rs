@@ -109,7 +109,8 @@ fn wants_certificate(policy: Policy) -> bool {
     }
 }
 
-fn address(bind: &At<String>, complaints: &mut Complaints) -> Option<SocketAddr> {
+/// An address with its port.
+pub(super) fn address(bind: &At<String>, complaints: &mut Complaints) -> Option<SocketAddr> {
     let parsed = bind.value.parse().ok();
     if parsed.is_none() {
         let hint = likely_address(&bind.value).map_or(

@@ -14,6 +14,7 @@ mod rules;
 mod sampling;
 mod sensors;
 mod simulation;
+mod watch;
 
 pub use rooms::slug_fault;
 
@@ -34,6 +35,8 @@ pub(super) fn settings(file: &schema::File, complaints: &mut Complaints) -> Sett
         gateway: gateway::gateway(&file.gateway, complaints),
         broker: gateway::broker(&file.broker, complaints),
         hardware: gateway::hardware(&file.hardware, complaints),
+        log: watch::log(&file.log, complaints),
+        metrics: watch::metrics(&file.metrics, complaints),
         simulation: simulation::simulation(&file.simulation, &rooms, complaints),
         listeners: listeners::listeners(&file.listener, complaints),
         rooms,

@@ -6,6 +6,7 @@ use super::TlsFiles;
 use crate::config::amount::{Bounded, Decimal};
 use crate::config::complaint::{Complaint, Complaints};
 use crate::config::document::{Node, Value};
+use crate::config::manual::Kind;
 use crate::config::written::{At, Written, mismatch};
 
 /// `tls` of a listener.
@@ -18,6 +19,8 @@ pub(in crate::config) enum Tls {
 }
 
 impl Written for Tls {
+    const KIND: Kind = Kind::Switch(TlsFiles::TITLE);
+
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
         match node.value {
             Value::Boolean(own) => Some(Self::Own(own)),
@@ -36,6 +39,8 @@ impl Written for Tls {
 pub(in crate::config) struct Paths(pub(in crate::config) Vec<At<String>>);
 
 impl Written for Paths {
+    const KIND: Kind = Kind::Several(&Kind::Text);
+
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
         match node.value {
             Value::Text(value) => Some(Self(vec![At { place: node.place, value }])),
@@ -58,6 +63,8 @@ pub(in crate::config) enum Address {
 }
 
 impl Written for Address {
+    const KIND: Kind = Kind::Address;
+
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
         match node.value {
             Value::Text(text) => Some(Self::Text(text)),
@@ -72,6 +79,8 @@ impl Written for Address {
 pub(in crate::config) struct Coefficients(pub(in crate::config) [f64; 3]);
 
 impl Written for Coefficients {
+    const KIND: Kind = Kind::Coefficients;
+
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
         let numbers = match &node.value {
             Value::Array(elements) => elements.iter().map(finite).collect::<Option<Vec<_>>>(),
@@ -104,6 +113,8 @@ pub(in crate::config) struct Point {
 }
 
 impl Written for Point {
+    const KIND: Kind = Kind::Point;
+
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
         let hint = Some("two numbers: `[raw, true]`".to_owned());
         let elements = match node.value {
@@ -129,6 +140,8 @@ impl Written for Point {
 pub(in crate::config) struct Hour(pub(in crate::config) Duration);
 
 impl Written for Hour {
+    const KIND: Kind = Kind::Hour;
+
     fn read(node: Node, complaints: &mut Complaints) -> Option<Self> {
         let hint = "from `\"00:00\"` to `\"23:59\"`";
         let text = match node.value {

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::geteuid;
 
-use crate::net::{Files, credential};
+use crate::limits::STATE_FILE_BYTES_MAX;
+use crate::net::{Files, credential, read_whole};
 
 pub use error::StateError;
 pub use users::{
@@ -78,7 +79,7 @@ impl StateDir {
             }
             check_private(&path)?;
         }
-        match fs::read(&path) {
+        match read_whole(&path, STATE_FILE_BYTES_MAX) {
             Ok(content) => Ok(Some(content)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(StateError::Io { doing: "read", path, error }),

@@ -14,6 +14,7 @@ use tracing::{info, warn};
 use super::{StateDir, StateError, check_private};
 use crate::access::{Login, PasswordHash, SALT_BYTES, UserName, Users};
 use crate::limits::USERS_FILE_BYTES_MAX;
+use crate::net::read_whole;
 
 const FILE: &str = "users";
 const LOCK_FILE: &str = "users.lock";
@@ -36,12 +37,20 @@ pub struct UsersFile {
 
 #[derive(Debug)]
 struct Known {
-    stamp: Stamp,
+    stamp: Option<Stamp>,
     users: Arc<Users>,
 }
 
-/// What changes when a file is replaced; `None` for an absent one.
-type Stamp = Option<(u64, i64, i64, u64)>;
+/// What changes when a file is replaced, or becomes another's to read; `None` for an absent one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    modified: (i64, i64),
+    /// Of its permissions and its owner as well.
+    changed: (i64, i64),
+    mode: u32,
+    bytes: u64,
+}
 
 impl UsersFile {
     /// Follows the file of users of a state folder; an absent one has no users.
@@ -218,8 +227,14 @@ fn random_failed(error: io::Error) -> StateError {
     StateError::Io { doing: "draw from", path: "/dev/urandom".into(), error }
 }
 
-fn stamp(path: &Path) -> Result<Stamp, StateError> {
-    let of = |facts: Metadata| (facts.ino(), facts.mtime(), facts.mtime_nsec(), facts.len());
+fn stamp(path: &Path) -> Result<Option<Stamp>, StateError> {
+    let of = |facts: Metadata| Stamp {
+        inode: facts.ino(),
+        modified: (facts.mtime(), facts.mtime_nsec()),
+        changed: (facts.ctime(), facts.ctime_nsec()),
+        mode: facts.mode(),
+        bytes: facts.len(),
+    };
     match fs::metadata(path) {
         Ok(facts) => Ok(Some(of(facts))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -228,14 +243,17 @@ fn stamp(path: &Path) -> Result<Stamp, StateError> {
 }
 
 fn load(path: &Path) -> Result<Users, StateError> {
-    let Some((_, _, _, bytes)) = stamp(path)? else { return Ok(Users::default()) };
+    let Some(Stamp { bytes, .. }) = stamp(path)? else { return Ok(Users::default()) };
     check_private(path)?;
     if bytes > USERS_FILE_BYTES_MAX {
         return Err(StateError::UsersUnreadable { path: path.into() });
     }
-    let text = fs::read_to_string(path).map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidData => StateError::UsersUnreadable { path: path.into() },
-        _ => StateError::Io { doing: "read", path: path.into(), error },
+    let content = read_whole(path, USERS_FILE_BYTES_MAX).map_err(|error| StateError::Io {
+        doing: "read",
+        path: path.into(),
+        error,
     })?;
+    let text = String::from_utf8(content)
+        .map_err(|_| StateError::UsersUnreadable { path: path.into() })?;
     Users::parse(&text).map_err(|error| StateError::Users { path: path.into(), error })
 }

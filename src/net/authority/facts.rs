@@ -3,6 +3,8 @@
 use std::time::SystemTime;
 
 use ring::digest::{SHA256, digest};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::rotation::Retiring;
@@ -20,6 +22,15 @@ pub struct AuthorityFacts {
     pub until_unix_s: u64,
     /// SHA-256 of its DER, as `openssl x509 -fingerprint -sha256` writes it.
     pub fingerprint: String,
+}
+
+/// The last certificate of a PEM chain, if nobody else has signed it: what clients are to trust.
+#[must_use]
+pub fn root_of(chain: &str) -> Option<&str> {
+    let last = chain.get(chain.rfind("-----BEGIN CERTIFICATE-----")?..)?;
+    let der = CertificateDer::from_pem_slice(last.as_bytes()).ok()?;
+    let (_, own) = X509Certificate::from_der(&der).ok()?;
+    own.verify_signature(None).is_ok().then_some(last)
 }
 
 impl Authority {

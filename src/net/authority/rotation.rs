@@ -42,7 +42,7 @@ pub(super) struct Retiring {
 
 impl Authority {
     /// A new authority takes the place of this one, which counts for `overlap` longer; not at all
-    /// if that is zero.
+    /// if that is zero, and never longer than it lasts itself.
     pub fn rotate(
         &self,
         files: &dyn Files,
@@ -62,7 +62,9 @@ impl Authority {
         parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
         let pem = parameters.self_signed(&key).map_err(unmakeable)?.pem();
         let new = Signer::new(pem, &key)?;
-        let until = (now + overlap).min(self.own.ends());
+        let ends = self.own.ends();
+        let until = now.checked_add(overlap).filter(|until| *until <= ends);
+        let until = until.ok_or_else(|| TlsError::Overlap { ends: written(ends) })?;
         let cross = cross(&self.own, &new, now, until)?;
         let old_key = read(files, CA_KEY)?.unwrap_or_default();
         write(files, OLD_KEY, &old_key)?;

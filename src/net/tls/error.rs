@@ -62,6 +62,11 @@ pub enum TlsError {
         /// When the old one ends.
         until: String,
     },
+    /// The old authority would have to count longer than it lasts.
+    Overlap {
+        /// When it ends by itself.
+        ends: String,
+    },
     /// No authority is being replaced.
     NotReplacing,
     /// The clock has not been set, and how long something lasts depends on it.
@@ -128,6 +133,11 @@ impl fmt::Display for TlsError {
                 formatter,
                 "the authority is being replaced already, until {until}\n  hint: `maison ca rotate \
                  --finish` ends the old one now"
+            ),
+            Self::Overlap { ends } => write!(
+                formatter,
+                "the overlap is longer than the old authority lasts, which ends {ends}\n  hint: a \
+                 shorter `--overlap`"
             ),
             Self::NotReplacing => formatter.write_str("no authority is being replaced"),
             Self::ClockUnset => formatter.write_str(

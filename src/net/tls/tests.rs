@@ -1,3 +1,4 @@
+use std::fs;
 use std::io;
 use std::time::{Duration, SystemTime};
 

@@ -1,0 +1,83 @@
+//! How a subcommand asks the gateway that runs, and what it says when there is no answer.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use super::{complain, exit};
+use crate::daemon::control::{self, Answer, Request, Trouble};
+use crate::daemon::settings;
+
+/// Where the gateway of a configuration is asked.
+pub(super) struct Running {
+    state_dir: PathBuf,
+}
+
+/// Why there is no answer, in words and as the code to end with.
+pub(super) struct Unanswered {
+    pub(super) words: String,
+    code: u8,
+}
+
+impl Running {
+    /// That of the configuration at `path`, or at the default one; complains about what is wrong
+    /// with it.
+    pub(super) fn of(path: Option<&Path>) -> Result<Self, ExitCode> {
+        match settings::load(path) {
+            Ok(settings) => Ok(Self { state_dir: settings.gateway.state_dir }),
+            Err(error) => {
+                complain(error);
+                Err(exit::code(exit::CONFIGURATION))
+            }
+        }
+    }
+
+    /// Asks and waits.
+    pub(super) fn ask(&self, request: Request) -> Result<Answer, Unanswered> {
+        control::ask(&self.state_dir, request).map_err(|trouble| {
+            let state_dir = self.state_dir.display();
+            let (words, code) = match trouble {
+                Trouble::NotRunning => (
+                    format!(
+                        "no gateway is running on the state folder `{state_dir}`\n  hint: \
+                         `systemctl status maison` or `maison run`; a new `state_dir` needs a \
+                         restart"
+                    ),
+                    exit::UNAVAILABLE,
+                ),
+                Trouble::Forbidden => (
+                    format!(
+                        "not allowed to ask the gateway of `{state_dir}`\n  hint: as its user or \
+                         as root; where systemd started it, its group may as well: \
+                         `usermod --append --groups maison NAME`"
+                    ),
+                    exit::PERMISSION,
+                ),
+                Trouble::Silent(error) => {
+                    (format!("the gateway does not answer: {error}"), exit::UNAVAILABLE)
+                }
+                Trouble::Misunderstood(why) => (
+                    format!(
+                        "the gateway is not understood: {why}\n  hint: after an upgrade it needs \
+                         a restart"
+                    ),
+                    exit::UNAVAILABLE,
+                ),
+            };
+            Unanswered { words, code }
+        })
+    }
+}
+
+impl Unanswered {
+    /// Says it.
+    pub(super) fn told(self) -> ExitCode {
+        complain(self.words);
+        exit::code(self.code)
+    }
+}
+
+/// An answer to another question: our own fault.
+pub(super) fn unexpected(answer: &Answer) -> ExitCode {
+    complain(format_args!("the gateway gave an answer that was not asked for: {answer:?}"));
+    exit::code(exit::UNAVAILABLE)
+}
