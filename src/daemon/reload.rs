@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 
 use super::control::{Ask, Control, Outcome, Request};
-use super::settings::{DEFAULT_PATH, PARTS};
+use super::settings::{DEFAULT_PATH, PARTS, Saying};
 use super::signals::{Asked, Signals};
 use super::watching::Changes;
 use super::{Gateway, service, settings};
@@ -20,50 +20,83 @@ use crate::limits::{RELOAD_QUIET, RELOAD_QUIET_TOTAL};
 /// process is to end.
 pub async fn attend(gateway: &Gateway, path: Option<&Path>, signals: &mut Signals) {
     let path = path.unwrap_or(Path::new(DEFAULT_PATH));
+    let mut reader = Reader { gateway, path, saying: Saying::now(path) };
     let mut requests = Control::open(gateway.state.path()).serve();
-    let mut files = Files::of(sources(gateway, path));
+    let mut files = Files::of(reader.sources());
     loop {
         tokio::select! {
             asked = signals.next() => match asked {
                 Asked::End => return,
-                Asked::HangUp => drop(reload(gateway, path)),
+                Asked::HangUp => drop(reader.reload()),
             },
             Some(request) = requests.recv() => {
-                answer(gateway, path, request).await;
+                reader.answer(request).await;
             }
-            () = files.changed() => drop(reload(gateway, path)),
+            () = files.changed() => drop(reader.reload()),
         }
-        let sources = sources(gateway, path);
+        let sources = reader.sources();
         if sources != files.sources {
             files = Files::of(sources);
             // What changed before they were watched.
-            reload(gateway, path);
+            reader.reload();
         }
     }
 }
 
-async fn answer(gateway: &Gateway, path: &Path, request: Request) {
-    match &request.ask {
-        Ask::Visits => request.answer(&gateway.hub.visits().by_name()).await,
-        Ask::Certificates => {
-            let outcome = match gateway.refresh_certificates() {
-                Ok(()) => Outcome::Applied(Vec::new()),
-                Err(error) => Outcome::Refused(vec![error.to_string()]),
-            };
-            request.answer(&outcome).await;
-        }
-        Ask::Reload(config) => {
-            let outcome = match path.canonicalize() {
-                Ok(own) if own != *config => Outcome::OtherFile(own.display().to_string()),
-                Ok(_) | Err(_) => reload(gateway, path),
-            };
-            request.answer(&outcome).await;
-        }
-    }
+/// Reads the files for the gateway.
+struct Reader<'a> {
+    gateway: &'a Gateway,
+    path: &'a Path,
+    /// Which said something when they were last taken over.
+    saying: Saying,
 }
 
-fn sources(gateway: &Gateway, path: &Path) -> Sources {
-    Sources::of(path, &gateway.works().settings)
+impl Reader<'_> {
+    async fn answer(&mut self, request: Request) {
+        let Self { gateway, path, .. } = *self;
+        match &request.ask {
+            Ask::Visits => request.answer(&gateway.hub.visits().by_name()).await,
+            Ask::Certificates => {
+                let outcome = match gateway.refresh_certificates() {
+                    Ok(()) => Outcome::Applied(Vec::new()),
+                    Err(error) => Outcome::Refused(vec![error.to_string()]),
+                };
+                request.answer(&outcome).await;
+            }
+            Ask::Reload(config) => {
+                let outcome = match path.canonicalize() {
+                    Ok(own) if own != *config => Outcome::OtherFile(own.display().to_string()),
+                    Ok(_) | Err(_) => self.reload(),
+                };
+                request.answer(&outcome).await;
+            }
+        }
+    }
+
+    fn sources(&self) -> Sources {
+        Sources::of(self.path, &self.gateway.works().settings)
+    }
+
+    /// Checks all files as a whole, then changes what differs.
+    fn reload(&mut self) -> Outcome {
+        let gateway = self.gateway;
+        service::reloading(gateway);
+        let outcome = match settings::load_again(self.path, &self.saying) {
+            Ok((settings, saying)) => match gateway.reload(&settings) {
+                Ok(changes) => {
+                    self.saying = saying;
+                    Outcome::Applied(told(&changes))
+                }
+                Err(error) => Outcome::Refused(refused([error.to_string()])),
+            },
+            Err(error) => {
+                let report = error.report();
+                Outcome::Refused(refused(report.mistakes().iter().map(ToString::to_string)))
+            }
+        };
+        service::reloaded(gateway);
+        outcome
+    }
 }
 
 /// Which files settings come from.
@@ -142,23 +175,6 @@ fn concerns(names: &[OsString], name: Option<&OsStr>) -> bool {
     name.is_none_or(|name| {
         settings::is_part(name) || names.iter().any(|known| known.as_os_str() == name)
     })
-}
-
-/// Checks all files as a whole, then changes what differs.
-fn reload(gateway: &Gateway, path: &Path) -> Outcome {
-    service::reloading(gateway);
-    let outcome = match settings::load(Some(path)) {
-        Ok(settings) => match gateway.reload(&settings) {
-            Ok(changes) => Outcome::Applied(told(&changes)),
-            Err(error) => Outcome::Refused(refused([error.to_string()])),
-        },
-        Err(error) => {
-            let report = error.report();
-            Outcome::Refused(refused(report.mistakes().iter().map(ToString::to_string)))
-        }
-    };
-    service::reloaded(gateway);
-    outcome
 }
 
 /// One line a change.
