@@ -1,14 +1,15 @@
 //! `maison check`: whether the configuration can be used, and all that is wrong with it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
 
 use super::exit;
-use crate::config::Settings;
-use crate::daemon::settings::{LoadError, load};
+use crate::config::{Mistake, Report, Settings};
+use crate::daemon::Findings;
+use crate::daemon::settings::{DEFAULT_PATH, LoadError, load};
 
 /// Check the configuration and say all that is wrong with it
 #[derive(Args, Clone, Debug)]
@@ -31,14 +32,37 @@ pub struct Arguments {
 /// case. Status 0 or 78.
 pub fn run(arguments: &Arguments) -> ExitCode {
     let loaded = load(arguments.config.as_deref());
+    let found = loaded.as_ref().map(Findings::of).unwrap_or_default();
+    let loaded = loaded.and_then(|settings| match faulty(arguments, &found.faults) {
+        Some(error) => Err(error),
+        None => Ok(settings),
+    });
+    if !arguments.json {
+        found.warnings.iter().for_each(|warning| eprintln!("warning: {warning}"));
+    }
     match (&loaded, arguments.json) {
-        (Ok(settings), true) => println!("{}", summary_json(settings)),
+        (Ok(settings), true) => {
+            println!("{}", summary_json(settings, &found.warnings));
+        }
         (Ok(settings), false) if arguments.print_effective => print!("{}", settings.to_toml()),
         (Ok(settings), false) => println!("{}", summary(settings)),
         (Err(error), true) => println!("{}", error_json(error)),
         (Err(error), false) => eprintln!("{error}"),
     }
     if loaded.is_ok() { ExitCode::SUCCESS } else { exit::code(exit::CONFIGURATION) }
+}
+
+/// What is wrong with files that the configuration names.
+fn faulty(arguments: &Arguments, faults: &[String]) -> Option<LoadError> {
+    let path = arguments.config.as_deref().unwrap_or(Path::new(DEFAULT_PATH));
+    let mistakes = faults.iter().map(|fault| {
+        let (what, hint) = fault.split_once("\n  hint: ").unwrap_or((fault, ""));
+        let hint = Some(hint.to_owned()).filter(|hint| !hint.is_empty());
+        let file = path.display().to_string();
+        Mistake { file, position: None, what: what.to_owned(), value: None, hint }
+    });
+    let mistakes: Vec<_> = mistakes.collect();
+    (!mistakes.is_empty()).then(|| LoadError::Wrong(Report::new(mistakes)))
 }
 
 /// Rooms, sensors and listeners.
@@ -57,9 +81,10 @@ fn summary(settings: &Settings) -> String {
     format!("ok: {rooms}, {sensors}, {}", count(listeners, "listener"))
 }
 
-fn summary_json(settings: &Settings) -> serde_json::Value {
+fn summary_json(settings: &Settings, warnings: &[String]) -> serde_json::Value {
     let [rooms, sensors, listeners] = counts(settings);
-    json!({ "ok": true, "rooms": rooms, "sensors": sensors, "listeners": listeners })
+    json!({ "ok": true, "rooms": rooms, "sensors": sensors, "listeners": listeners,
+        "warnings": warnings })
 }
 
 fn error_json(error: &LoadError) -> serde_json::Value {
@@ -82,8 +107,8 @@ mod tests {
         settings.listeners.pop();
         assert_eq!(summary(&settings), "ok: 1 room, 0 sensors, 1 listener");
         assert_eq!(
-            summary_json(&settings).to_string(),
-            r#"{"listeners":1,"ok":true,"rooms":1,"sensors":0}"#
+            summary_json(&settings, &[]).to_string(),
+            r#"{"listeners":1,"ok":true,"rooms":1,"sensors":0,"warnings":[]}"#
         );
     }
 

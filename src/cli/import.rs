@@ -123,7 +123,7 @@ pub fn taken_over(conf: &str, passwords: &str, acl: Option<&str>) -> (String, Us
 fn users(mosquitto: &Mosquitto, left_out: &mut LeftOut) -> Result<BTreeMap<UserName, User>> {
     let Some(file) = &mosquitto.password_file else { return Ok(BTreeMap::new()) };
     let acl = mosquitto.acl_file.as_deref().map(lines).transpose()?;
-    Ok(users_in(&lines(file)?, acl.as_deref(), left_out))
+    Ok(users_in(&readable_lines(file, left_out)?, acl.as_deref(), left_out))
 }
 
 fn users_in(
@@ -180,14 +180,38 @@ fn may(user: &User) -> String {
     format!("{}; {}", list("reads", read), list("publishes to", publish))
 }
 
-/// The lines of a file that say something.
-fn lines(file: &Path) -> Result<Vec<Line>> {
+fn content(file: &Path) -> Result<Vec<u8>> {
     const BYTES_MAX: u64 = crate::limits::USERS_FILE_BYTES_MAX;
     let cannot = || format!("cannot read `{}`", file.display());
     if std::fs::metadata(file).with_context(cannot)?.len() > BYTES_MAX {
         bail!("too large: `{}`, {BYTES_MAX} bytes at most", file.display());
     }
-    let text = std::fs::read_to_string(file).with_context(cannot)?;
+    std::fs::read(file).with_context(cannot)
+}
+
+/// The lines of a file that say something.
+fn lines(file: &Path) -> Result<Vec<Line>> {
+    let mut broken = LeftOut::default();
+    let lines = readable_lines(file, &mut broken)?;
+    if let Some((line, why)) = broken.0.first() {
+        bail!("{}:{}: {why}", file.display(), line.number);
+    }
+    Ok(lines)
+}
+
+/// The same but for those that are no text.
+fn readable_lines(file: &Path, left_out: &mut LeftOut) -> Result<Vec<Line>> {
+    let content = content(file)?;
+    let mut text = String::new();
+    for (index, line) in content.split(|byte| *byte == b'\n').enumerate() {
+        if let Ok(line) = str::from_utf8(line) {
+            text.push_str(line);
+        } else {
+            let line = Line { file: file.into(), number: index + 1, text: "…".to_owned() };
+            left_out.say(&line, "not UTF-8");
+        }
+        text.push('\n');
+    }
     Ok(lines_of(file, &text))
 }
 

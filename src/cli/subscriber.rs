@@ -17,7 +17,7 @@ use clap::{Args, Subcommand};
 use super::ca;
 use super::user::first_line;
 use crate::access::{ALL_ROOMS, Issued, Pattern, Policy, Scope, UserName};
-use crate::config::{Settings, slug_fault};
+use crate::config::{Room, Settings, slug_fault};
 use crate::daemon::state::{self, StateError};
 use crate::net::ClientIdentity;
 
@@ -242,6 +242,13 @@ impl Add {
                     "no such room: `{room}`\n  hint: there are {}; a device brings a room of its \
                      own with `--write`",
                     known.join(", ")
+                );
+            }
+            let has_sensors = |it: &Room| it.slug == **room && !it.sensors.is_empty();
+            if self.write && settings.rooms.iter().any(has_sensors) {
+                bail!(
+                    "the gateway's own sensors tell of the room `{room}`\n  hint: a device has a \
+                     room of its own: `--rooms {room}-device --write`"
                 );
             }
             if let Some(fault) = slug_fault(room) {

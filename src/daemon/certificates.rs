@@ -79,7 +79,11 @@ impl Certificates {
     ) -> Result<Option<Arc<Tls>>, TlsError> {
         let Some(tls) = &listener.tls else { return Ok(None) };
         let (authority, own) = self.open(state)?;
-        let tls = Arc::new(Tls::new(source(tls), listener.auth, &authority, &own)?);
+        let source = source(tls);
+        if let Some(key) = source.exposed_key() {
+            warn!(listener = %listener.bind, file = %key.display(), "{EXPOSED}");
+        }
+        let tls = Arc::new(Tls::new(source, listener.auth, &authority, &own)?);
         if listener.tls == Some(config::Tls::Own) {
             self.expiry.lock().own = own.expires_unix_s();
         }
@@ -139,6 +143,42 @@ impl Certificates {
         let authority = Authority::open(state, &names, now)?;
         let own = authority.server(state, &names, now)?;
         Ok((authority, own))
+    }
+}
+
+/// What is wrong with an administrator's key that everybody on this host can read: it is used
+/// nevertheless, as whoever made it may have had to.
+const EXPOSED: &str = "private key that everybody on this host can read";
+
+/// What the listeners of `settings` would say of their files.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// Why the gateway would not start; with hints.
+    pub(crate) faults: Vec<String>,
+    /// What it would start with, or what could not be looked at.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Findings {
+    /// Reads them as the listeners do.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        let mut found = Self::default();
+        for listener in &settings.listeners {
+            let Some(source) = listener.tls.as_ref().map(source) else { continue };
+            let bind = listener.bind;
+            for fault in source.faults(listener.auth) {
+                if fault.is_permission() {
+                    found.warnings.push(format!("listener `{bind}`: not checked: {fault}"));
+                } else {
+                    found.faults.push(format!("listener `{bind}`: {fault}"));
+                }
+            }
+            if let Some(key) = source.exposed_key() {
+                let key = key.display();
+                found.warnings.push(format!("listener `{bind}`: {EXPOSED}: `{key}`"));
+            }
+        }
+        found
     }
 }
 

@@ -36,15 +36,16 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use crate::access::Rights;
+use crate::access::{Policy, Rights};
 use crate::broker::{self, Delays};
 use crate::bus::Clock;
 use crate::bus::mailbox::Reports;
 use crate::bus::thread::BusThread;
-use crate::config::{Change, Durability, Settings, adopted, difference};
+use crate::config::{Change, Durability, Listener, Settings, adopted, difference};
 use crate::limits::{
     BUS_LATE_MAX, BUS_STOP_TIMEOUT, LAST_WORDS_TIMEOUT, STOP_TIMEOUT, STORE_STOP_TIMEOUT,
 };
+use crate::mqtt::TopicFilter;
 use crate::net::BindError;
 use crate::net::tls::TlsError;
 use crate::store::OpenError;
@@ -55,6 +56,7 @@ use activation::Sockets;
 use buses::Buses;
 pub(crate) use buses::{World, sensors};
 use certificates::Certificates;
+pub(crate) use certificates::Findings;
 pub(crate) use clock::{SystemClock, wall};
 use house::Steward;
 use hub::{Hub, Logins};
@@ -247,7 +249,7 @@ impl Gateway {
         works.office.apply(asked, &self.survey);
         self.survey.hub.reconfigure(allowance(&settings));
         let of_house = rights(&settings);
-        if settings.broker.private != works.settings.broker.private {
+        if private(&settings) != private(&works.settings) {
             works.rights.send_replace(of_house);
         }
         let roster = works.roster.refitted(&settings);
@@ -341,7 +343,22 @@ impl Works {
 
 /// Of the house, whoever its users are.
 pub(crate) fn rights(settings: &Settings) -> Rights {
-    Rights::new(&settings.gateway.root).keeping_private(settings.broker.private.clone())
+    Rights::new(&settings.gateway.root).keeping_private(private(settings))
+}
+
+/// What guests do not read. Where the network is let in without a login, what the gateway tells of
+/// itself is not for them: on the loopback alone they are who may log in to the board.
+fn private(settings: &Settings) -> Vec<TopicFilter> {
+    let mut private = settings.broker.private.clone();
+    let is_open = |listener: &Listener| {
+        listener.auth == Policy::Anonymous && !listener.bind.ip().to_canonical().is_loopback()
+    };
+    if settings.listeners.iter().any(is_open) {
+        let of_gateway = |topic: &str| format!("{}/_gateway/{topic}", settings.gateway.root);
+        let own = ["$SYS/#".to_owned(), of_gateway("health"), of_gateway("event")];
+        private.extend(own.into_iter().filter_map(|filter| TopicFilter::new(filter).ok()));
+    }
+    private
 }
 
 fn allowance(settings: &Settings) -> broker::Allowance {

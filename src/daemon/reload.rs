@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 use tracing::{error, info, warn};
 
 use super::control::{Answer, Control, Request, Visitor};
-use super::settings::{DEFAULT_PATH, PARTS};
+use super::settings::{DEFAULT_PATH, PARTS, Saying};
 use super::signals::{Asked, Signals};
 use super::watching::Changes;
 use super::{Gateway, logging, service, settings};
@@ -21,55 +21,95 @@ use crate::limits::{RELOAD_QUIET, RELOAD_QUIET_TOTAL};
 /// process is to end.
 pub async fn attend(gateway: &Gateway, path: Option<&Path>, signals: &mut Signals) {
     let path = path.unwrap_or(Path::new(DEFAULT_PATH));
+    let mut reader = Reader { gateway, path, saying: Saying::now(path) };
     let mut visitors = Control::open(gateway.state.path()).serve();
-    let mut files = Files::of(sources(gateway, path));
+    let mut files = Files::of(reader.sources());
     loop {
         tokio::select! {
             asked = signals.next() => match asked {
                 Asked::End => return,
-                Asked::HangUp => drop(reload(gateway, path)),
+                Asked::HangUp => drop(reader.reload()),
             },
-            Some(visitor) = visitors.recv() => serve(gateway, path, visitor),
-            () = files.changed() => drop(reload(gateway, path)),
+            Some(visitor) = visitors.recv() => reader.serve(visitor),
+            () = files.changed() => drop(reader.reload()),
         }
-        let sources = sources(gateway, path);
+        let sources = reader.sources();
         if sources != files.sources {
             files = Files::of(sources);
             // What changed before they were watched.
-            reload(gateway, path);
+            reader.reload();
         }
     }
 }
 
-/// Does what somebody asks for.
-fn serve(gateway: &Gateway, path: &Path, visitor: Visitor) {
-    match &visitor.request {
-        Request::Status {} => {
-            let survey = Arc::clone(&gateway.survey);
-            visitor.answer_later(move || Answer::Status { status: Box::new(survey.status()) });
+/// Reads the files for the gateway.
+struct Reader<'a> {
+    gateway: &'a Gateway,
+    path: &'a Path,
+    /// Which said something when they were last taken over.
+    saying: Saying,
+}
+
+impl Reader<'_> {
+    /// Does what somebody asks for.
+    fn serve(&mut self, visitor: Visitor) {
+        let Self { gateway, path, .. } = *self;
+        match &visitor.request {
+            Request::Status {} => {
+                let survey = Arc::clone(&gateway.survey);
+                visitor.answer_later(move || Answer::Status { status: Box::new(survey.status()) });
+            }
+            Request::Reload { config } => {
+                let answer = match path.canonicalize() {
+                    Ok(own) if own != *config => {
+                        Answer::OtherFile { file: own.display().to_string() }
+                    }
+                    Ok(_) | Err(_) => self.reload(),
+                };
+                visitor.answer(answer);
+            }
+            Request::Certificates {} => {
+                let answer = match gateway.refresh_certificates() {
+                    Ok(()) => Answer::Applied { lines: Vec::new() },
+                    Err(error) => Answer::Refused { lines: vec![error.to_string()] },
+                };
+                visitor.answer(answer);
+            }
+            Request::Visits {} => {
+                let visits = gateway.survey.hub.visits().by_name();
+                visitor.answer(Answer::Visits { visits });
+            }
+            Request::Log { filter } => {
+                let answer = log(filter.as_deref());
+                visitor.answer(answer);
+            }
         }
-        Request::Reload { config } => {
-            let answer = match path.canonicalize() {
-                Ok(own) if own != *config => Answer::OtherFile { file: own.display().to_string() },
-                Ok(_) | Err(_) => reload(gateway, path),
-            };
-            visitor.answer(answer);
-        }
-        Request::Certificates {} => {
-            let answer = match gateway.refresh_certificates() {
-                Ok(()) => Answer::Applied { lines: Vec::new() },
-                Err(error) => Answer::Refused { lines: vec![error.to_string()] },
-            };
-            visitor.answer(answer);
-        }
-        Request::Visits {} => {
-            let visits = gateway.survey.hub.visits().by_name();
-            visitor.answer(Answer::Visits { visits });
-        }
-        Request::Log { filter } => {
-            let answer = log(filter.as_deref());
-            visitor.answer(answer);
-        }
+    }
+
+    fn sources(&self) -> Sources {
+        Sources::of(self.path, &self.gateway.survey.works().settings)
+    }
+
+    /// Checks all files as a whole, then changes what differs.
+    fn reload(&mut self) -> Answer {
+        let gateway = self.gateway;
+        service::reloading(gateway);
+        let answer = match settings::load_again(self.path, &self.saying) {
+            Ok((settings, saying)) => match gateway.reload(&settings) {
+                Ok(changes) => {
+                    self.saying = saying;
+                    Answer::Applied { lines: told(&changes) }
+                }
+                Err(error) => Answer::Refused { lines: refused(gateway, [error.to_string()]) },
+            },
+            Err(error) => {
+                let report = error.report();
+                let mistakes = report.mistakes().iter().map(ToString::to_string);
+                Answer::Refused { lines: refused(gateway, mistakes) }
+            }
+        };
+        service::reloaded(gateway);
+        answer
     }
 }
 
@@ -84,10 +124,6 @@ fn log(filter: Option<&str>) -> Answer {
         Some(Err(error)) => return Answer::Error { what: error.to_string() },
     }
     Answer::Log { filter: logging::current().as_str().to_owned() }
-}
-
-fn sources(gateway: &Gateway, path: &Path) -> Sources {
-    Sources::of(path, &gateway.survey.works().settings)
 }
 
 /// Which files settings come from.
@@ -166,24 +202,6 @@ fn concerns(names: &[OsString], name: Option<&OsStr>) -> bool {
     name.is_none_or(|name| {
         settings::is_part(name) || names.iter().any(|known| known.as_os_str() == name)
     })
-}
-
-/// Checks all files as a whole, then changes what differs.
-fn reload(gateway: &Gateway, path: &Path) -> Answer {
-    service::reloading(gateway);
-    let answer = match settings::load(Some(path)) {
-        Ok(settings) => match gateway.reload(&settings) {
-            Ok(changes) => Answer::Applied { lines: told(&changes) },
-            Err(error) => Answer::Refused { lines: refused(gateway, [error.to_string()]) },
-        },
-        Err(error) => {
-            let report = error.report();
-            let mistakes = report.mistakes().iter().map(ToString::to_string);
-            Answer::Refused { lines: refused(gateway, mistakes) }
-        }
-    };
-    service::reloaded(gateway);
-    answer
 }
 
 /// One line a change.

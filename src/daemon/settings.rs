@@ -1,5 +1,6 @@
 //! The files of the configuration: `maison.toml` and the `conf.d/*.toml` next to it.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
@@ -30,6 +31,8 @@ pub enum LoadError {
     TooMany(PathBuf),
     /// A file has bytes at this position that are no UTF-8.
     NotText(PathBuf, Position),
+    /// A file that said something when it was read before is gone, or says nothing.
+    Emptied(PathBuf, &'static str),
     /// The files are read, and what they say is wrong.
     Wrong(Report),
 }
@@ -38,12 +41,50 @@ pub enum LoadError {
 /// of `conf.d` next to it whose names end in `.toml` and do not start with a dot, in order of the
 /// bytes of their names.
 pub fn load(path: Option<&Path>) -> Result<Settings, LoadError> {
-    let main = path.unwrap_or(Path::new(DEFAULT_PATH));
+    config::parse(&sources(path.unwrap_or(Path::new(DEFAULT_PATH)))?).map_err(LoadError::Wrong)
+}
+
+/// The same for a gateway at work, which `before` was read by. A file that was emptied, by a full
+/// disk or a slip in the shell, closes no listeners and clears no rooms: whoever wants to be rid
+/// of a part of the configuration removes its file.
+pub(super) fn load_again(main: &Path, before: &Saying) -> Result<(Settings, Saying), LoadError> {
+    let sources = sources(main).map_err(|error| match error {
+        LoadError::Absent(path) => LoadError::Emptied(path, "no such file any more"),
+        error => error,
+    })?;
+    let saying = Saying::of(&sources);
+    let emptied =
+        |source: &&Source| before.0.contains(&source.path) && !saying.0.contains(&source.path);
+    if let Some(source) = sources.iter().find(emptied) {
+        return Err(LoadError::Emptied(source.path.clone(), "nothing in it any more"));
+    }
+    Ok((config::parse(&sources).map_err(LoadError::Wrong)?, saying))
+}
+
+/// The files that say something: more than comments.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Saying(BTreeSet<PathBuf>);
+
+impl Saying {
+    /// As the files are now.
+    pub(super) fn now(main: &Path) -> Self {
+        sources(main).map(|sources| Self::of(&sources)).unwrap_or_default()
+    }
+
+    fn of(sources: &[Source]) -> Self {
+        let is_silent = |line: &str| line.trim().is_empty() || line.trim().starts_with('#');
+        let says = |source: &&Source| !source.text.lines().all(is_silent);
+        Self(sources.iter().filter(says).map(|source| source.path.clone()).collect())
+    }
+}
+
+/// The main file, then those of the folder.
+fn sources(main: &Path) -> Result<Vec<Source>, LoadError> {
     let mut sources = vec![source(main)?];
     for part in parts(&main.with_file_name(PARTS))? {
         sources.push(source(&part)?);
     }
-    config::parse(&sources).map_err(LoadError::Wrong)
+    Ok(sources)
 }
 
 /// The same with `part` among the files of `conf.d`, in place of the one of its name: what the
@@ -127,6 +168,10 @@ impl LoadError {
                 let hint = Some("`maison` must be able to read it".to_owned())
                     .filter(|_| error.kind() == io::ErrorKind::PermissionDenied);
                 (path, None, error.to_string().to_lowercase(), hint)
+            }
+            Self::Emptied(path, what) => {
+                let hint = "if it is meant, restart to run without what it said".to_owned();
+                (path, None, (*what).to_owned(), Some(hint))
             }
             Self::TooLarge(path) => {
                 let hint = format!("at most {CONFIG_FILE_BYTES_MAX} bytes; is it the right file?");

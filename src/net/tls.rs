@@ -5,6 +5,8 @@ mod naming;
 mod reason;
 mod trust;
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
@@ -14,8 +16,8 @@ use rustls::client::WantsClientCert;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -48,6 +50,39 @@ pub enum Source {
         client_crl: Vec<PathBuf>,
     },
 }
+
+impl Source {
+    /// What a listener would not take of its files, without opening one: at most one complaint of
+    /// who it is, and one of whom it lets in. What our own authority makes is not looked at.
+    pub fn faults(&self, policy: Policy) -> Vec<TlsError> {
+        let Self::Files { certificate, key, client_ca, client_crl } = self else {
+            return Vec::new();
+        };
+        let identity = match Identity::from_files(certificate, key) {
+            Ok(identity) => server_config(&identity, WebPkiClientVerifier::no_client_auth()).err(),
+            // The key cannot be read, which is no reason to let the certificate pass.
+            Err(error) if error.is_permission() => read(certificate)
+                .and_then(|pem| certificates_of(&pem, certificate))
+                .map_or_else(Some, |_| Some(error)),
+            Err(error) => Some(error),
+        };
+        let trust = (!client_ca.is_empty()).then(|| {
+            let trust = Trust::in_files(policy, client_ca, client_crl)?;
+            trust.verifier(policy, floor(&[])).map(drop)
+        });
+        identity.into_iter().chain(trust.and_then(Result::err)).collect()
+    }
+
+    /// The key, if everybody on this host can read it.
+    pub fn exposed_key(&self) -> Option<&Path> {
+        let Self::Files { key, .. } = self else { return None };
+        let mode = fs::metadata(key).ok()?.mode();
+        (mode & READABLE_BY_OTHERS != 0).then_some(key)
+    }
+}
+
+/// The bit of a file's mode (`chmod o+r`).
+const READABLE_BY_OTHERS: u32 = 0o004;
 
 /// A certificate chain and its key.
 #[derive(Debug)]

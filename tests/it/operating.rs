@@ -177,6 +177,58 @@ fn a_room_twice_is_told_with_both_places() {
     check_refused(&folder.path().join("maison.toml"), 78, &["salon", "maison.toml:"]);
 }
 
+/// `check` reads what the listeners read, and names listener and file.
+#[test]
+fn check_finds_the_certificates_that_a_start_refuses() {
+    let gateway = gateway();
+    let folder = gateway.folder.path();
+    let put = |from: &str, to: &str| {
+        fs::copy(folder.join("state").join(from), folder.join(to)).unwrap();
+    };
+    let whole = || {
+        put("server.pem", "c.pem");
+        put("server.key", "k.pem");
+        put("ca.pem", "a.pem");
+        fs::set_permissions(folder.join("k.pem"), fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    whole();
+    let at = folder.display();
+    let files = ["certificate", "key", "client_ca"].iter().zip(["c", "k", "a"]);
+    let files: Vec<_> = files.map(|(key, file)| format!("{key} = \"{at}/{file}.pem\"")).collect();
+    let tls = format!("tls = {{ {} }}\nauth = \"certificate\"", files.join(", "));
+    let config = folder.join("other.toml");
+    fs::write(&config, format!("[[listener]]\nbind = \"127.0.0.1:8899\"\n{tls}\n")).unwrap();
+    let check = |code: i32, expected: &[&str]| {
+        let mut command = binary();
+        let output = command.args(["check", "--config", config.to_str().unwrap()]).output();
+        let output = output.unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(expected.iter().all(|expected| said.contains(expected)), "{expected:?}: {said}");
+        said
+    };
+    assert!(!check(0, &["ok: "]).contains("warning"));
+    let half = fs::read(folder.join("c.pem")).unwrap();
+    for (file, content) in [
+        ("c.pem", &b""[..]),
+        ("c.pem", &half[..half.len() / 2]),
+        ("k.pem", b"\x00\xff\x00"),
+        ("a.pem", b"\x00\xff\x00"),
+    ] {
+        fs::write(folder.join(file), content).unwrap();
+        check(78, &["other.toml: listener `127.0.0.1:8899`: ", file]);
+        whole();
+    }
+    put("ca.key", "k.pem");
+    check(78, &["listener `127.0.0.1:8899`: certificate and key do not belong together"]);
+    fs::remove_file(folder.join("k.pem")).unwrap();
+    fs::write(folder.join("a.pem"), "").unwrap();
+    check(78, &["cannot read", "k.pem`: No such file", "no certificate in", "a.pem`"]);
+    whole();
+    fs::set_permissions(folder.join("k.pem"), fs::Permissions::from_mode(0o644)).unwrap();
+    check(0, &["ok: ", "warning: listener `127.0.0.1:8899`: private key that everybody", "k.pem`"]);
+}
+
 #[test]
 fn a_port_in_use_is_told() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

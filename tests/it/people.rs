@@ -196,6 +196,7 @@ fn what_cannot_be_is_said_with_a_hint() {
     );
     check(&["add", "alice"], 1, "would be let in and may nothing");
     check(&["add", "alice", "--rooms", "_gateway", "--write"], 1, "the gateway's own");
+    check(&["add", "probe", "--rooms", "salon", "--write"], 1, "a room of its own");
     check(&["add", "alice", "--read", "a#"], 2, "whole level of a topic filter");
     check(&["add", "alice", "--read", "x-%u"], 2, "not for a part of `x-%u`");
     check(&["add", "al/ice", "--rooms", "salon"], 2, "character not allowed in a user name");

@@ -69,6 +69,31 @@ fn a_wrong_file_is_told_line_by_line_and_the_one_before_stays() {
 }
 
 #[test]
+fn a_file_that_was_emptied_or_is_gone_is_refused() {
+    let gateway = gateway(SALON);
+    let client = subscriber(gateway.plain_port());
+    client.lines.wait("online", |line| line.ends_with("salon/availability online"));
+    let config = gateway.config();
+    let whole = fs::read_to_string(&config).unwrap();
+    fs::write(&config, "").unwrap();
+    hang_up(&gateway);
+    gateway.wait_for_log("maison.toml: nothing in it any more; hint: if it is meant, restart");
+    fs::remove_file(&config).unwrap();
+    hang_up(&gateway);
+    gateway.wait_for_log("maison.toml: no such file any more; hint: if it is meant, restart");
+    let part = config.with_file_name("conf.d");
+    fs::create_dir(&part).unwrap();
+    fs::write(&config, &whole).unwrap();
+    fs::write(part.join("cave.toml"), CAVE).unwrap();
+    check_reload(&gateway, 0, "room added: cave\n", "");
+    fs::write(part.join("cave.toml"), "\n# rooms\n  # follow\n").unwrap();
+    check_reload(&gateway, 1, "", "cave.toml: nothing in it any more\n");
+    fs::remove_file(part.join("cave.toml")).unwrap();
+    check_reload(&gateway, 0, "room removed: cave\n", "");
+    assert_eq!(count(&client, "salon/availability"), 1, "nobody was sent away");
+}
+
+#[test]
 fn rooms_come_and_go_and_the_others_do_not_notice() {
     let gateway = gateway(SALON);
     let client = subscriber(gateway.plain_port());

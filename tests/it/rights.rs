@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 use maison::mqtt::{Delivery, Packet, PacketId, Publish, QoS, ReasonCode, Version};
 use serde_json::Value;
 
-use crate::gateway::{Client, Gateway, add_user, binary, tool};
+use crate::gateway::{Client, Gateway, add_user, binary, free_port, listener, tool};
 use crate::wire::{Session, Wire, connect, publish, subscribe, success};
 
 const ROOMS: &str = "[rooms.salon]\n[rooms.cave]\n";
@@ -109,6 +109,30 @@ fn what_the_gateway_tells_of_itself_is_for_administrators() {
         topic.starts_with("$SYS") || topic.contains("_gateway") && !topic.ends_with("/state")
     };
     assert_eq!(by_alice.iter().find(foreign), None);
+}
+
+/// On the loopback a guest is whoever is logged in to the board; on the network, anybody.
+#[test]
+fn guests_of_an_open_house_do_not_read_what_the_gateway_tells_of_itself() {
+    let port = free_port();
+    let open = listener(port, "auth = \"anonymous\"\nopen = true");
+    let open = open.replace("127.0.0.1", "0.0.0.0");
+    let gateway = Gateway::start(Gateway::prepare(&(ROOMS.to_owned() + &open)));
+    let reads = |topic: &str| {
+        let mut command = binary();
+        command.args(["sub", topic, "--count", "1", "--port", &port.to_string()]);
+        command.output().unwrap().status.success()
+    };
+    assert!(reads("maison/_gateway/state") && reads("maison/_gateway/info"));
+    for topic in ["maison/_gateway/health", "maison/_gateway/event", "$SYS/#", "$SYS/broker/+"] {
+        assert!(!reads(topic), "{topic}");
+    }
+    gateway.edit(|text| text.replace(&open, ""));
+    gateway.wait_for_log("listener removed");
+    let mut command = binary();
+    let local = gateway.plain_port().to_string();
+    command.args(["sub", "maison/_gateway/health", "--count", "1", "--port", &local]);
+    assert!(command.output().unwrap().status.success(), "on the loopback alone they do");
 }
 
 /// What is answered to a subscription; the topics of messages that come meanwhile are heard.
@@ -223,6 +247,9 @@ pattern read mail/%u/#
 pattern read x-%u/#
 ";
 
+/// Lines that are not taken over; the last is no UTF-8.
+const BAD: &[u8] = b"old:$6$c2FsdA==$aGFzaA==\nplain\nren\xe9:$7$1\n";
+
 /// Their passwords were made by mosquitto's own tool, and let them in; the first login replaces the
 /// hash, and nobody is sent away for it.
 #[test]
@@ -242,8 +269,7 @@ fn users_of_mosquitto_come_with_their_passwords_and_no_more_rights_than_before()
         let made = command.arg(&passwords).args([name, "secret"]).status();
         assert!(made.expect("`tests/run` installs what the tests need").success());
     }
-    let more = std::fs::read_to_string(&passwords).unwrap() + "old:$6$c2FsdA==$aGFzaA==\nplain\n";
-    std::fs::write(&passwords, more).unwrap();
+    std::fs::write(&passwords, [&std::fs::read(&passwords).unwrap()[..], BAD].concat()).unwrap();
 
     let shown = maison(&gateway, &["import", "mosquitto", place]);
     assert!(shown.status.success());
@@ -262,6 +288,7 @@ fn users_of_mosquitto_come_with_their_passwords_and_no_more_rights_than_before()
         ("passwd:3: ", "character not allowed in a user name: `/`"),
         ("passwd:4: ", "a single round of SHA-512"),
         ("passwd:5: ", "no `:`"),
+        ("passwd:6: ", "not UTF-8"),
         ("acl:1: ", "without a login"),
         ("acl:3: ", "`maison/salon/secret` is denied"),
         ("acl:5: ", "no `deny`"),

@@ -16,6 +16,9 @@ pub(super) struct Mosquitto {
     allow_anonymous: bool,
     /// Whether each listener has its own `allow_anonymous`; else the last of all counts.
     is_per_listener: bool,
+    /// What waits for one client; 0 in both: no bound.
+    queue_messages: Option<u64>,
+    queue_bytes: Option<u64>,
     listeners: Vec<Listener>,
     section: Section,
 }
@@ -111,7 +114,7 @@ impl Mosquitto {
                     self.file(&part, Includes::Nothing, left_out)?;
                 }
             } else if let Err(why) = self.option(word, value) {
-                left_out.say(&line, why);
+                left_out.say(&told(&line, word), why);
             }
         }
         Ok(())
@@ -133,6 +136,8 @@ impl Mosquitto {
                 self.password_file = Some(once(self.password_file.as_deref(), value)?);
             }
             "acl_file" => self.acl_file = Some(once(self.acl_file.as_deref(), value)?),
+            "max_queued_messages" => self.queue_messages = Some(number(&value)?),
+            "max_queued_bytes" => self.queue_bytes = Some(number(&value)?),
             "listener" | "port" => {
                 // What follows is not to change the one before.
                 self.section = Section::Lost;
@@ -170,9 +175,15 @@ impl Mosquitto {
         Ok(())
     }
 
-    /// As `[[listener]]` tables.
+    /// As TOML: `queue` of `[broker]`, and `[[listener]]` tables.
     pub(super) fn listeners(&self) -> String {
         let mut text = String::new();
+        let messages = self.queue_messages.map(|number| format!("messages = {number}"));
+        let bytes = self.queue_bytes.map(|number| format!("bytes = \"{number} B\""));
+        let queue: Vec<_> = messages.into_iter().chain(bytes).collect();
+        if !queue.is_empty() {
+            text = format!("[broker]\nqueue = {{ {} }}\n\n", queue.join(", "));
+        }
         for listener in &self.listeners {
             // Writing to a String cannot fail.
             let _ = listener.write(self.allow_anonymous, &mut text);
@@ -217,7 +228,22 @@ impl Listener {
             }
             writeln!(text, " }}")?;
         }
-        writeln!(text, "auth = {}\n", quoted(self.auth(allow_anonymous)))
+        let (auth, is_encrypted) = (self.auth(allow_anonymous), self.certificate.is_some());
+        writeln!(text, "auth = {}", quoted(auth))?;
+        let is_wide = self.address.is_none_or(|address| !address.to_canonical().is_loopback());
+        let risk = match auth {
+            "anonymous" => Some("everyone on the network is let in"),
+            "password" if !is_encrypted => Some("passwords cross the network in clear"),
+            _ => None,
+        };
+        if let Some(risk) = risk.filter(|_| is_wide) {
+            writeln!(
+                text,
+                "# {risk}: `maison check` refuses it; change it, or say that it is meant:"
+            )?;
+            writeln!(text, "#open = true")?;
+        }
+        writeln!(text)
     }
 
     fn auth(&self, allow_anonymous: bool) -> &'static str {
@@ -228,6 +254,17 @@ impl Listener {
             (false, _) => "password",
         }
     }
+}
+
+/// Without the value, where that may be a secret.
+fn told(line: &Line, word: &str) -> Line {
+    let lower = word.to_ascii_lowercase();
+    let is_secret = ["pass", "psk", "secret", "token"].iter().any(|part| lower.contains(part));
+    if is_secret { Line { text: format!("{word} …"), ..line.clone() } } else { line.clone() }
+}
+
+fn number(value: &str) -> Result<u64, String> {
+    value.parse().map_err(|_| "no number".to_owned())
 }
 
 fn parse_address(text: &str) -> Result<IpAddr, String> {
@@ -345,6 +382,28 @@ mod tests {
             &[("[::]:1883", "password")],
             &["neither `true` nor `false`", "`a` was named before"],
         );
+    }
+
+    /// The queue of mosquitto is ours, and what is open is said to be.
+    #[test]
+    fn what_is_printed_can_be_checked_once_the_choice_is_made() {
+        let conf = "max_queued_messages 500\nmax_queued_bytes 65536\nlistener 1883\n\
+                    connection cloud\nremote_password hunter2secret\nbridge_psk 00112233\n";
+        let mut left_out = LeftOut::default();
+        let mut read = Mosquitto::default();
+        let lines = crate::cli::import::lines_of(Path::new("a"), conf);
+        read.lines(lines, Includes::Nothing, &mut left_out).unwrap();
+        let said: Vec<_> = left_out.0.iter().map(|(line, _)| &*line.text).collect();
+        assert_eq!(said, ["connection cloud", "remote_password …", "bridge_psk …"]);
+        let toml = read.listeners();
+        let parse = |text: String| {
+            crate::config::parse(&[crate::config::Source { path: "a.toml".into(), text }])
+        };
+        assert!(toml.contains("# passwords cross the network in clear: "), "{toml}");
+        assert!(parse(toml.clone()).is_err(), "{toml}");
+        let settings = parse(toml.replace("#open", "open")).unwrap();
+        let queue = (settings.broker.queue_messages, settings.broker.queue_bytes);
+        assert_eq!(format!("{queue:?}"), "(Some(500), Some(65536))");
     }
 
     /// In the order of their names, and no further.

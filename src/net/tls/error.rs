@@ -90,6 +90,14 @@ pub enum TlsError {
     },
 }
 
+impl TlsError {
+    /// Whether somebody else may do what we may not.
+    pub fn is_permission(&self) -> bool {
+        let Self::Io { error, .. } = self else { return false };
+        error.kind() == io::ErrorKind::PermissionDenied
+    }
+}
+
 impl fmt::Display for TlsError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
