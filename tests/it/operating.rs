@@ -10,19 +10,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::gateway::{Client, Gateway, Lines, PASSWORD, binary, recorded_tree};
-
-const ROOM: &str = r#"
-[rooms.salon]
-[[rooms.salon.sensors]]
-driver = "ds18b20"
-bus = "w1"
-address = "28-01131e858aef"
-interval = "1s"
-"#;
+use crate::gateway::{Client, Gateway, Lines, PASSWORD, SALON, binary, recorded_tree};
 
 fn gateway() -> Gateway {
-    Gateway::with_bob(ROOM, recorded_tree)
+    Gateway::with_bob(SALON, recorded_tree)
 }
 
 /// A subscriber on the plain listener.
@@ -61,7 +52,7 @@ fn a_client_that_does_not_read_does_not_hold_the_stop() {
 
 #[test]
 fn it_starts_again_after_kill_at_any_moment() {
-    let folder = Gateway::prepare(ROOM);
+    let folder = Gateway::prepare(SALON);
     recorded_tree(&folder.path().join("sys"));
     let mut folder = Some(folder);
     for pause in [0, 1, 3, 10, 30, 100, 300] {
@@ -115,7 +106,7 @@ fn messages_go_from_pub_to_sub_and_the_gateways_own_topics_are_its_own() {
 /// READY when all was tried, a STATUS that is a sentence, and a watchdog that is fed.
 #[test]
 fn the_service_manager_is_told() {
-    let folder = Gateway::prepare(ROOM);
+    let folder = Gateway::prepare(SALON);
     recorded_tree(&folder.path().join("sys"));
     let socket = folder.path().join("notify");
     let manager = UnixDatagram::bind(&socket).unwrap();
@@ -274,7 +265,7 @@ driver = "ds18b20"
 bus = "gpio4"
 address = "28-0316a2794dff"
 "#;
-    let gateway = Gateway::start(Gateway::prepare(&format!("{rooms}{ROOM}")));
+    let gateway = Gateway::start(Gateway::prepare(&format!("{rooms}{SALON}")));
     let client = subscriber(&gateway);
     for room in ["grenier", "toit", "salon"] {
         let expected = format!("maison/{room}/status ");
@@ -292,7 +283,7 @@ fn a_sensor_that_may_not_be_read_is_a_fault_with_its_name() {
         eprintln!("not root: a file that may not be read cannot be made for the gateway");
         return;
     }
-    let folder = Gateway::prepare(ROOM);
+    let folder = Gateway::prepare(SALON);
     recorded_tree(&folder.path().join("sys"));
     let forbidden = folder.path().join("sys/bus/w1/devices/28-01131e858aef/w1_slave");
     fs::set_permissions(&forbidden, fs::Permissions::from_mode(0o000)).unwrap();
@@ -313,7 +304,7 @@ fn a_sensor_that_may_not_be_read_is_a_fault_with_its_name() {
 
 #[test]
 fn what_is_no_file_hangs_no_bus() {
-    let rooms = format!("{ROOM}retries = 0\nstale_after = \"3s\"\n");
+    let rooms = format!("{SALON}retries = 0\nstale_after = \"3s\"\n");
     let rooms = format!(
         "{rooms}[rooms.cave]\n[[rooms.cave.sensors]]\ndriver = \"ds18b20\"\nbus = \"w1\"\n\
          address = \"28-3c01d6075f12\"\ninterval = \"1s\"\n"

@@ -11,24 +11,23 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::gateway::{Client, Gateway, binary, recorded_tree};
+use crate::gateway::{Client, Gateway, SALON, binary, recorded_tree};
 
-const ROOMS: &str = r#"
+const NO_BUS: &str = r#"
 [rooms.cave]
 name = "Cave à vin"
 [[rooms.cave.sensors]]
 driver = "tmp117"
 bus = "i2c-99"
-[rooms.salon]
-[[rooms.salon.sensors]]
-driver = "ds18b20"
-bus = "w1"
-address = "28-01131e858aef"
-interval = "1s"
 "#;
 
+/// One that is well, and one whose bus is not there.
+fn rooms() -> String {
+    [NO_BUS, SALON].concat()
+}
+
 fn gateway() -> Gateway {
-    let folder = Gateway::prepare_keeping("crash", "", ROOMS);
+    let folder = Gateway::prepare_keeping("crash", "", &rooms());
     recorded_tree(&folder.path().join("sys"));
     Gateway::start(folder)
 }
@@ -213,7 +212,7 @@ fn the_group_of_the_service_may_ask_by_its_runtime_folder_and_nobody_else() {
         eprintln!("not root: no other user can be had");
         return;
     }
-    let folder = Gateway::prepare(ROOMS);
+    let folder = Gateway::prepare(&rooms());
     recorded_tree(&folder.path().join("sys"));
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let run = folder.path().join("run");
@@ -250,7 +249,7 @@ fn the_group_of_the_service_may_ask_by_its_runtime_folder_and_nobody_else() {
 
 #[test]
 fn what_is_logged_changes_while_it_runs() {
-    let folder = Gateway::prepare(ROOMS);
+    let folder = Gateway::prepare(&rooms());
     recorded_tree(&folder.path().join("sys"));
     let gateway = Gateway::spawn_with(folder, |command| {
         command.env_remove("MAISON_LOG");
@@ -282,7 +281,7 @@ fn what_is_logged_changes_while_it_runs() {
 /// Each line is an object, and the journal is told how grave it is.
 #[test]
 fn the_log_can_be_json() {
-    let folder = Gateway::prepare(&format!("[log]\nformat = \"json\"\n{ROOMS}"));
+    let folder = Gateway::prepare(&format!("[log]\nformat = \"json\"\n{}", rooms()));
     recorded_tree(&folder.path().join("sys"));
     let gateway = Gateway::start(folder);
     let line = gateway.wait_for_log("sensor has failed");
@@ -300,7 +299,7 @@ fn the_journal_is_told_how_grave_each_line_is_and_a_terminal_that_inherited_it_i
     use std::os::unix::fs::MetadataExt;
 
     let begin = |honest: bool| {
-        let folder = Gateway::prepare(ROOMS);
+        let folder = Gateway::prepare(&rooms());
         recorded_tree(&folder.path().join("sys"));
         let path = folder.path().join("journal");
         let journal = fs::File::create(&path).unwrap();

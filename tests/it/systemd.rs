@@ -8,16 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::gateway::{Client, Gateway, Lines, recorded_tree, script, tool};
-
-const ROOM: &str = r#"
-[rooms.salon]
-[[rooms.salon.sensors]]
-driver = "ds18b20"
-bus = "w1"
-address = "28-01131e858aef"
-interval = "1s"
-"#;
+use crate::gateway::{Client, Gateway, Lines, SALON, recorded_tree, script, tool};
 
 fn unit() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/maison.service")
@@ -107,7 +98,7 @@ impl Manager {
 }
 
 fn managed(watchdog: &str) -> (Gateway, Manager) {
-    let folder = Gateway::prepare(ROOM);
+    let folder = Gateway::prepare(SALON);
     recorded_tree(&folder.path().join("sys"));
     let manager = Manager::listen(folder.path());
     let socket = folder.path().join("notify");
@@ -206,7 +197,7 @@ impl Drop for Process {
 /// reload without the listener and one with it, the socket still serves.
 #[test]
 fn sockets_of_systemd_serve_the_listeners_that_have_their_addresses() {
-    let folder = Gateway::prepare(ROOM);
+    let folder = Gateway::prepare(SALON);
     recorded_tree(&folder.path().join("sys"));
     let config = folder.path().join("maison.toml");
     let free = || {
