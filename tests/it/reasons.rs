@@ -74,7 +74,7 @@ fn status(story: Story) -> String {
     let mut sampler = Sampler::new((0..2).map(sensor).collect(), 1, Tick::ZERO);
     let mut house = House::new("maison", &[room()]);
     let mut told = Vec::new();
-    for second in 0..story.len() as u64 * 10 + 5 {
+    for second in 0..u64::try_from(story.len()).unwrap() * 10 + 5 {
         let (now, at) =
             (Tick::from_micros(second * 1_000_000), Timestamp::new(second * 1000, true));
         sampler.handle(now, Input::Wake { at });

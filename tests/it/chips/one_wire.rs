@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use embedded_hal_02::digital::v2::{InputPin, OutputPin};
@@ -149,7 +150,7 @@ impl Tape {
                 rest[..length].iter().filter_map(|(_, slot)| slot.bit()).collect();
             let arrow = if matches!(slot, Slot::Written(_)) { '←' } else { '→' };
             if let Some(line) = lines.last_mut().filter(|_| length > 0) {
-                line.push_str(&format!(" {arrow} {}", shown(&bits)));
+                write!(line, " {arrow} {}", shown(&bits)).unwrap();
             }
             last = rest[length.max(1) - 1].0;
             rest = if length > 0 { &rest[length..] } else { after };
