@@ -66,6 +66,17 @@ pub const fn mix(number: u64) -> u64 {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_share_is_as_often_as_it_says() {
+        for share in [0, 1, 400, 600, 999, 1000] {
+            let mut chance = Chance::new(5);
+            let odds = Odds::in_thousand(share);
+            let often = (0..100_000).filter(|_| chance.happens(odds)).count();
+            let expected = usize::try_from(share).unwrap() * 100;
+            assert!(often.abs_diff(expected) < 800, "{share}: {often}");
+        }
+    }
+
     /// First values of the published generator for seed 1234567.
     #[test]
     fn the_stream_is_splitmix64() {
