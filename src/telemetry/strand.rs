@@ -245,9 +245,10 @@ impl Strand {
         self.status.tell(standing, payload, Some(payload::json()))
     }
 
-    /// Whether nobody can tell if any sensor gives it at all.
+    /// Whether nobody can tell if any sensor gives it at all, and nothing was ever told of it.
     fn is_moot(&self) -> bool {
-        self.probes.iter().all(Probe::is_moot)
+        let is_new = self.status.told().is_none();
+        is_new && !self.probes.is_empty() && self.probes.iter().all(Probe::is_moot)
     }
 
     /// When the sensor in use was last good, or any where all count.

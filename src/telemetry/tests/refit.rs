@@ -68,6 +68,15 @@ fn where_the_sensor_in_use_goes_another_takes_its_place() {
 }
 
 #[test]
+fn a_room_that_loses_its_sensors_shows_no_number() {
+    let mut house = salon();
+    house.told(&value(A, 1, 1, 214));
+    let told = lines(&house.refit(&[room("salon", &[])], tick(2), at(2)));
+    assert!(told.contains(&"1 maison/salon/availability offline".to_owned()), "{told:?}");
+    assert!(told.contains(&"2 maison/salon/temperature".to_owned()), "{told:?}");
+}
+
+#[test]
 fn a_room_whose_only_sensor_is_another_is_offline_until_that_is_read() {
     let mut house = salon();
     house.told(&value(A, 1, 1, 214));
