@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
 
+use super::diary::Diary;
 use super::hub::Hub;
 use super::roster::Roster;
 use crate::bus::Clock;
@@ -63,6 +64,7 @@ struct Care {
     labels: BTreeMap<SensorId, Label>,
     states: BTreeMap<(SensorId, Quantity), State>,
     heard: Heard,
+    diary: Diary,
     silence: Silence,
     /// Losses of the mailbox that were told.
     folded: u64,
@@ -83,6 +85,7 @@ impl Steward {
             labels: roster.labels(),
             states: BTreeMap::new(),
             heard: Heard::new(),
+            diary: Diary::default(),
             silence: Silence::new(roster.sampling(), clock.now()),
             folded: 0,
         };
@@ -107,12 +110,13 @@ impl Steward {
     pub(super) fn refit(&self, roster: &Roster) {
         let mut care = self.lock();
         let rooms = roster.rooms();
-        self.hub.publish(care.house.refit(&rooms, self.clock.wall()));
+        self.hub.publish(care.house.refit(&rooms, self.clock.now(), self.clock.wall()));
         care.rooms = rooms.len();
         care.labels = roster.labels();
-        let Care { states, heard, labels, .. } = &mut *care;
+        let Care { states, heard, diary, labels, .. } = &mut *care;
         states.retain(|(sensor, _), _| labels.contains_key(sensor));
         heard.retain(|(sensor, _), _| labels.contains_key(sensor));
+        diary.retain(|sensor| labels.contains_key(&sensor));
         care.silence.refit(roster.sampling(), self.clock.now());
         self.health.send_replace(care.health());
         drop(care);
@@ -163,7 +167,9 @@ impl Steward {
             care.heard.insert(subject, self.clock.now());
         }
         if care.states.get(&subject) != Some(&report.state) {
-            care.tell(report);
+            if care.diary.is_news(subject, report.state) {
+                care.tell(report);
+            }
             care.states.insert(subject, report.state);
             self.health.send_replace(care.health());
         }

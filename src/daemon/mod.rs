@@ -6,6 +6,7 @@ mod buses;
 mod certificates;
 mod clock;
 pub mod control;
+mod diary;
 mod house;
 mod hub;
 mod journal;

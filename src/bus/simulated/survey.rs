@@ -6,24 +6,15 @@ use std::time::Duration;
 use crate::bus::Attached;
 use crate::bus::guarded::Door;
 use crate::bus::i2c::survey::{Resident, survey};
-use crate::limits;
 use crate::sensors::{Address, Fault, OneWireId};
 use crate::sim::clock::{VirtualClock, VirtualDelay};
 
 use super::House;
 
-/// The wire's devices. A search that met noise is made again.
+/// The wire's devices.
 pub fn search(attached: &[Attached], house: &House) -> Result<Vec<OneWireId>, Fault> {
     let here = on(attached, |it| matches!(it, Address::OneWire(_)));
-    let mut wire = super::one_wire("", &here, house).bus;
-    let mut found = wire.search();
-    for _ in 1..limits::SEARCHES_MAX {
-        if found.is_ok() {
-            break;
-        }
-        found = wire.search();
-    }
-    found
+    super::one_wire("", &here, house).bus.search()
 }
 
 /// The chips on I²C.

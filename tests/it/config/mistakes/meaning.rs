@@ -229,7 +229,7 @@ fn room_slugs_and_names() {
     check("[rooms.a]\nname = \"x\\ny\"", ":2:8: control character in the name of a room: `x\\ny`");
     check(
         "[rooms.b]\nname = \"A\"\n[rooms.a]\nname = \"A\"",
-        ":2:8: two rooms of one name: `A`\n  hint: the first is at `:4:8`",
+        ":4:8: two rooms of one name: `A`\n  hint: the first is at `:2:8`",
     );
     assert!(parse_one(&format!("[rooms.{}]", "x".repeat(32))).is_ok());
 }
