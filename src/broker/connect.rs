@@ -26,7 +26,7 @@ impl Broker {
             }
             Life::Stopping => self.outputs.close(&mut connection),
         }
-        let previous = self.connections.insert(id, connection);
+        let previous = self.connections.insert(id, Box::new(connection));
         debug_assert!(previous.is_none(), "a connection's name is never used again");
     }
 

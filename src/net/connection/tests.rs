@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::*;
 use crate::limits::{
@@ -467,5 +468,5 @@ async fn a_quiet_connection_is_small() {
     let record = Record::new();
     let service: Arc<dyn Service> = record.service.clone();
     let bytes = size_of_val(&serve(far, service, peer(), terms()));
-    assert!(bytes <= 1600, "{bytes} bytes");
+    assert!(bytes <= 900, "{bytes} bytes");
 }
