@@ -71,8 +71,35 @@ fn old_clients_go_on_while_both_authorities_count_and_not_after() {
     let (_, errors) = gateway.complains(&["ca", "rotate"]);
     assert!(errors.contains("being replaced already, until 2026"), "{errors}");
 
+    let listed = |name: &str| -> (String, serde_json::Value) {
+        let all = gateway.says(&["subscriber", "list"]);
+        let line = all.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+        let all: Vec<serde_json::Value> =
+            serde_json::from_str(&gateway.says(&["subscriber", "list", "--json"])).unwrap();
+        let one = all.into_iter().find(|one| one["name"] == name).unwrap();
+        (line, one["certificates"][0].clone())
+    };
+    let ends = shown["replaces"]["until"].as_str().unwrap();
+    let (line, one) = listed("alice");
+    assert!(line.contains(&format!("  {ends} (")), "{line}");
+    assert!(line.contains(", when its authority ends)"), "{line}");
+    assert_eq!(
+        (one["authority"].as_str(), one["authority_until"].as_str()),
+        (Some("ends"), Some(ends))
+    );
+    let (line, one) = listed("bob");
+    assert!(!line.contains("authority"), "{line}");
+    assert_eq!(
+        (one["authority"].as_str(), one["authority_until"].as_str()),
+        (Some("counts"), None)
+    );
+
     let new = sees_the_salon(&new_mosquitto);
     gateway.says(&["ca", "rotate", "--finish"]);
+    let (line, one) = listed("alice");
+    assert!(line.contains("  over (") && line.contains(", its authority has ended)"), "{line}");
+    assert_eq!(one["authority"], "ended");
+    assert!(!listed("bob").0.contains("authority"));
     let gone = gateway.wait_for_log("this certificate, or its authority, counts no more");
     assert!(gone.contains("client disconnected"), "{gone}");
     assert_eq!(gateway.logged("or its authority, counts no more").len(), 1, "alice alone");
@@ -81,7 +108,7 @@ fn old_clients_go_on_while_both_authorities_count_and_not_after() {
     shell(&old_mosquitto).end();
     gateway.wait_for_log("reason=\"peer-does-not-know-our-authority\"");
     shell(&old_mosquitto.replace("alice/ca.pem", "bob/ca.pem")).end();
-    gateway.wait_for_log("reason=\"unknown-authority\"");
+    gateway.wait_for_log("user=\"alice\" client=\"\" reason=unknown-authority");
     sees_the_salon(&new_paho);
     drop((stays, new));
 }
