@@ -1,8 +1,8 @@
 //! Ctrl-C, or another word to end, while something is made that is worth nothing in halves.
 //!
 //! ```text
-//!   Making ──signal──▶ Interrupted (whoever makes it takes it away again)
-//!     └──last moment──▶ Made ──signal──▶ the process ends
+//!   Making ──last moment──▶ Ending ──over──▶ Made ──signal──▶ the process ends
+//!     └──signal──▶ Interrupted ──last moment──▶ an error: what was made is taken away again
 //! ```
 
 use std::process;
@@ -73,4 +73,22 @@ fn listen(runtime: &Runtime, mut signals: Signal, kind: SignalKind, state: &Mute
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::{Signal as Sent, getpid, kill_process};
+
+    use super::*;
+
+    #[test]
+    fn a_word_to_end_before_the_last_moment_undoes_all() {
+        let interruption = Interruption::wait().unwrap();
+        kill_process(getpid(), Sent::HUP).unwrap();
+        while *lock(&interruption.0) == State::Making {
+            thread::yield_now();
+        }
+        let error = interruption.last_moment().unwrap_err();
+        assert_eq!(error.to_string(), "interrupted: all is as before");
+    }
 }

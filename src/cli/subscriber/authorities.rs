@@ -25,11 +25,12 @@ pub(super) enum Standing {
 }
 
 impl Authorities {
-    /// As the state folder has them. They are looked at only where some user has a certificate:
-    /// a list makes nothing.
+    /// As the state folder has them. They are looked at only where some user has a certificate and
+    /// there is an authority: to open one that is not there is to make it.
     pub(super) fn of(settings: &Settings, users: &Users) -> Self {
         let is_noted = |one: &Issued| one.authority.is_some();
-        if !users.iter().any(|(_, user)| user.certificates.iter().any(is_noted)) {
+        let is_asked = users.iter().any(|(_, user)| user.certificates.iter().any(is_noted));
+        if !is_asked || !settings.gateway.state_dir.join("ca.pem").exists() {
             return Self { known: Vec::new() };
         }
         let known = Self::read(settings).unwrap_or_else(|error| {

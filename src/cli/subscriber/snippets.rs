@@ -71,6 +71,18 @@ impl<'a> Login<'a> {
     }
 }
 
+/// What a sketch does beside connecting: lines of C++.
+struct Deeds<'a> {
+    /// Variables.
+    remembers: &'a str,
+    /// Whenever it has connected.
+    connected: &'a str,
+    /// Once, before that.
+    before: &'a str,
+    /// Over and over.
+    ever: &'a str,
+}
+
 impl Snippets<'_> {
     /// Everything, for people.
     pub(super) fn text(&self, at: &At<'_>) -> String {
@@ -265,22 +277,23 @@ impl Snippets<'_> {
 
     /// A sketch for arduino-mqtt, with all certificates in it.
     pub(super) fn sketch(&self, ca: Option<&[u8]>, identity: Option<&ClientIdentity>) -> String {
-        let subscribes = format!("  client.subscribe({}, 1);\n", literal(self.topic));
-        let hears = "  client.onMessage([](String &topic, String &payload) {\n    \
-                     Serial.println(topic + \" \" + payload);\n  });\n";
-        self.sketch_with(ca, identity, &subscribes, hears)
-            + "\nvoid loop() {\n  client.loop();\n  delay(10);\n  \
-               if (!client.connected()) connect();\n}\n"
+        let deeds = Deeds {
+            remembers: "",
+            connected: &format!("  client.subscribe({}, 1);\n", literal(self.topic)),
+            before: "  client.onMessage([](String &topic, String &payload) {\n    \
+                     Serial.println(topic + \" \" + payload);\n  });\n",
+            ever: "",
+        };
+        self.sketch_that(ca, identity, &deeds)
     }
 
-    /// Up to its loop: with what it does whenever it has connected, and once before.
-    fn sketch_with(
+    fn sketch_that(
         &self,
         ca: Option<&[u8]>,
         identity: Option<&ClientIdentity>,
-        connected: &str,
-        before: &str,
+        deeds: &Deeds<'_>,
     ) -> String {
+        let Deeds { remembers, connected, before, ever } = deeds;
         let Self { name, door: Door { host, port, .. }, .. } = self;
         let pem = |label: &str, pem: &str| {
             format!("static const char {label}[] PROGMEM = R\"PEM(\n{}\n)PEM\";\n", pem.trim())
@@ -309,11 +322,13 @@ impl Snippets<'_> {
         };
         let _ = write!(
             text,
-            "\nWiFiClientSecure net;\nMQTTClient client(512);\n\n\
+            "\nWiFiClientSecure net;\nMQTTClient client(512);\n{remembers}\n\
              void connect() {{\n  while (WiFi.status() != WL_CONNECTED) delay(500);\n  \
              while (!client.connect({login})) delay(1000);\n{connected}}}\n\n\
              void setup() {{\n  Serial.begin(115200);\n  WiFi.begin(WIFI_NAME, WIFI_PASSWORD);\n\
-             {keys}  client.begin(\"{host}\", {port}, net);\n{before}  connect();\n}}\n"
+             {keys}  client.begin(\"{host}\", {port}, net);\n{before}  connect();\n}}\n\n\
+             void loop() {{\n  client.loop();\n  delay(10);\n  \
+             if (!client.connected()) connect();\n{ever}}}\n"
         );
         text
     }

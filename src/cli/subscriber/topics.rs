@@ -26,10 +26,11 @@ impl Topics {
             ([slug], _) if slug != ALL_ROOMS => format!("{root}/{slug}/#"),
             _ => format!("{root}/+/temperature"),
         };
-        let room = scope.rooms.iter().find(|slug| *slug != ALL_ROOMS).map(String::as_str);
-        let room = room.unwrap_or(if slug_fault(name).is_none() { name } else { A_ROOM });
+        let named = scope.rooms.iter().find(|slug| *slug != ALL_ROOMS).map(String::as_str);
+        let own_room = if slug_fault(name).is_none() { name } else { A_ROOM };
+        let slug = named.unwrap_or(own_room);
         let publishes = match scope.publish.first() {
-            _ if scope.write => Some(format!("{root}/{room}/temperature")),
+            _ if scope.write => Some(format!("{root}/{slug}/temperature")),
             Some(pattern) => Some(without_wildcards(&own(pattern, name), name)),
             None => None,
         };

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::super::place::{literal, shell};
-use super::{At, Snippets};
+use super::{At, Deeds, Snippets};
 use crate::net::ClientIdentity;
 
 impl Snippets<'_> {
@@ -38,26 +38,21 @@ impl Snippets<'_> {
         ca: Option<&[u8]>,
         identity: Option<&ClientIdentity>,
     ) -> String {
-        let said_now = "  said = millis() - 60000;\n";
-        let mut text = self.sketch_with(ca, identity, said_now, "");
-        // Of the functions before it, `connect` sets it.
-        text = text.replacen(
-            "WiFiClientSecure net;\n",
-            "WiFiClientSecure net;\nunsigned long said;\n",
-            1,
-        );
-        let _ = write!(
-            text,
-            "\nvoid loop() {{\n  client.loop();\n  delay(10);\n  \
-             if (!client.connected()) connect();\n  \
-             if (millis() - said < 60000) return;\n  \
+        let ever = format!(
+            "  if (millis() - said < 60000) return;\n  \
              said = millis();\n  \
              float celsius = 21.5;  // here comes what the probe says\n  \
              char text[16];\n  \
              snprintf(text, sizeof text, \"%.1f\", celsius);\n  \
-             client.publish({}, text, true, 1);\n}}\n",
+             client.publish({}, text, true, 1);\n",
             literal(topic)
         );
-        text
+        let deeds = Deeds {
+            remembers: "unsigned long said;\n",
+            connected: "  said = millis() - 60000;\n",
+            before: "",
+            ever: &ever,
+        };
+        self.sketch_that(ca, identity, &deeds)
     }
 }
