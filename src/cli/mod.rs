@@ -14,6 +14,7 @@ pub mod drivers;
 mod exit;
 mod gateway;
 pub mod import;
+mod interruption;
 mod lines;
 pub mod log;
 pub mod manual;

@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use crate::access::{ConnectionId, Peer};
+use crate::access::{ConnectionId, Peer, Refusal};
 use crate::mqtt::{DecodeError, Packet};
 
 pub(crate) use admission::household;
@@ -58,6 +58,10 @@ pub trait Service: Send + Sync + 'static {
     /// A transport is open (for TLS: after its handshake). What is for it will be put into
     /// `outbox`.
     fn opened(&self, peer: Peer, outbox: Arc<Outbox>) -> ConnectionId;
+
+    /// A peer was turned down in its handshake, for its certificate or for want of one: it is not
+    /// opened. Its certificate, if one was shown, names this `user`; whether it is, nobody knows.
+    fn refused(&self, peer: &Peer, user: &str, refusal: Refusal);
 
     /// Packets that arrived, in order. What would take too long is left, and comes again when
     /// others had their turn. After a CONNECT nothing is decoded until the outbox was filled or

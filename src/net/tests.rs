@@ -14,6 +14,7 @@ use crate::mqtt::{ConnectAcknowledgement, ConnectAcknowledgementProperties, Reas
 #[derive(Debug, PartialEq)]
 pub(super) enum Seen {
     Opened { listener: String, certificate: Option<String> },
+    Refused { user: String, refusal: Refusal },
     Received(Vec<Packet>),
     Malformed(DecodeError),
     Written(usize),
@@ -101,6 +102,11 @@ impl Service for Recorder {
         let certificate = certificate.map(|it| it.name);
         self.see(id, Seen::Opened { listener: listener.to_string(), certificate });
         id
+    }
+
+    fn refused(&self, _: &Peer, user: &str, refusal: Refusal) {
+        let none = ConnectionId(u64::MAX);
+        self.see(none, Seen::Refused { user: user.to_owned(), refusal });
     }
 
     fn received(&self, connection: ConnectionId, packets: &mut Vec<Packet>) {

@@ -296,7 +296,7 @@ fn what_a_peer_is_refused_for_forges_no_line() {
 }
 
 /// The addresses that fail2ban finds in these lines.
-fn fail2ban(folder: &Path, lines: &[String]) -> Vec<String> {
+pub(crate) fn fail2ban(folder: &Path, lines: &[String]) -> Vec<String> {
     let root = env!("CARGO_MANIFEST_DIR");
     let tool = tool("MAISON_TEST_DEBIAN", "debian");
     let log = folder.join("log");

@@ -78,6 +78,10 @@ fn a_file_that_was_emptied_or_is_gone_is_refused() {
     fs::write(&config, "").unwrap();
     hang_up(&gateway);
     gateway.wait_for_log("maison.toml: nothing in it any more; hint: if it is meant, restart");
+    // Where the gateway is to be found was in it, too.
+    let (code, said) = gateway.complains(&["reload"]);
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.contains("maison.toml` says nothing") && said.contains("put that back"), "{said}");
     fs::remove_file(&config).unwrap();
     hang_up(&gateway);
     gateway.wait_for_log("maison.toml: no such file any more; hint: if it is meant, restart");

@@ -24,6 +24,18 @@ pub struct AuthorityFacts {
     pub fingerprint: String,
 }
 
+impl AuthorityFacts {
+    /// Enough of the fingerprint to tell the authorities of one house apart.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let digits = self.fingerprint.chars().filter(char::is_ascii_hexdigit);
+        digits.take(ID_DIGITS).collect::<String>().to_ascii_lowercase()
+    }
+}
+
+/// Of the fingerprint, in an [`AuthorityFacts::id`].
+const ID_DIGITS: usize = 16;
+
 /// The last certificate of a PEM chain, if nobody else has signed it: what clients are to trust.
 #[must_use]
 pub fn root_of(chain: &str) -> Option<&str> {
