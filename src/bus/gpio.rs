@@ -21,7 +21,6 @@ use crate::bus::reopen::{Refused, Reopening};
 use crate::bus::spi::SpiBus;
 use crate::bus::tap::{Tap, Tapped};
 use crate::bus::{Attached, Bus, Missing};
-use crate::limits;
 use crate::sensors::dht::Kind;
 use crate::sensors::spi::Timing;
 use crate::sensors::{Fault, OneWireId};
@@ -48,14 +47,7 @@ pub fn bus(pin: u8, attached: Vec<Attached>, tap: Tap) -> Box<dyn Bus> {
 /// Every 1-Wire device on this pin. A search that met noise is made again.
 pub fn search(pin: u8) -> Result<Vec<OneWireId>, Refused> {
     let mut wire = OneWirePin::new(open(pin)?, Spin, &[]);
-    let mut found = wire.search();
-    for _ in 1..limits::SEARCHES_MAX {
-        if found.is_ok() {
-            break;
-        }
-        found = wire.search();
-    }
-    found
+    wire.search_through_noise()
         .map_err(|fault| Refused { fault, hint: format!("GPIO {pin}: no device answers: {fault}") })
 }
 

@@ -61,6 +61,18 @@ where
         master.search()
     }
 
+    /// The same; a search that met noise is made again.
+    pub fn search_through_noise(&mut self) -> Result<Vec<OneWireId>, Fault> {
+        let mut found = self.search();
+        for _ in 1..limits::SEARCHES_MAX {
+            if found.is_ok() {
+                break;
+            }
+            found = self.search();
+        }
+        found
+    }
+
     fn id(&self, sensor: SensorId) -> Result<OneWireId, Fault> {
         let found = self.chips.iter().find(|(id, _)| *id == sensor);
         found.map(|(_, id)| *id).ok_or(Fault::Absent)
