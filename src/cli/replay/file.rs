@@ -1,6 +1,6 @@
-//! A record, read line by line and checked: what is wrong with it is said with its line. Without its
-//! first line there is none; else it goes as far as its lines are right. Those behind are looked at
-//! too, so that all that is broken is told at once.
+//! A record, read line by line and checked: what is wrong with it is said with its line. Without
+//! its first line there is none; else it goes as far as its lines are right. Those behind are
+//! looked at too, so that all that is broken is told at once.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -83,8 +83,8 @@ fn damage(line: usize, what: impl AsRef<str>) -> Damage {
     Damage { line, what: shortened(what.as_ref(), limits::RECORD_LETTERS_SHOWN) }
 }
 
-/// Reads a record of [`limits::RECORD_MIB_MAX`] at most. What can only be larger, or has a line that
-/// no record has, is not taken into memory.
+/// Reads a record of [`limits::RECORD_MIB_MAX`] at most. What can only be larger, or has a line
+/// that no record has, is not taken into memory.
 pub(super) fn read(path: &Path) -> Result<Record, Damage> {
     let bytes_max = limits::RECORD_MIB_MAX * 1024 * 1024;
     let too_large = || damage(0, format!("too large: {} MiB at most", limits::RECORD_MIB_MAX));

@@ -48,8 +48,9 @@ fn paragraph(place: &Place) -> Vec<String> {
     match &place.trouble {
         Some(trouble) => lines.push(format!("  {}: {}", trouble.fault, trouble.hint)),
         None if place.things.is_empty() => lines.push("  nobody answers".to_owned()),
-        None => lines.extend(place.things.iter().map(line)),
+        None => {}
     }
+    lines.extend(place.things.iter().map(line));
     lines
 }
 

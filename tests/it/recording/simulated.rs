@@ -18,7 +18,7 @@ fn a_house_of_real_buses_is_read_as_if_they_were_there() {
         assert!(temperature.is_some_and(|it| (-10.0..40.0).contains(&it)), "{sensor}");
     }
     let raw = text(&run(folder.path(), &["read", "bureau", "--simulated", "--raw"]).stdout);
-    assert!(raw.contains("i2c-1  0x70 ← 08") && raw.contains("spi-0.0  spi → "), "{raw}");
+    assert!(raw.contains("i2c-1  0x70 ← 08") && raw.contains("spi-0.0  spi ← 0000 → "), "{raw}");
     let real = run(folder.path(), &["read"]);
     assert_eq!(real.status.code(), Some(1), "{real:?}");
     assert!(text(&real.stdout).contains("failed: no-bus"), "{real:?}");

@@ -65,7 +65,7 @@ fn all_buses_of_a_house_are_simulated_with_their_troubles_and_without_advice() {
         ("dht11", "AM2302"),
         ("0x48", "TMP117"),
         ("spi-0.0:3", "MCP3008"),
-        ("lm75", "hwmon"),
+        ("lm75", "TMP421"),
         ("cpu-thermal", "processor"),
     ] {
         check_line(&shown, &[sensor, " °C", "room Salon", what]);
