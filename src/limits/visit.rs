@@ -29,8 +29,8 @@ pub const EVENTS_WAITING_MAX: usize = 4096;
 /// MiB that a record may have unless more is asked for: some days of a house of five sensors.
 pub const RECORD_MIB_DEFAULT: u64 = 16;
 
-/// MiB that a record may have at all: a replay holds it in memory.
-pub const RECORD_MIB_MAX: u64 = 256;
+/// MiB that a record may have at all: a replay holds it in memory, and takes seven times as much.
+pub const RECORD_MIB_MAX: u64 = 64;
 
 /// Room for the last line of a record, which says why it ends.
 pub const RECORD_END_BYTES: u64 = 128;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use embedded_hal::i2c::{Error, ErrorKind, I2c, Operation};
 use maison::bus::simulated::model;
@@ -64,7 +64,7 @@ impl Adapters {
             let mut buses = buses;
             for stream in listener.incoming() {
                 // A process that was killed meanwhile wants no answer.
-                let _ = stream.and_then(|stream| serve(stream, &mut buses, &noted));
+                let _ = stream.and_then(|mut stream| serve(&mut stream, &mut buses, &noted));
             }
         });
         Self { folder: folder.to_owned(), log }
@@ -82,14 +82,14 @@ impl Adapters {
 }
 
 fn serve(
-    mut stream: UnixStream,
+    stream: &mut UnixStream,
     buses: &mut [(u8, Box<dyn Wires>)],
     log: &Mutex<Vec<Transaction>>,
 ) -> io::Result<()> {
-    let [process, bus, count] = numbers(&mut stream)?;
+    let [process, bus, count] = numbers(stream)?;
     let mut messages = Vec::new();
     for _ in 0..count {
-        let [address, flags, length] = numbers(&mut stream)?;
+        let [address, flags, length] = numbers(stream)?;
         let mut bytes = vec![0; length.into()];
         if flags & READ == 0 {
             stream.read_exact(&mut bytes)?;
@@ -130,13 +130,13 @@ pub(crate) struct Chips {
 }
 
 impl Chips {
-    pub(crate) fn new(spots: &[(Driver, Spot)]) -> Box<dyn Wires> {
+    pub(crate) fn at(spots: &[(Driver, Spot)]) -> Box<dyn Wires> {
         let clock = VirtualClock::new();
         let mut i2c = SimI2c::new(clock.clone(), 1);
         for (driver, spot) in spots {
             i2c.attach(*spot, model(*driver, &[], clock.now()).unwrap());
         }
-        clock.advance(std::time::Duration::from_secs(1));
+        clock.advance(Duration::from_secs(1));
         Box::new(Self { i2c, last: Instant::now() })
     }
 }

@@ -250,6 +250,8 @@ fn a_damaged_record_is_told_by_its_line() {
     let flipped = if &good[bit..=bit] == "0" { "1" } else { "0" };
     let flipped = format!("{}{flipped}{}", &good[..bit], &good[bit + 1..]);
     check(&flipped, "house.rec:");
+    let other = good.replacen("\"temperature\":", "\"temperature\":1", 1);
+    check(&other, "the answers here are others than at the time: 1 in all");
     let begin: Vec<&str> = good.lines().take(lines - 1).collect();
     fs::write(&record, begin.join("\n")).unwrap();
     let cut = replay(&record, &[]);

@@ -88,8 +88,8 @@ fn damage(line: usize, what: impl AsRef<str>) -> Damage {
 pub(super) fn read(path: &Path) -> Result<Record, Damage> {
     let bytes_max = limits::RECORD_MIB_MAX * 1024 * 1024;
     let too_large = || damage(0, format!("too large: {} MiB at most", limits::RECORD_MIB_MAX));
-    let file = File::open(path).map_err(broken)?;
-    if file.metadata().map_err(broken)?.len() > bytes_max {
+    let file = File::open(path).map_err(|it| broken(&it))?;
+    if file.metadata().map_err(|it| broken(&it))?.len() > bytes_max {
         return Err(too_large());
     }
     // A pipe has no length.
@@ -99,7 +99,7 @@ pub(super) fn read(path: &Path) -> Result<Record, Damage> {
 }
 
 fn parse(mut from: impl BufRead) -> Result<Record, Damage> {
-    let first = match next(&mut from, limits::RECORD_HEADER_BYTES_MAX).map_err(broken)? {
+    let first = match next(&mut from, limits::RECORD_HEADER_BYTES_MAX).map_err(|it| broken(&it))? {
         Next::Line(line) => line,
         Next::TooLong => return Err(too_long(1)),
         Next::None => Vec::new(),
@@ -118,7 +118,7 @@ fn parse(mut from: impl BufRead) -> Result<Record, Damage> {
     let mut tracks: BTreeMap<String, Track> = header.buses.iter().map(track).collect();
     let (mut end, mut damages, mut more) = (None, Vec::new(), 0);
     for number in 2.. {
-        let line = match next(&mut from, limits::RECORD_LINE_BYTES_MAX).map_err(broken)? {
+        let line = match next(&mut from, limits::RECORD_LINE_BYTES_MAX).map_err(|it| broken(&it))? {
             Next::Line(line) => entry(number, &line),
             Next::TooLong => Err(too_long(number)),
             Next::None => break,
@@ -160,7 +160,7 @@ fn too_long(number: usize) -> Damage {
     damage(number, "damaged: a line longer than any of a record")
 }
 
-fn broken(error: io::Error) -> Damage {
+fn broken(error: &io::Error) -> Damage {
     damage(0, error.to_string().to_lowercase())
 }
 

@@ -296,8 +296,7 @@ impl Talk<'_> {
     fn feel(&self, touch: &mut Touch, left: &BTreeSet<SensorId>) -> Result<Felt> {
         let mut every = LOOK_EVERY;
         if let Some(house) = &self.readers.simulated {
-            let first = left.iter().copied().find(|sensor| self.readers.has(*sensor));
-            house.hand.hold(first, self.readers.clock.now());
+            house.hand.hold(left.first().copied(), self.readers.clock.now());
             every = LOOK_EVERY_SIMULATED;
         }
         loop {

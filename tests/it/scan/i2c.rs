@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::process::Output;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use embedded_hal::i2c::Operation;
 use maison::sensors::catalog::Driver;
@@ -41,7 +41,7 @@ fn whoever_opens_a_channel_has_the_bus_to_himself_until_it_is_closed() {
         (Driver::Bme280, behind(5, 0x76)),
         (Driver::Tmp117, 0x48.into()),
     ];
-    let adapters = Adapters::of(folder.path(), vec![(1, Chips::new(&chips))]);
+    let adapters = Adapters::of(folder.path(), vec![(1, Chips::at(&chips))]);
     let gateway = Gateway::spawn_with(folder, |command| adapters.lend(command));
     gateway.wait_for_log("ready");
     for _ in 0..3 {
@@ -141,10 +141,10 @@ fn a_stuck_bus_is_named_and_the_others_go_on() {
     let buses: Vec<(u8, Box<dyn Wires>)> = vec![
         (1, Box::new(Broken(Err(Errno::TIMEDOUT)))),
         (3, Box::new(Broken(Ok(())))),
-        (4, Chips::new(&[(Driver::Tmp117, 0x48.into())])),
+        (4, Chips::at(&[(Driver::Tmp117, 0x48.into())])),
     ];
     let adapters = Adapters::of(folder.path(), buses);
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     let output = scan(&adapters, folder.path());
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     let shown = text(&output);
