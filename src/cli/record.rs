@@ -20,6 +20,7 @@ use super::recording::{Content, Entry, Header, Publisher, Recorded, VERSION, con
 use crate::config::Settings;
 use crate::daemon::signals::Signals;
 use crate::limits;
+use crate::printable::printable;
 
 /// Record what the buses say, byte by byte, to a file for a report; `maison replay` reads it
 #[derive(Args, Clone, Debug)]
@@ -123,7 +124,7 @@ fn record(arguments: &Arguments, settings: &Settings, is_asked: &AtomicBool) -> 
     file.end(&Entry { t, bus: String::new(), content: Content::End(why.to_owned()) })?;
     progress.end()?;
     let [readings, faults, _] = publisher.counts;
-    let (path, bytes) = (arguments.file.display(), file.bytes);
+    let (path, bytes) = (printable(&arguments.file.display().to_string()), file.bytes);
     eprintln!("recorded: {readings} readings, {faults} faults, {bytes} bytes in `{path}`: {why}");
     Ok(())
 }

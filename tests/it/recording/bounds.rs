@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{recorded_by, replay, sensor, text, troubled};
+use super::{recorded_by, replay, run, sensor, text, troubled};
 use crate::gateway::{Gateway, binary};
 
 /// Twenty thermometers on a wire, ten times a second: each look at the wire is kept.
@@ -91,6 +91,18 @@ fn who_stops_reading_what_is_printed_gets_a_whole_record() {
     assert!(output.status.success(), "{output:?}");
     assert!(text(&output.stderr).contains("nobody reads what is printed"), "{output:?}");
     assert_eq!(replay(&record, &[]).status.code(), Some(0));
+}
+
+#[test]
+fn a_file_whose_name_moves_the_cursor_is_named_as_text() {
+    let folder = Gateway::prepare(&sensor("salon", "tmp117", "simulated", "", "100"));
+    let record = folder.path().join("a\x1b[31m.rec");
+    let said =
+        text(&run(folder.path(), &["record", record.to_str().unwrap(), "--for", "1s"]).stderr);
+    assert!(said.contains("a\\u{1b}[31m.rec`: time is over"), "{said}");
+    fs::write(&record, "no record").unwrap();
+    let said = text(&replay(&record, &[]).stderr);
+    assert!(said.contains("a\\u{1b}[31m.rec:1: this is no record"), "{said}");
 }
 
 /// A record is sent in by whoever likes to.
