@@ -261,7 +261,7 @@ mod tests {
             }
             file.end(&Content::End("nobody reads what is printed".to_owned())).unwrap();
             let text = std::fs::read_to_string(&path).unwrap();
-            assert!(text.ends_with("\n{\"end\":\"nobody reads what is printed\"}\n"));
+            assert!(text.ends_with("{\"end\":\"nobody reads what is printed\"}\n"));
             assert!(text.len() <= 1_048_576, "{}", text.len());
             assert!(text.len() + line.len() > 1_048_000, "{}", text.len());
             assert_eq!(u64::try_from(text.len()), Ok(file.bytes));

@@ -66,7 +66,7 @@ fn all_buses_of_a_house_are_simulated_with_their_troubles_and_without_advice() {
         ("0x48", "TMP117"),
         ("spi-0.0:3", "MCP3008"),
         ("lm75", "TMP421"),
-        ("cpu-thermal", "processor"),
+        ("cpu-thermal", "BCM2837"),
     ] {
         check_line(&shown, &[sensor, " °C", "room Salon", what]);
     }
