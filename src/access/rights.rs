@@ -8,6 +8,7 @@ use super::scope::{Rule, Scope};
 use super::{Principal, User, UserName, Users};
 use crate::limits::RULES_NAMED_MAX;
 use crate::mqtt::{TopicFilter, TopicName};
+use crate::printable::printable;
 
 /// Why something is not allowed: the deciding rule, as a sentence for log and reason string.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -232,22 +233,6 @@ impl Scoped {
         let may = if named.is_empty() { "nothing".to_owned() } else { named.join(", ") };
         Denied(printable(&format!("`{name}` may {verb} {may}; not `{asked}`")).into())
     }
-}
-
-/// The text with what moves a cursor or turns the writing written as an escape: topics and client
-/// identifiers are a peer's words, and the sentence goes to terminals and into reason strings.
-pub(crate) fn printable(text: &str) -> String {
-    let mut printable = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                printable.extend(letter.escape_unicode());
-            }
-            _ if letter.is_control() => printable.extend(letter.escape_debug()),
-            _ => printable.push(letter),
-        }
-    }
-    printable
 }
 
 fn is_below(topic: &TopicName, root: &str) -> bool {

@@ -12,11 +12,12 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 
-use crate::access::{PasswordHash, Pattern, Scope, User, UserName, Users, printable};
+use crate::access::{PasswordHash, Pattern, Scope, User, UserName, Users};
 use crate::config::Settings;
 use crate::daemon::state;
 use crate::limits::USERS_FILE_BYTES_MAX;
 use crate::net::read_whole;
+use crate::printable::printable;
 
 use conf::{Includes, Mosquitto};
 

@@ -138,7 +138,8 @@ pub(super) fn is_part(name: &OsStr) -> bool {
     name.ends_with(b".toml") && !name.starts_with(b".")
 }
 
-fn source(path: &Path) -> Result<Source, LoadError> {
+/// One file, up to its bound.
+pub(crate) fn source(path: &Path) -> Result<Source, LoadError> {
     let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => LoadError::Absent(path.to_owned()),
         _ => LoadError::Unreadable(path.to_owned(), error),

@@ -257,6 +257,20 @@ impl Drop for Gateway {
     }
 }
 
+/// A source of `tests/`, compiled to be preloaded.
+pub(crate) fn shared_library(source: &str) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(source);
+    let name = source.with_extension("so");
+    let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name.file_name().unwrap());
+    let draft = library.with_extension(std::process::id().to_string());
+    let mut command = Command::new("cc");
+    command.args(["-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"]);
+    let compiled = command.arg(&draft).arg(source).arg("-ldl").status();
+    assert!(compiled.expect("a C compiler").success());
+    fs::rename(draft, &library).unwrap();
+    library
+}
+
 /// A listener of a configuration, for this machine.
 pub(crate) fn listener(port: u16, rest: &str) -> String {
     format!("[[listener]]\nbind = \"127.0.0.1:{port}\"\n{rest}\n")

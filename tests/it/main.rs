@@ -24,6 +24,7 @@ mod figures;
 mod fuzz;
 mod gateway;
 mod handshakes;
+mod i2c;
 mod invitations;
 mod kept;
 mod large;

@@ -74,7 +74,7 @@ fn bus(driver: Driver, settings: &Settings, passed: Duration) -> Box<dyn Bus> {
     let clock: Arc<dyn Clock> = Arc::new(Still(passed));
     let mut house = House::new(1, &clock);
     house.is_noisy = false;
-    let (_, bus, _) = buses(&[attached], &Arc::new(house), &plans).remove(0);
+    let (_, bus, _) = buses(&[attached], &Arc::new(house), &plans, None).remove(0);
     bus
 }
 

@@ -7,16 +7,20 @@ use std::path::{Path, PathBuf};
 /// rest.
 const WALLS: &[(&str, &[&str])] = &[
     ("limits", &[]),
+    ("printable", &[]),
     ("time", &[]),
     ("units", &[]),
     ("mqtt", &["limits"]),
-    ("access", &["limits", "mqtt"]),
+    ("access", &["limits", "mqtt", "printable"]),
     ("broker", &["access", "limits", "mqtt", "time"]),
     ("sensors", &["units"]),
     ("sampling", &["limits", "sensors", "time", "units"]),
     ("sim", &["limits", "time", "units"]),
     ("telemetry", &["mqtt", "sampling", "sensors", "time", "units"]),
-    ("config", &["access", "limits", "mqtt", "sampling", "sensors", "sim", "time", "units"]),
+    (
+        "config",
+        &["access", "limits", "mqtt", "printable", "sampling", "sensors", "sim", "time", "units"],
+    ),
     ("bus", &["limits", "sampling", "sensors", "sim", "time", "units"]),
     ("net", &["access", "limits", "mqtt", "time"]),
     ("store", &["access", "broker", "limits", "mqtt", "time"]),
@@ -25,6 +29,7 @@ const WALLS: &[(&str, &[&str])] = &[
 /// Modules that take time and events as arguments and touch nothing.
 const PURE: &[&str] = &[
     "limits",
+    "printable",
     "time",
     "units",
     "mqtt",

@@ -58,8 +58,8 @@ mod tests {
     #[test]
     fn topics_have_the_names_of_the_subscriber_in_them() {
         #[track_caller]
-        fn check(scope: Scope, first: &str, publishes: Option<&str>, of_client: bool) {
-            let topics = Topics::of("maison", &scope, &UserName::parse("Probe").unwrap());
+        fn check(scope: &Scope, first: &str, publishes: Option<&str>, of_client: bool) {
+            let topics = Topics::of("maison", scope, &UserName::parse("Probe").unwrap());
             let found = (&*topics.first, topics.publishes.as_deref(), topics.of_client);
             assert_eq!(found, (first, publishes, of_client));
         }
@@ -75,14 +75,14 @@ mod tests {
             Scope { read: of(read), publish: of(publish), ..Scope::default() }
         };
         let salon = Some("maison/salon/temperature");
-        check(rooms(&["salon"], false), "maison/salon/#", None, false);
-        check(rooms(&["salon"], true), "maison/salon/#", salon, false);
-        check(rooms(&["*", "salon"], true), "maison/+/temperature", salon, false);
+        check(&rooms(&["salon"], false), "maison/salon/#", None, false);
+        check(&rooms(&["salon"], true), "maison/salon/#", salon, false);
+        check(&rooms(&["*", "salon"], true), "maison/+/temperature", salon, false);
         let garden = Some("maison/garden/temperature");
-        check(rooms(&["*"], true), "maison/+/temperature", garden, false);
-        check(patterns("in/%u/#", ""), "in/Probe/#", None, false);
-        check(patterns("in/%u/%c", "x"), "in/Probe/Probe", Some("x"), true);
+        check(&rooms(&["*"], true), "maison/+/temperature", garden, false);
+        check(&patterns("in/%u/#", ""), "in/Probe/#", None, false);
+        check(&patterns("in/%u/%c", "x"), "in/Probe/Probe", Some("x"), true);
         let state = "maison/_gateway/state";
-        check(patterns("", "out/+/%c/#"), state, Some("out/Probe/Probe/Probe"), true);
+        check(&patterns("", "out/+/%c/#"), state, Some("out/Probe/Probe/Probe"), true);
     }
 }
