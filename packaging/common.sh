@@ -35,5 +35,17 @@ install_tool() {
     env -u RUSTFLAGS -u CARGO_TARGET_DIR cargo install --quiet --locked --root "$made/tools" "$name@$version"
 }
 
+# Manual pages and completions, which the binary makes itself: `write_words SHARE COMMAND…`.
+write_words() {
+    local share=$1 page
+    shift
+    mkdir -p "$share"/{man/man5,man/man8,bash-completion/completions,zsh/vendor-completions,fish/vendor_completions.d}
+    "$@" man --output "$share/man"
+    for page in "$share"/man/*.[58]; do mv "$page" "$share/man/man${page##*.}/"; done
+    "$@" completions bash >"$share/bash-completion/completions/maison"
+    "$@" completions zsh >"$share/zsh/vendor-completions/_maison"
+    "$@" completions fish >"$share/fish/vendor_completions.d/maison.fish"
+}
+
 # What Cargo.toml says.
 version() { sed -n '/^\[package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml; }

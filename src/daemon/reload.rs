@@ -24,6 +24,9 @@ pub async fn attend(gateway: &Gateway, path: Option<&Path>, signals: &mut Signal
     let mut reader = Reader { gateway, path, saying: Saying::now(path) };
     let mut visitors = Control::open(gateway.state.path()).serve();
     let mut files = Files::of(reader.sources());
+    if files.changes.is_some() {
+        reader.catch_up();
+    }
     loop {
         tokio::select! {
             asked = signals.next() => match asked {
@@ -88,6 +91,14 @@ impl Reader<'_> {
 
     fn sources(&self) -> Sources {
         Sources::of(self.path, &self.gateway.survey.works().settings)
+    }
+
+    /// What changed since the start read the files, before they were watched.
+    fn catch_up(&mut self) {
+        let settings = settings::load(Some(self.path));
+        if !settings.is_ok_and(|settings| settings == self.gateway.survey.works().settings) {
+            self.reload();
+        }
     }
 
     /// Checks all files as a whole, then changes what differs.
@@ -226,4 +237,35 @@ fn refused(gateway: &Gateway, mistakes: impl IntoIterator<Item = String>) -> Vec
         error!("{}", mistake.replace("\n  ", "; "));
     }
     mistakes
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::daemon::activation::Sockets;
+
+    /// Whoever types `systemctl restart maison` and then writes a file is between the two.
+    #[tokio::test]
+    async fn what_changed_while_the_gateway_started_is_not_missed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("maison.toml");
+        let state = folder.path().join("state");
+        let text = format!("[gateway]\nstate_dir = {state:?}\n[broker]\ndurability = \"memory\"\n");
+        fs::write(&path, text).unwrap();
+        let settings = settings::load(Some(&path)).unwrap();
+        let gateway = Gateway::start(&settings, Sockets::default()).unwrap();
+        fs::create_dir(folder.path().join(PARTS)).unwrap();
+        let part = folder.path().join(PARTS).join("cave.toml");
+        fs::write(part, "[rooms.cave]\n").unwrap();
+        let mut signals = Signals::listen().unwrap();
+        let attending = attend(&gateway, Some(&path), &mut signals);
+        let rooms = || gateway.survey.works().settings.rooms.len();
+        assert_eq!(rooms(), 0);
+        assert!(timeout(Duration::from_millis(1), attending).await.is_err());
+        assert_eq!(rooms(), 1);
+        gateway.stop().await;
+    }
 }

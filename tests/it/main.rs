@@ -38,6 +38,7 @@ mod pages;
 mod pasted;
 mod people;
 mod recording;
+mod release;
 mod reload;
 mod rights;
 mod scan;
