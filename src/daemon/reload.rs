@@ -173,6 +173,8 @@ struct Files {
     sources: Sources,
     /// Absent where they are not watched.
     changes: Option<Changes>,
+    /// When something changed that was not read yet.
+    changed_at: Option<Instant>,
 }
 
 impl Files {
@@ -185,26 +187,27 @@ impl Files {
                 None
             }
         });
-        Self { sources, changes }
+        Self { sources, changes, changed_at: None }
     }
 
-    /// Waits until one of them has changed and none has for a while.
+    /// Waits until one of them has changed and none has for a while. Whoever has the turn in between
+    /// takes no change away.
     async fn changed(&mut self) {
-        let Self { sources: Sources { names, .. }, changes } = self;
+        let Self { sources: Sources { names, .. }, changes, changed_at } = self;
         let Some(changes) = changes else { return pending().await };
-        loop {
+        while changed_at.is_none() {
             match changes.next().await {
-                Ok(name) if concerns(names, name.as_deref()) => break,
+                Ok(name) if concerns(names, name.as_deref()) => *changed_at = Some(Instant::now()),
                 Ok(_) => {}
                 Err(_) => return pending().await,
             }
         }
-        let begun = Instant::now();
-        while begun.elapsed() < RELOAD_QUIET_TOTAL {
+        while changed_at.is_some_and(|begun| begun.elapsed() < RELOAD_QUIET_TOTAL) {
             if timeout(RELOAD_QUIET, changes.next()).await.is_err() {
-                return;
+                break;
             }
         }
+        *changed_at = None;
     }
 }
 
@@ -267,5 +270,22 @@ mod tests {
         assert!(timeout(Duration::from_millis(1), attending).await.is_err());
         assert_eq!(rooms(), 1);
         gateway.stop().await;
+    }
+
+    /// As when `maison subscriber add` comes a moment after `maison scan --write`.
+    #[tokio::test]
+    async fn a_change_outlives_who_asks_for_something_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let folders = vec![folder.path().to_owned()];
+        let mut files = Files::of(Sources { are_watched: true, folders, names: Vec::new() });
+        fs::write(folder.path().join("scan.toml"), "").unwrap();
+        let noticed = async {
+            while files.changed_at.is_none() {
+                let _ = timeout(Duration::from_millis(1), files.changed()).await;
+            }
+        };
+        assert!(timeout(RELOAD_QUIET * 20, noticed).await.is_ok());
+        assert!(timeout(RELOAD_QUIET * 20, files.changed()).await.is_ok());
+        assert_eq!(files.changed_at, None);
     }
 }
