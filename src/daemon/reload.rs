@@ -190,8 +190,8 @@ impl Files {
         Self { sources, changes, changed_at: None }
     }
 
-    /// Waits until one of them has changed and none has for a while. Whoever has the turn in between
-    /// takes no change away.
+    /// Waits until one of them has changed and none has for a while. Whoever has the turn in
+    /// between takes no change away.
     async fn changed(&mut self) {
         let Self { sources: Sources { names, .. }, changes, changed_at } = self;
         let Some(changes) = changes else { return pending().await };
