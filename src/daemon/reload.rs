@@ -24,6 +24,9 @@ pub async fn attend(gateway: &Gateway, path: Option<&Path>, signals: &mut Signal
     let mut reader = Reader { gateway, path, saying: Saying::now(path) };
     let mut visitors = Control::open(gateway.state.path()).serve();
     let mut files = Files::of(reader.sources());
+    if files.changes.is_some() {
+        reader.catch_up();
+    }
     loop {
         tokio::select! {
             asked = signals.next() => match asked {
@@ -88,6 +91,14 @@ impl Reader<'_> {
 
     fn sources(&self) -> Sources {
         Sources::of(self.path, &self.gateway.survey.works().settings)
+    }
+
+    /// What changed since the start read the files, before they were watched.
+    fn catch_up(&mut self) {
+        let settings = settings::load(Some(self.path));
+        if !settings.is_ok_and(|settings| settings == self.gateway.survey.works().settings) {
+            self.reload();
+        }
     }
 
     /// Checks all files as a whole, then changes what differs.
@@ -162,6 +173,8 @@ struct Files {
     sources: Sources,
     /// Absent where they are not watched.
     changes: Option<Changes>,
+    /// When something changed that was not read yet.
+    changed_at: Option<Instant>,
 }
 
 impl Files {
@@ -174,26 +187,27 @@ impl Files {
                 None
             }
         });
-        Self { sources, changes }
+        Self { sources, changes, changed_at: None }
     }
 
-    /// Waits until one of them has changed and none has for a while.
+    /// Waits until one of them has changed and none has for a while. Whoever has the turn in
+    /// between takes no change away.
     async fn changed(&mut self) {
-        let Self { sources: Sources { names, .. }, changes } = self;
+        let Self { sources: Sources { names, .. }, changes, changed_at } = self;
         let Some(changes) = changes else { return pending().await };
-        loop {
+        while changed_at.is_none() {
             match changes.next().await {
-                Ok(name) if concerns(names, name.as_deref()) => break,
+                Ok(name) if concerns(names, name.as_deref()) => *changed_at = Some(Instant::now()),
                 Ok(_) => {}
                 Err(_) => return pending().await,
             }
         }
-        let begun = Instant::now();
-        while begun.elapsed() < RELOAD_QUIET_TOTAL {
+        while changed_at.is_some_and(|begun| begun.elapsed() < RELOAD_QUIET_TOTAL) {
             if timeout(RELOAD_QUIET, changes.next()).await.is_err() {
-                return;
+                break;
             }
         }
+        *changed_at = None;
     }
 }
 
@@ -226,4 +240,52 @@ fn refused(gateway: &Gateway, mistakes: impl IntoIterator<Item = String>) -> Vec
         error!("{}", mistake.replace("\n  ", "; "));
     }
     mistakes
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::daemon::activation::Sockets;
+
+    /// Whoever types `systemctl restart maison` and then writes a file is between the two.
+    #[tokio::test]
+    async fn what_changed_while_the_gateway_started_is_not_missed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("maison.toml");
+        let state = folder.path().join("state");
+        let text = format!("[gateway]\nstate_dir = {state:?}\n[broker]\ndurability = \"memory\"\n");
+        fs::write(&path, text).unwrap();
+        let settings = settings::load(Some(&path)).unwrap();
+        let gateway = Gateway::start(&settings, Sockets::default()).unwrap();
+        fs::create_dir(folder.path().join(PARTS)).unwrap();
+        let part = folder.path().join(PARTS).join("cave.toml");
+        fs::write(part, "[rooms.cave]\n").unwrap();
+        let mut signals = Signals::listen().unwrap();
+        let attending = attend(&gateway, Some(&path), &mut signals);
+        let rooms = || gateway.survey.works().settings.rooms.len();
+        assert_eq!(rooms(), 0);
+        assert!(timeout(Duration::from_millis(1), attending).await.is_err());
+        assert_eq!(rooms(), 1);
+        gateway.stop().await;
+    }
+
+    /// As when `maison subscriber add` comes a moment after `maison scan --write`.
+    #[tokio::test]
+    async fn a_change_outlives_who_asks_for_something_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let folders = vec![folder.path().to_owned()];
+        let mut files = Files::of(Sources { are_watched: true, folders, names: Vec::new() });
+        fs::write(folder.path().join("scan.toml"), "").unwrap();
+        let noticed = async {
+            while files.changed_at.is_none() {
+                let _ = timeout(Duration::from_millis(1), files.changed()).await;
+            }
+        };
+        assert!(timeout(RELOAD_QUIET * 20, noticed).await.is_ok());
+        assert!(timeout(RELOAD_QUIET * 20, files.changed()).await.is_ok());
+        assert_eq!(files.changed_at, None);
+    }
 }

@@ -40,6 +40,7 @@ mod pasted;
 mod people;
 mod reasons;
 mod recording;
+mod release;
 mod reload;
 mod rights;
 mod scan;

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use crate::gateway::{CAVE, Gateway, SALON, free_port, listener, tool};
 
-/// What a block of commands is marked with that is for the root of a Pi, and is not run.
+/// What a block of commands is marked with that is for the root of a Pi: `tests/package` runs it.
 const FOR_ROOT: &str = "sh root";
 
 /// Commands that know no configuration.
@@ -98,6 +98,11 @@ fn lay_out(root: &Path, config: &Path) {
 }
 
 #[test]
+fn what_new_owners_are_told_to_type_works() {
+    check("install.md");
+}
+
+#[test]
 fn what_subscribers_are_told_to_type_works() {
     check("subscribers.md");
 }
@@ -115,6 +120,21 @@ fn what_users_of_mosquitto_are_told_to_type_works() {
 #[test]
 fn what_the_troubled_are_told_to_type_works() {
     check("troubleshooting.md");
+}
+
+/// Each block for root has its place in the life of a package.
+#[test]
+fn every_block_for_root_is_run_by_the_story_of_the_package() {
+    let story = fs::read_to_string("tests/debian/story").unwrap();
+    for entry in fs::read_dir("docs").unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let blocks = text.lines().filter(|line| *line == format!("```{FOR_ROOT}")).count();
+        for number in 1..=blocks {
+            assert!(story.contains(&format!("page {name} {number}\n")), "{name}, block {number}");
+        }
+    }
 }
 
 /// A page that nobody runs is a page that is wrong.

@@ -8,6 +8,9 @@ import subprocess
 import threading
 import time
 
+# The console is the story's alone.
+QUIET = "quiet loglevel=1 systemd.show_status=no systemd.log_target=journal systemd.getty_auto=no"
+
 
 class Lines:
     """Lines that arrive, kept and waited for."""
@@ -43,7 +46,7 @@ class Machine:
             *("-M", "raspi3b", "-accel", "tcg,thread=multi", "-display", "none", "-no-reboot"),
             *("-kernel", kernel, "-dtb", f"{cache}/board.dtb", "-initrd", f"{cache}/image.gz"),
             # Without relaxed memory /dev/mem, which stands in for /dev/gpiomem, has no pins.
-            *("-append", "console=ttyAMA0,115200 quiet maxcpus=1 iomem=relaxed"),
+            *("-append", f"console=ttyAMA0,115200 {QUIET} maxcpus=1 iomem=relaxed"),
             *("-chardev", f"socket,id=console,path={cache}/console,server=on,wait=on"),
             *("-serial", "chardev:console"),
             *("-qmp", f"unix:{cache}/qmp,server=on,wait=off"),
