@@ -20,6 +20,7 @@ use crate::config::Settings;
 use crate::daemon::settings::{self, DEFAULT_PATH, LoadError};
 use crate::sensors::Fault;
 
+pub(super) use advice::{MODULE, boot};
 use look::Place;
 
 /// List what hangs on every bus, with its value and its room, and say what is missing
