@@ -10,6 +10,7 @@ pub mod ca;
 pub mod check;
 pub mod completions;
 pub mod demo;
+pub mod doctor;
 pub mod drivers;
 mod exit;
 mod gateway;

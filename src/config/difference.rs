@@ -99,6 +99,7 @@ const LIVE: &[Key] = keys![
     "gateway.watch_files": gateway.watch_files,
     "log.level": log.level,
     "metrics": metrics,
+    "mdns.announce": announce,
     "broker.session_expiry": broker.session_expiry,
     "broker.queue.messages": broker.queue_messages,
     "broker.queue.bytes": broker.queue_bytes,

@@ -13,7 +13,7 @@ use super::hub::Hub;
 use super::roster::Roster;
 use crate::bus::Clock;
 use crate::bus::mailbox::Reports;
-use crate::sampling::{Report, SensorId, Silence, State};
+use crate::sampling::{Reason, Report, SensorId, Silence, State};
 use crate::telemetry::{Alarm, House, SeenRoom};
 use crate::time::Tick;
 use crate::units::{MilliCelsius, Quantity};
@@ -127,6 +127,16 @@ impl Steward {
     pub(super) fn seen(&self) -> (Vec<SeenRoom>, Heard) {
         let care = self.lock();
         (care.house.seen(), care.heard.clone())
+    }
+
+    /// What is wrong with each sensor that is not well, by its name: the first that it measures.
+    pub(super) fn errors(&self) -> BTreeMap<SensorId, &'static str> {
+        let care = self.lock();
+        let states = care.states.iter().rev();
+        let is_bad = |state: &State| !matches!(state, State::Ok | State::Unknown);
+        let bad = states.filter(|(_, state)| is_bad(state));
+        let name = |state: &State| state.reason().map_or(state.name(), Reason::name);
+        bad.map(|((sensor, _), state)| (*sensor, name(state))).collect()
     }
 
     /// Takes reports until the task is dropped.

@@ -28,7 +28,9 @@ use crate::mqtt::{DecodeError, Packet};
 
 pub(crate) use admission::household;
 pub use admission::{Admission, Bounds, TurnedAway};
-pub use authority::{Authority, AuthorityFacts, ClientIdentity, PKCS12_CHANCE_BYTES, root_of};
+pub use authority::{
+    Authority, AuthorityFacts, CertificateFacts, ClientIdentity, PKCS12_CHANCE_BYTES, root_of,
+};
 pub use bind::BindError;
 pub(crate) use credentials::credential;
 pub use listener::{Bound, Door, Listener, Stop, Taken, Transport};

@@ -9,6 +9,7 @@
 )]
 
 mod administrators;
+mod answers;
 mod authorities;
 mod believed;
 mod bundles;
@@ -20,6 +21,7 @@ mod conformance;
 mod crowd;
 mod cut_links;
 mod day;
+mod doctor;
 mod figures;
 mod fuzz;
 mod gateway;
@@ -29,6 +31,7 @@ mod invitations;
 mod kept;
 mod large;
 mod logins;
+mod mdns;
 mod metrics;
 mod noise;
 mod onewire_scratchpad;

@@ -12,7 +12,7 @@ use crate::gateway::{CAVE, Gateway, SALON, free_port, listener, tool};
 const FOR_ROOT: &str = "sh root";
 
 /// Commands that know no configuration.
-const WITHOUT_CONFIGURATION: &str = "sub|pub|drivers|demo|help";
+const WITHOUT_CONFIGURATION: &str = "sub|pub|drivers|demo|help|schema";
 
 #[track_caller]
 fn check(page: &str) {
@@ -115,6 +115,11 @@ fn what_operators_are_told_to_type_works() {
 #[test]
 fn what_users_of_mosquitto_are_told_to_type_works() {
     check("from-mosquitto.md");
+}
+
+#[test]
+fn what_the_page_of_every_key_tells_to_type_works() {
+    check("configuration.md");
 }
 
 #[test]

@@ -22,6 +22,7 @@ use crate::config::Settings;
 use crate::daemon::settings::{self, DEFAULT_PATH, LoadError};
 use crate::sensors::Fault;
 
+pub(super) use advice::{MODULE, boot};
 use interrupt::Promise;
 use look::Place;
 use show::Found;

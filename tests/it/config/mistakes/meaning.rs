@@ -73,7 +73,7 @@ fn root_topics_and_paths() {
     );
     assert_eq!(
         root("a\\u0000"),
-        ":2:8: control character in the root topic: `a\\u{0}`\n  \
+        ":2:8: control character in the root topic: `a\\0`\n  \
          hint: use letters, digits and hyphens"
     );
     assert_eq!(
