@@ -54,7 +54,7 @@ impl Sensors {
     }
 
     /// How fast the clock of the simulated house goes; `None`: what is not simulated is real.
-    const fn speed(&self) -> Option<u32> {
+    pub(super) const fn speed(&self) -> Option<u32> {
         if self.simulated { Some(1) } else { None }
     }
 }
@@ -87,8 +87,9 @@ pub(super) enum Hear {
 }
 
 impl Lines {
-    /// Starts reading these `sensors`, whose settings these are.
-    pub(super) fn start(sensors: &Sensors, settings: &Settings, hear: Hear) -> Result<Self> {
+    /// Starts reading the sensors of these settings; where all are simulated, with a clock of that
+    /// speed.
+    pub(super) fn start(settings: &Settings, simulated: Option<u32>, hear: Hear) -> Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let (sender, heard) = mpsc::sync_channel(limits::EVENTS_WAITING_MAX);
         let taps = match hear {
@@ -100,7 +101,7 @@ impl Lines {
             }
         };
         let roster = Roster::new(settings);
-        let world = World::heard(settings, sensors.speed(), &clock, &taps);
+        let world = World::heard(settings, simulated, &clock, &taps);
         let fitted = roster.sensors().iter().map(Fitted::attached);
         let wired = world.wired(fitted, &settings.hardware.sysfs);
         let start = (clock.now(), clock.wall());

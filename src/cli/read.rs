@@ -45,7 +45,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 
 fn read(arguments: &Arguments, settings: &Settings) -> Result<ExitCode> {
     let hear = if arguments.raw { Hear::All } else { Hear::Readings };
-    let lines = Lines::start(&arguments.sensors, settings, hear)?;
+    let lines = Lines::start(settings, arguments.sensors.speed(), hear)?;
     let mut latest: BTreeMap<SensorId, BTreeMap<Quantity, Report>> = BTreeMap::new();
     let began = Instant::now();
     let sensors = lines.roster.sensors();

@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 /// Until it is asked to end, or the time is over, or the file is full.
 fn record(arguments: &Arguments, settings: &Settings, is_asked: &AtomicBool) -> Result<()> {
     let mut file = RecordFile::create(&arguments.file, arguments.max_size)?;
-    let lines = Lines::start(&arguments.sensors, settings, Hear::All)?;
+    let lines = Lines::start(settings, arguments.sensors.speed(), Hear::All)?;
     file.write(&header(&lines, settings))?;
     ensure!(!file.is_full, "the configuration alone is more than `--max-size`");
     let is_left = Rc::new(Cell::new(false));

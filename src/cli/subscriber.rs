@@ -414,7 +414,8 @@ fn given(what: &str) -> Result<String> {
     String::from_utf8(line).with_context(|| format!("the {what} is not UTF-8"))
 }
 
-fn issued(identity: &ClientIdentity) -> Issued {
+/// What the list of its user says of a certificate.
+pub(super) fn issued(identity: &ClientIdentity) -> Issued {
     let authority = Some(identity.authority.clone());
     Issued { serial: identity.serial.clone(), expires: identity.expires_unix_s, authority }
 }

@@ -14,10 +14,11 @@ use rumqttc::{
 };
 
 use super::super::ca;
+use super::super::subscriber::issued;
 use super::finding::{Finding, Found, Said, said};
 use super::patient::Patient;
 use super::users::THROWAWAY;
-use crate::access::{Issued, Pattern, Policy, Scope, UserName};
+use crate::access::{Pattern, Policy, Scope, UserName};
 use crate::config::{self, Listener, Tls};
 use crate::daemon::state::{self, StateError};
 use crate::limits::TLS_FILE_BYTES_MAX;
@@ -145,10 +146,7 @@ impl Guest {
             let entry = users.entry(user);
             entry.scope = Some(scope);
             entry.password = Some(hash);
-            entry.certificates = identity
-                .iter()
-                .map(|it| Issued { serial: it.serial.clone(), expires: it.expires_unix_s })
-                .collect();
+            entry.certificates = identity.iter().map(issued).collect();
             Ok(())
         })?;
         Ok(Self { name, password, identity, folder })

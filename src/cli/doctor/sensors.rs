@@ -136,7 +136,7 @@ fn pull_up(bus: &str, noisy: &[&&Sensor], found: &mut Found) {
 
 /// As `maison read` does.
 fn read_once(patient: &Patient) -> anyhow::Result<Vec<Sensor>> {
-    let lines = Lines::start(&patient.settings, Hear::Readings)?;
+    let lines = Lines::start(&patient.settings, None, Hear::Readings)?;
     let mut tried: BTreeMap<SensorId, Sensor> = BTreeMap::new();
     let sensors = lines.roster.sensors();
     let sensor = |id: SensorId| {
