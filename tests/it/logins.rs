@@ -137,9 +137,8 @@ fn innocents(port: u16) -> [Vec<Duration>; 3] {
 }
 
 /// What the log says: of those who were there before, no hash; and between a stranger's login and
-/// his own hash, none of a guess was begun, but perhaps one of an address that this machine took so
-/// long to hear of again that it counts as a stranger's. Times are told only: other work of the
-/// machine is in them.
+/// his own hash, none of a guess was begun, but perhaps the one in bob's name from where bob's
+/// telephone has just been let in. Times are told only: other work of the machine is in them.
 #[track_caller]
 fn assert_undelayed(gateway: &Gateway, alone: Duration, waits: [Vec<Duration>; 3]) {
     let [known, neighbours, strangers] =
