@@ -139,7 +139,9 @@ impl Announcer {
 
     fn announce(&mut self, wanted: &[Announcement], announce: Announce) -> mdns_sd::Result<()> {
         let gone: Vec<_> = self.told.iter().filter(|it| !wanted.contains(it)).cloned().collect();
-        gone.iter().for_each(|it| self.retract(it));
+        for it in &gone {
+            self.retract(it);
+        }
         if wanted.is_empty() {
             return Ok(());
         }

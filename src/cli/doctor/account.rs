@@ -4,7 +4,7 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::process::{getegid, geteuid, getgroups};
+use rustix::process::{Gid, getegid, geteuid, getgroups};
 
 /// The user of the service, as packages make it.
 const SERVICE: &str = "maison";
@@ -75,7 +75,7 @@ impl Account {
         let uid = geteuid().as_raw();
         let name = passwd(root).into_iter().find(|entry| entry.uid == uid);
         let groups = getgroups().unwrap_or_default();
-        let gids = groups.into_iter().chain([getegid()]).map(|gid| gid.as_raw()).collect();
+        let gids = groups.into_iter().chain([getegid()]).map(Gid::as_raw).collect();
         Self { name: name.map_or_else(|| uid.to_string(), |entry| entry.name), uid, gids }
     }
 

@@ -43,8 +43,8 @@ fn judge(now: Timestamp, patient: &Patient, found: &mut Found) {
             found.add(finding.paste("sudo timedatectl set-ntp true").paste(look));
         }
         None => found.unseen(said!(
-            "whether a time server holds the clock: no `timedatectl` that answers",
-            "si un serveur de temps tient l'horloge : pas de `timedatectl` qui réponde",
+            "whether a time server holds it: no `timedatectl` that answers",
+            "si un serveur de temps la tient : pas de `timedatectl` qui réponde",
         )),
     }
 }

@@ -34,8 +34,8 @@ pub(super) fn examine(patient: &Patient, found: &mut Found) {
     let listeners = &patient.settings.listeners;
     if patient.gateway.is_err() {
         found.unseen(said!(
-            "messages through the listeners: no gateway that answers",
-            "des messages par les ports d'écoute : pas de passerelle qui réponde",
+            "there is no gateway that answers",
+            "il n'y a pas de passerelle qui réponde",
         ));
         return;
     }
@@ -59,15 +59,15 @@ fn not_let_in(patient: &Patient, error: &anyhow::Error, found: &mut Found) {
     let is_permission = error.downcast_ref().is_some_and(StateError::is_permission);
     found.unseen(if is_permission {
         said!(
-            "messages through listeners that want a login: only root and `{name}` can make one for \
+            "those that want a login: only root and `{name}` can make one for \
              the moment; `sudo maison doctor`",
-            "des messages par les ports d'écoute à mot de passe : seuls root et `{name}` peuvent \
+            "ceux qui veulent un compte : seuls root et `{name}` peuvent \
              créer un compte pour l'instant de l'essai ; `sudo maison doctor`",
         )
     } else {
         said!(
-            "messages through listeners that want a login: none could be made",
-            "des messages par les ports d'écoute à mot de passe : aucun compte n'a pu être créé",
+            "those that want a login: none could be made",
+            "ceux qui veulent un compte : aucun compte n'a pu être créé",
         )
     });
 }

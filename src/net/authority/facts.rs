@@ -57,8 +57,8 @@ impl CertificateFacts {
         let der = CertificateDer::from_pem_slice(pem).ok()?;
         let (_, own) = X509Certificate::from_der(&der).ok()?;
         let digits = digest(&SHA256, &der);
-        let sha256 = digits.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Some(Self { sha256, ..names_of(&own) })
+        let pairs: Vec<String> = digits.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        Some(Self { sha256: pairs.concat(), ..names_of(&own) })
     }
 
     /// Those of `names` that it does not have.
