@@ -119,11 +119,7 @@ fn shape(value: &Value, indent: usize, out: &mut String) {
 fn the_shape_of_every_json_is_as_it_was_agreed_on() {
     let port = free_port();
     let listeners = [listener(port, "auth = \"anonymous\""), listener(free_port(), "tls = true")];
-    let folder = Gateway::prepare_listening(&listeners, SALON);
-    let config = folder.path().join("maison.toml");
-    let text = fs::read_to_string(&config).unwrap();
-    fs::write(&config, text.replace("durability = \"memory\"\n", "")).unwrap();
-    let gateway = Gateway::start(folder);
+    let gateway = Gateway::start(Gateway::prepare_with_store(&listeners, SALON));
     add_user(&gateway.config(), "bob", "correct horse");
     gateway.says(&["subscriber", "add", "alice", "--rooms", "salon", "--password", "--no-qr"]);
     let backup = gateway.folder.path().join("copy.db");

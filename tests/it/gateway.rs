@@ -53,6 +53,15 @@ impl Gateway {
         folder
     }
 
+    /// The same with a store: what is not said is the default.
+    pub(crate) fn prepare_with_store(listeners: &[String], rooms: &str) -> TempDir {
+        let folder = Self::prepare_listening(listeners, rooms);
+        let config = folder.path().join("maison.toml");
+        let text = fs::read_to_string(&config).unwrap();
+        fs::write(&config, text.replace("durability = \"memory\"\n", "")).unwrap();
+        folder
+    }
+
     fn prepare_all(durability: &str, broker: &str, rest: &str) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().display();

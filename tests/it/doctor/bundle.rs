@@ -27,10 +27,9 @@ fn secrets(gateway: &Gateway) -> Vec<String> {
 fn a_report_has_what_helps_and_no_secret_of_the_state_folder() {
     let port = free_port();
     let listeners = [listener(port, "auth = \"anonymous\""), listener(free_port(), "tls = true")];
-    let folder = Gateway::prepare_listening(&listeners, SALON);
+    let folder = Gateway::prepare_with_store(&listeners, SALON);
     let config = folder.path().join("maison.toml");
     let text = fs::read_to_string(&config).unwrap();
-    let text = text.replace("durability = \"memory\"\n", "");
     fs::write(&config, text + "# the key is under the doormat\n").unwrap();
     let gateway = Gateway::start(folder);
     add_user(&gateway.config(), "bob", PASSWORD);

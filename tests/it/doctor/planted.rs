@@ -17,11 +17,7 @@ fn well() -> Gateway {
         listener(free_port(), "tls = true\nauth = \"password\""),
         listener(free_port(), "tls = true\nauth = \"certificate-and-password\""),
     ];
-    let folder = Gateway::prepare_listening(&listeners, SALON);
-    let config = folder.path().join("maison.toml");
-    let text = fs::read_to_string(&config).unwrap();
-    fs::write(&config, text.replace("durability = \"memory\"\n", "")).unwrap();
-    let gateway = Gateway::start(folder);
+    let gateway = Gateway::start(Gateway::prepare_with_store(&listeners, SALON));
     add_user(&gateway.config(), "bob", "correct horse");
     gateway
 }
