@@ -136,8 +136,9 @@ fn what_the_troubled_are_told_to_type_works() {
 
 /// Their names; pictures are no pages.
 fn pages() -> Vec<String> {
-    let names = fs::read_dir("docs").unwrap().map(|entry| entry.unwrap().file_name());
-    names.filter_map(|name| name.into_string().ok()).filter(|name| name.ends_with(".md")).collect()
+    let files = fs::read_dir("docs").unwrap().map(|entry| entry.unwrap().path());
+    let pages = files.filter(|file| file.extension().is_some_and(|kind| kind == "md"));
+    pages.map(|file| file.file_name().unwrap().to_str().unwrap().to_owned()).collect()
 }
 
 /// Each block for root has its place in the life of a package.
