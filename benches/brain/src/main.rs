@@ -13,7 +13,7 @@ use std::hint::black_box;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail, ensure};
-use brain::workloads::{WORKLOADS, Work, Workload};
+use brain::workloads::{Done, WORKLOADS, Work, Workload};
 
 const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/baseline.txt");
 /// Per cent. Runs of one binary differ by less than 0.02, of what maps with drawn seeds do; the
@@ -41,14 +41,14 @@ fn main() -> ExitCode {
 fn work(name: &str) -> Result<()> {
     let workload = WORKLOADS.iter().find(|it| it.name == name);
     let workload = workload.with_context(|| format!("no such workload: `{name}`"))?;
-    let done = measured((workload.prepare)());
-    ensure!(done >= workload.operations, "only {done} of {} were done", workload.operations);
+    let Done { done, .. } = &measured((workload.prepare)());
+    ensure!(*done >= workload.operations, "only {done} of {} were done", workload.operations);
     Ok(())
 }
 
 /// What is counted: from the entry of this function to its end.
 #[inline(never)]
-fn measured(work: Work) -> usize {
+fn measured(work: Work) -> Done {
     black_box(work())
 }
 

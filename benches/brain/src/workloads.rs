@@ -1,5 +1,7 @@
 //! Fixed work, the same each time: what is prepared is not measured, what is measured is returned.
 
+use std::any::Any;
+
 use bytes::BytesMut;
 
 use crate::house::{House, message};
@@ -12,8 +14,21 @@ const FILTERS: usize = 10_000;
 const TOPICS: usize = 100;
 const FAN: usize = 50;
 
-/// Prepared work; how much it did: no less than its operations.
-pub type Work = Box<dyn FnOnce() -> usize>;
+/// Prepared work.
+pub type Work = Box<dyn FnOnce() -> Done>;
+
+pub struct Done {
+    /// How much was done: no less than the operations.
+    pub done: usize,
+    /// What it was done with: to take that apart is not measured.
+    _left: Box<dyn Any>,
+}
+
+impl Done {
+    fn with(done: usize, left: impl Any) -> Done {
+        Done { done, _left: Box::new(left) }
+    }
+}
 
 pub struct Workload {
     pub name: &'static str,
@@ -57,7 +72,7 @@ fn decode() -> Work {
         while let Ok(Some(_)) = decoder.next(&mut bytes) {
             decoded += 1;
         }
-        decoded
+        Done::with(decoded, bytes)
     })
 }
 
@@ -68,7 +83,7 @@ fn encode() -> Work {
         for _ in 0..MESSAGES {
             encoder.encode(&packet, &mut bytes);
         }
-        bytes.len()
+        Done::with(bytes.len(), bytes)
     })
 }
 
@@ -118,6 +133,6 @@ fn publishing(mut house: House, topics: Vec<TopicName>, qos: QoS) -> Work {
     let publisher = house.client(true);
     Box::new(move || {
         house.publish(publisher, &topics, qos);
-        house.delivered + house.kept
+        Done::with(house.delivered + house.kept, (house, topics))
     })
 }
