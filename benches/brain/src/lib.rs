@@ -4,6 +4,7 @@ pub mod access;
 pub mod broker;
 pub mod limits;
 pub mod mqtt;
+pub mod printable;
 pub mod time;
 
 pub mod house;
