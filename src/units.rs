@@ -98,6 +98,14 @@ impl Value {
     }
 }
 
+impl Value {
+    /// With as many decimals as it has: `-40`, `1023.75`.
+    pub fn to_shortest(self) -> String {
+        let exact = self.to_decimal(3);
+        exact.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
+}
+
 impl fmt::Display for Value {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {}", self.to_decimal(3), self.quantity.unit())

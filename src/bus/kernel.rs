@@ -145,8 +145,9 @@ impl<S: SysFs> KernelFiles<S> {
         Ok(measurement(temperature, humidity, pressure))
     }
 
-    /// A channel of IIO: `_input`, or `_raw` with `_offset` and `_scale`, either of which may be
-    /// missing.
+    /// A channel of IIO: `_input`, or `_raw` with `_offset`, which is left out where it is 0, and
+    /// `_scale`, which is there "if known": without it nobody knows the unit
+    /// (Documentation/ABI/testing/sysfs-bus-iio). A scale of 0 makes all the same.
     fn channel(&mut self, folder: &str, channel: &str) -> Result<Option<Number>, Fault> {
         if let Some(value) = self.number_if_there(folder, &format!("{channel}_input"))? {
             return Ok(Some(Number::plain(value)));
@@ -155,7 +156,8 @@ impl<S: SysFs> KernelFiles<S> {
             return Ok(None);
         };
         let offset = self.number_if_there(folder, &format!("{channel}_offset"))?.unwrap_or(0.0);
-        let scale = self.number_if_there(folder, &format!("{channel}_scale"))?.unwrap_or(1.0);
+        let scale = self.number_if_there(folder, &format!("{channel}_scale"))?;
+        let scale = scale.filter(|scale| *scale != 0.0).ok_or(Fault::Garbled)?;
         Ok(Some(Number { raw, offset, scale }))
     }
 

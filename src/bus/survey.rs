@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::sensors::{KernelName, OneWireId};
+use crate::sensors::{Fault, KernelName, OneWireId};
 
 use super::kernel::Class;
-use super::sysfs::SysFs;
+use super::sysfs::{SysFs, fault};
 
 /// A 1-Wire bus of the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,16 +30,23 @@ pub struct Adapter {
     pub owned: Vec<(u8, String)>,
 }
 
-/// The masters; `None`: this kernel has no 1-Wire.
-pub fn masters<S: SysFs>(files: &mut S) -> Option<Vec<Master>> {
-    const DEVICES: &str = "bus/w1/devices";
-    let names = files.list(DEVICES).ok()?;
+/// Where masters and their slaves are.
+pub const ONE_WIRE: &str = "bus/w1/devices";
+
+/// The masters; `None`: this kernel has no 1-Wire. The fault is that nobody may look.
+pub fn masters<S: SysFs>(files: &mut S) -> Result<Option<Vec<Master>>, Fault> {
+    let mut list = |path: &str| match files.list(path).map_err(fault) {
+        Ok(names) => Ok(Some(names)),
+        Err(Fault::Permission) => Err(Fault::Permission),
+        Err(_) => Ok(None),
+    };
+    let Some(names) = list(ONE_WIRE)? else { return Ok(None) };
     let masters = names.into_iter().filter(|name| name.starts_with("w1_bus_master"));
     let master = |name: String| {
-        let entries = files.list(&format!("{DEVICES}/{name}")).unwrap_or_default();
-        Master { slaves: entries.iter().filter_map(|entry| one_wire(entry)).collect(), name }
+        let entries = list(&format!("{ONE_WIRE}/{name}"))?.unwrap_or_default();
+        Ok(Master { slaves: entries.iter().filter_map(|entry| one_wire(entry)).collect(), name })
     };
-    Some(masters.map(master).collect())
+    masters.map(master).collect::<Result<_, _>>().map(Some)
 }
 
 /// `28-01131e858aef`.
@@ -142,6 +149,7 @@ fn channel(file: &str, class: Class) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::io::ErrorKind;
     use std::os::unix::fs::symlink;
     use std::path::Path;
 
@@ -175,7 +183,33 @@ mod tests {
             ]
         );
         assert_eq!(chip_selects(&mut files), [(0, 1)]);
-        assert_eq!(masters(&mut files), None);
+        assert_eq!(masters(&mut files), Ok(None));
+    }
+
+    /// A tree in which nobody may look.
+    struct Closed;
+
+    impl SysFs for Closed {
+        fn read(&mut self, _: &str) -> Result<Vec<u8>, ErrorKind> {
+            Err(ErrorKind::PermissionDenied)
+        }
+
+        fn write(&mut self, _: &str, _: &[u8]) -> Result<(), ErrorKind> {
+            Err(ErrorKind::PermissionDenied)
+        }
+
+        fn list(&mut self, _: &str) -> Result<Vec<String>, ErrorKind> {
+            Err(ErrorKind::PermissionDenied)
+        }
+
+        fn link(&mut self, _: &str) -> Result<String, ErrorKind> {
+            Err(ErrorKind::PermissionDenied)
+        }
+    }
+
+    #[test]
+    fn a_folder_that_may_not_be_read_is_not_one_that_is_missing() {
+        assert_eq!(masters(&mut Closed), Err(Fault::Permission));
     }
 
     #[test]

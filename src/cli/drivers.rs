@@ -65,10 +65,12 @@ fn required_keys(facts: &Facts) -> Vec<&'static str> {
     ["driver", "bus"].into_iter().chain(address).chain(elements).collect()
 }
 
-/// Keys that others do not have.
+/// Keys that others do not have, and `address` where one is usual and others are possible.
 fn further_keys(facts: &Facts) -> Vec<&'static str> {
+    let address = (facts.addresses.len() > 1 && !needs_address(facts)).then_some("address");
     let beside = spans(facts).map(|(quantity, _)| quantity);
-    beside.filter(|it| *it != Quantity::Temperature).map(Quantity::name).collect()
+    let beside = beside.filter(|it| *it != Quantity::Temperature).map(Quantity::name);
+    address.into_iter().chain(beside).collect()
 }
 
 /// Whether there is none that is usual.
@@ -117,7 +119,7 @@ fn range(quantity: Quantity, span: Span) -> String {
         Promise::Always => "",
         Promise::Perhaps => " if the device shows it",
     };
-    let (low, high) = (span.lowest.to_decimal(0), span.highest.to_decimal(0));
+    let (low, high) = (span.lowest.to_shortest(), span.highest.to_shortest());
     format!("{} {low} to {high} {}{perhaps}", quantity.name(), quantity.unit())
 }
 
@@ -179,7 +181,7 @@ mod tests {
         assert_eq!(bme280["measures"][2]["quantity"], "pressure");
         assert_eq!(bme280["measures"][2]["highest"], 1100.0);
         assert_eq!(bme280["addresses"], json!(["0x76", "0x77"]));
-        assert_eq!(bme280["further_keys"], json!(["humidity", "pressure"]));
+        assert_eq!(bme280["further_keys"], json!(["address", "humidity", "pressure"]));
         let hwmon = object(Driver::Hwmon.facts());
         assert_eq!(hwmon["measures"][1]["always"], false);
         assert_eq!(hwmon["keys"], json!(["driver", "bus", "address"]));

@@ -158,6 +158,7 @@ impl Steward {
             let told = care.house.wake(self.clock.now(), self.clock.wall());
             self.hub.publish(told);
             care.tell_alarms();
+            care.tell_flapping(self.clock.now());
             while let Some(owed) = care.silence.poll(self.clock.now(), self.clock.wall()) {
                 self.take(&mut care, &owed);
             }
@@ -177,7 +178,7 @@ impl Steward {
             care.heard.insert(subject, self.clock.now());
         }
         if care.states.get(&subject) != Some(&report.state) {
-            if care.diary.is_news(subject, report.state) {
+            if care.diary.is_news(subject, report.state, self.clock.now()) {
                 care.tell(report);
             }
             care.states.insert(subject, report.state);
@@ -193,19 +194,44 @@ impl Steward {
 impl Care {
     /// When something is to be told though nobody reports.
     fn deadline(&self) -> Option<Tick> {
-        self.silence.deadline().into_iter().chain(self.house.deadline()).min()
+        let others = self.house.deadline().into_iter().chain(self.diary.deadline());
+        self.silence.deadline().into_iter().chain(others).min()
     }
 
-    /// One line when sensors begin to disagree, and one when they agree again.
+    /// One line when sensors begin to disagree, one when only one is left, and one when they agree
+    /// again.
     fn tell_alarms(&mut self) {
         for Alarm { room, is_raised, spread } in self.house.alarms() {
-            let spread = spread.map_or(0, |spread| i32::try_from(spread).unwrap_or(i32::MAX));
-            let (room, spread) = (&*room, MilliCelsius::new(spread).to_string());
+            let room = &*room;
+            let Some(spread) = spread else {
+                warn!(room, "only one sensor is left of those that disagreed: nothing to compare");
+                continue;
+            };
+            let spread = i32::try_from(spread).unwrap_or(i32::MAX);
+            let spread = MilliCelsius::new(spread).to_string();
             if is_raised {
                 warn!(room, spread, "sensors of a room disagree");
             } else {
                 info!(room, spread, "sensors of a room agree again");
             }
+        }
+    }
+
+    /// Sensors that were well and ill by turns, more often than is told one by one.
+    fn tell_flapping(&mut self, now: Tick) {
+        for ((sensor, quantity), changes) in self.diary.flapping(now) {
+            let Some(Label { room, address }) = self.labels.get(&sensor) else { continue };
+            let (room, sensor_name, of) = (&**room, &**address, quantity.name());
+            let state = self.states.get(&(sensor, quantity));
+            let state = state.map_or("unknown", |state| state.name());
+            warn!(
+                room,
+                sensor = sensor_name,
+                of,
+                changes,
+                state,
+                "sensor flaps: changes in the last minute"
+            );
         }
     }
 

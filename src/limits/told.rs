@@ -24,6 +24,10 @@ pub const HTTP_TIMEOUT: Duration = Duration::from_secs(5);
 /// HTTP requests at a time: Prometheus, a probe, and a person who looks. Others wait in the kernel.
 pub const HTTP_VISITORS_MAX: usize = 8;
 
+/// Lines a minute about one quantity of a sensor that is well and ill by turns: three times ill and
+/// three times well; then it flaps, which is told once a minute.
+pub const SENSOR_LINES_MAX: u32 = 6;
+
 /// Times that the same warning or error is written in a [`LOG_REPEATS_WINDOW`]: what goes wrong
 /// each second fills no journal, and who mends a file three times is told each time.
 pub const LOG_REPEATS_MAX: u64 = 3;

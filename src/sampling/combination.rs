@@ -68,8 +68,11 @@ pub struct Tolerance {
 ///            further apart for `patience`
 ///   agree ──────────────────────────────▶ alarm
 ///         ◀──────────────────────────────
-///            nearer, or only one left, for `patience`
+///            nearer for `patience`
 /// ```
+///
+/// Where only one is left there is nothing to compare, and it may be the wrong one: an alarm
+/// stands until two agree.
 #[derive(Debug)]
 pub struct Agreement {
     tolerance: Tolerance,
@@ -99,7 +102,7 @@ impl Agreement {
     pub fn judge(&mut self, now: Tick, spread: Option<u32>) -> bool {
         let Tolerance { spread: most, patience } = self.tolerance;
         let is_apart = most > 0 && spread.is_some_and(|spread| spread > most);
-        if is_apart == self.is_alarm {
+        if is_apart == self.is_alarm || self.is_alarm && spread.is_none() {
             self.turning = None;
             return false;
         }
@@ -184,8 +187,10 @@ mod tests {
             (80, near, true),
             (100, far, true),
             (110, near, true),
-            (169, near, true),
-            (170, None, false),
+            (169, None, true),
+            (300, None, true),
+            (310, near, true),
+            (370, near, false),
         ];
         check_alarm(60, &story);
         check_alarm(60, &[(0, far, false), (59, near, false), (60, far, false), (119, far, false)]);

@@ -105,6 +105,15 @@ impl Address {
     pub const fn i2c(chip: u8) -> Self {
         Self::I2c(I2cAddress::of(chip))
     }
+
+    /// Which input of a chip that has several.
+    pub const fn input(&self) -> Option<u8> {
+        match self {
+            Self::I2c(address) => address.input,
+            Self::Spi(address) => address.input,
+            Self::OneWire(_) | Self::Pin(_) | Self::Kernel(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for OneWireId {

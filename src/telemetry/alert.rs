@@ -16,13 +16,16 @@ pub(super) struct Alert {
     agreement: Agreement,
     /// Nothing is retained; not known before anything was told, because of an earlier run.
     is_clear: bool,
+    /// Whether it was told that the alarm stands though there is nothing to compare any more.
+    is_alone_told: bool,
 }
 
 impl Alert {
     /// Of a room whose topics begin with `base`.
     pub(super) fn new(base: &str, tolerance: Tolerance) -> Self {
         let topic = named(&format!("{base}/alert"));
-        Self { topic, agreement: Agreement::new(tolerance), is_clear: false }
+        let agreement = Agreement::new(tolerance);
+        Self { topic, agreement, is_clear: false, is_alone_told: false }
     }
 
     /// Its topic.
@@ -53,10 +56,16 @@ impl Alert {
         if !self.agreement.is_alarm() {
             return self.clear();
         }
-        self.is_clear = false;
+        (self.is_clear, self.is_alone_told) = (false, false);
         let payload = payload::disagreement(self.limit(), sensors, at);
         let properties = Some(payload::json());
         Some(retained(self.topic.clone(), QoS::AtLeastOnce, payload, properties))
+    }
+
+    /// Whether it is news that the alarm stands with one sensor only; once an alarm.
+    pub(super) fn is_left_alone(&mut self, sensors: &[Sourced]) -> bool {
+        let is_alone = self.is_raised() && sensors.len() == 1;
+        is_alone && !std::mem::replace(&mut self.is_alone_told, true)
     }
 
     /// Nothing is known of the sensors any more, so there is no alarm.

@@ -120,14 +120,14 @@ impl Offer {
     }
 }
 
-/// The sensors of a room disagree, or agree again: for the log.
+/// The sensors of a room disagree, or agree again, or only one is left meanwhile: for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alarm {
     /// Slug of the room.
     pub room: Arc<str>,
-    /// Whether it begins.
+    /// Whether it stands.
     pub is_raised: bool,
-    /// How far they are apart, in thousandths of a degree; `None`: no two are left.
+    /// How far they are apart, in thousandths of a degree; `None`: one is left, and it stands.
     pub spread: Option<u32>,
 }
 

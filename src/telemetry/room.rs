@@ -134,7 +134,8 @@ impl RoomView {
         let told = self.alert.judge(now, at, &sensors);
         let is_raised = self.alert.is_raised();
         if is_raised == was_raised {
-            return None;
+            let alarm = || Alarm { room: Arc::clone(&self.slug), is_raised, spread: None };
+            return self.alert.is_left_alone(&sensors).then(|| (Vec::new(), alarm()));
         }
         let mut publications: Vec<_> = told.into_iter().collect();
         publications.extend(self.temperature.doubt(is_raised, now, at));

@@ -231,7 +231,7 @@ fn a_damaged_record_is_told_by_its_line() {
     check(&good[..good.len() - 9], &format!("house.rec:{lines}: damaged"));
     check(&good.replacen("\"maison-record\":1", "\"maison-record\":9", 1), "version 9");
     check(&good.replacen("\"program\"", "\"progrXm\"", 1), "house.rec:1: damaged: missing field");
-    check(&good.replacen("\"wall\":", "\"wall\":x", 1), "house.rec:1: damaged: expected value");
+    check(&good.replacen("\"wall\":", "\"wall\":x", 1), "house.rec:1: damaged: no JSON at column ");
     check("no record", "house.rec:1: this is no record");
     let at = good.lines().position(|line| line.contains("\"i2c\"")).unwrap();
     let other: Vec<String> = good
@@ -280,7 +280,7 @@ fn several_damages_are_each_told() {
     assert_eq!(output.status.code(), Some(1), "{said}");
     for expected in [
         format!(":{}: damaged: not UTF-8\n  hint: it is replayed up to there", flipped + 2),
-        format!(":{}: damaged: expected value", holed + 2),
+        format!(":{}: damaged: no JSON at column ", holed + 2),
         format!(":{}: damaged: cut off", starts(&bytes).len() + 1),
     ] {
         assert!(said.contains(&format!("house.rec{expected}")), "no `{expected}` in:\n{said}");

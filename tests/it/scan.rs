@@ -193,3 +193,20 @@ fn simulated_chips_are_found_where_they_are() {
     }
     check_line(&shown, &["0x70 ", "TCA9548A"]);
 }
+
+/// At a chip select nobody can be asked; the configuration says which inputs are used.
+#[test]
+fn inputs_at_a_chip_select_of_this_machine_have_a_line_each() {
+    let input = |room: &str, at: u8| {
+        format!(
+            "[[rooms.{room}.sensors]]\ndriver = \"mcp3008\"\nbus = \"spi-0.1\"\n\
+                 address = {at}\nthermistor = {{ beta = 3950 }}\n"
+        )
+    };
+    let folder = Gateway::prepare(&(input("serre", 0) + &input("cave", 5)));
+    file(folder.path(), "class/spidev/spidev0.1/dev", "");
+    let shown = text(&scan(folder.path(), &[]));
+    check_line(&shown, &["spi-0.1:0", "room serre"]);
+    check_line(&shown, &["spi-0.1:5", "room cave"]);
+    assert!(!shown.contains("not there"), "{shown}");
+}

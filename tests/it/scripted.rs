@@ -1,7 +1,7 @@
 //! Faults of a script: `maison check` takes those that befall something, and no others.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use maison::bus::simulated::{House, Plan, Plans, buses};
@@ -52,26 +52,41 @@ fn house(driver: Driver, fault: Option<&(&str, &str)>) -> Result<Settings, Strin
 }
 
 /// A clock that shows what it was told.
-struct Still(Duration);
+#[derive(Default)]
+struct Still(Mutex<Duration>);
 
-impl Clock for Still {
-    fn now(&self) -> Tick {
-        Tick::ZERO.after(self.0)
+impl Still {
+    fn at(passed: Duration) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(passed)))
     }
 
-    fn wall(&self) -> Timestamp {
-        Timestamp::new(1_767_225_600_000 + u64::try_from(self.0.as_millis()).unwrap(), true)
+    fn passed(&self) -> Duration {
+        *self.0.lock().unwrap()
+    }
+
+    fn show(&self, passed: Duration) {
+        *self.0.lock().unwrap() = passed;
     }
 }
 
-/// The bus of the only sensor, so long after the start of a house without noise.
-fn bus(driver: Driver, settings: &Settings, passed: Duration) -> Box<dyn Bus> {
+impl Clock for Still {
+    fn now(&self) -> Tick {
+        Tick::ZERO.after(self.passed())
+    }
+
+    fn wall(&self) -> Timestamp {
+        Timestamp::new(1_767_225_600_000 + u64::try_from(self.passed().as_millis()).unwrap(), true)
+    }
+}
+
+/// The bus of the only sensor, in a house without noise.
+fn bus(driver: Driver, settings: &Settings, clock: &Arc<Still>) -> Box<dyn Bus> {
     let sensor = &settings.rooms[0].sensors[0];
     let (address, element) = (sensor.address.clone(), sensor.element);
     let attached = Attached { id: SENSOR, driver, address, element };
     let episodes = settings.simulation.faults.iter().map(|(_, episode)| *episode).collect();
     let plans: Plans = BTreeMap::from([(SENSOR, Plan { place: None, episodes })]);
-    let clock: Arc<dyn Clock> = Arc::new(Still(passed));
+    let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
     let mut house = House::new(1, &clock);
     house.is_noisy = false;
     let (_, bus, _) = buses(&[attached], &Arc::new(house), &plans, None).remove(0);
@@ -87,7 +102,7 @@ fn read(bus: &mut dyn Bus) -> Result<Measurement, Fault> {
 /// What such a sensor says at some moments. Of two readings the first may be of the moment before.
 fn answers(driver: Driver, settings: &Settings) -> Vec<Result<Measurement, Fault>> {
     let second = |reading| {
-        let mut bus = bus(driver, settings, APART * reading);
+        let mut bus = bus(driver, settings, &Still::at(APART * reading));
         let _first = read(&mut *bus);
         read(&mut *bus)
     };
@@ -113,12 +128,53 @@ fn what_is_taken_befalls_something_and_what_is_refused_would_not() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Three seconds of fault within ten, a reading each second.
+const BRIEF: &str = "after = \"3s\"\nlasts = \"3s\"";
+
+/// What it says at each second.
+fn story(driver: Driver, settings: &Settings) -> Vec<Result<Measurement, Fault>> {
+    let clock = Still::at(Duration::ZERO);
+    let mut bus = bus(driver, settings, &clock);
+    let second = |passed| {
+        clock.show(Duration::from_secs(passed));
+        read(&mut *bus)
+    };
+    (0..10).map(second).collect()
+}
+
+#[test]
+fn every_fault_has_its_effect_while_it_lasts_and_then_heals() {
+    let mut wrong = Vec::new();
+    for driver in Driver::ALL {
+        let well = story(*driver, &house(*driver, None).unwrap());
+        for (name, keys) in FAULTS {
+            let keys = format!("{keys}\n{BRIEF}");
+            let Ok(settings) = house(*driver, Some(&(*name, &*keys))) else { continue };
+            let told = story(*driver, &settings);
+            let (during, after) = (&told[3..6], &told[7..]);
+            if during == &well[3..6] {
+                wrong.push(format!("{driver:?}: {name} does nothing to one that is at work"));
+            }
+            if after.iter().any(Result::is_err) {
+                wrong.push(format!("{driver:?}: {name} never heals: {told:?}"));
+            }
+            let is_named = during.iter().any(|it| *it == Err(Fault::PowerOn));
+            let is_doubtful =
+                during.iter().any(|it| it.is_ok_and(|measured| measured.may_be_power_on));
+            if *name == "power-on" && !is_named && !is_doubtful {
+                wrong.push(format!("{driver:?}: {name} has another name: {during:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 /// Its registers are cross-checked: whatever the wires make of them is one trouble.
 #[test]
 fn wrong_bits_of_a_chip_without_a_checksum_have_one_name() {
     let driver = Driver::Tmp117;
     let settings = house(driver, Some(&("crc", "share = 1"))).unwrap();
-    let mut bus = bus(driver, &settings, APART);
+    let mut bus = bus(driver, &settings, &Still::at(APART));
     let names = (0..1000).map(|_| read(&mut *bus).err());
     let garbled = names.filter(|name| *name == Some(Fault::Garbled)).count();
     assert!(garbled > 970, "{garbled} of 1000");

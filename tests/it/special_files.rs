@@ -56,6 +56,28 @@ fn a_configuration_that_is_no_file_is_refused_at_once() {
     assert!(ends(&config, &["check"]).1.contains("not a regular file"));
 }
 
+#[test]
+fn a_pipe_in_the_place_of_a_record_is_refused_at_once_and_standard_input_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let record = folder.path().join("a.rec");
+    fifo(&record);
+    let replay = |path: &Path| {
+        let mut command = binary();
+        command.arg("replay").arg(path).stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdin.take());
+        wait(&mut child, &["replay"]);
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, said) = replay(&record);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("a.rec: not a regular file\n  hint: "), "{said}");
+    let (code, said) = replay(Path::new("/dev/stdin"));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("/dev/stdin:1: this is no record"), "{said}");
+}
+
 /// An empty one of the gateway's own authority, as OpenSSL makes it.
 fn revocation_list(folder: &Path) {
     fs::write(folder.join("index.txt"), "").unwrap();

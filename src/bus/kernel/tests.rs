@@ -156,3 +156,22 @@ fn a_tree_of_files_is_read_alike() {
     assert_eq!(read.temperature, MilliCelsius::new(21_000));
     assert_eq!(read.humidity, Some(MilliPercent::new(48_000)));
 }
+
+#[test]
+fn raw_numbers_need_a_scale_that_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let device = folder.path().join("bus/iio/devices/iio:device0");
+    fs::create_dir_all(&device).unwrap();
+    fs::write(device.join("name"), "mcp9600\n").unwrap();
+    fs::write(device.join("in_temp_raw"), "344\n").unwrap();
+    let read = || read(Files::new(folder.path()), Class::Iio, "mcp9600");
+    assert_eq!(read(), Err(Fault::Garbled), "of no known unit");
+    for (scale, expected) in [
+        ("0", Err(Fault::Garbled)),
+        ("0.000000000", Err(Fault::Garbled)),
+        ("62.5", Ok(celsius(21_500))),
+    ] {
+        fs::write(device.join("in_temp_scale"), scale).unwrap();
+        assert_eq!(read(), expected, "scale {scale}");
+    }
+}

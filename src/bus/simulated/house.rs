@@ -107,6 +107,8 @@ pub(super) struct Simulated<B> {
     house: Arc<House>,
     chance: Chance,
     sensors: Vec<Hanging>,
+    /// When somebody last looked.
+    looked: Option<Tick>,
 }
 
 struct Hanging {
@@ -126,7 +128,7 @@ impl<B: Scene> Simulated<B> {
         };
         let sensors: Vec<_> = attached.iter().map(hanging).collect();
         let chance = Chance::new(house.seed);
-        Self { bus, house: Arc::clone(house), chance, sensors }
+        Self { bus, house: Arc::clone(house), chance, sensors, looked: None }
     }
 
     /// The bus in the air and in the troubles of now.
@@ -137,6 +139,8 @@ impl<B: Scene> Simulated<B> {
 
     /// The air is what it is now, and so are the troubles.
     fn surround(&mut self) {
+        let real = self.house.clock.now();
+        self.bus.pass(real.since(self.looked.replace(real).unwrap_or(real)));
         let (start, now) = self.house.times();
         let (mut is_stuck, mut crc) = (false, None);
         for hanging in &mut self.sensors {

@@ -2,10 +2,10 @@
 
 use crate::bus::Attached;
 use crate::bus::kernel::Class;
+use crate::sensors::KernelName;
 use crate::sensors::catalog::Driver;
 use crate::sensors::dht::Kind;
 use crate::sensors::element::{Curve, Element, Rtd, Side, Thermistor, Wires};
-use crate::sensors::{Address, KernelName};
 use crate::sim::ads1115::Ads1115;
 use crate::sim::aht20::{self, Aht20};
 use crate::sim::bme280::{self, Bme280};
@@ -32,12 +32,7 @@ use crate::time::Tick;
 
 /// What hangs at which input.
 pub(super) fn fitted(sensor: &Attached) -> Option<(u8, Element)> {
-    let input = match sensor.address {
-        Address::I2c(address) => address.input,
-        Address::Spi(address) => address.input,
-        Address::OneWire(_) | Address::Pin(_) | Address::Kernel(_) => None,
-    };
-    sensor.element.map(|element| (input.unwrap_or(0), element))
+    sensor.element.map(|element| (sensor.address.input().unwrap_or(0), element))
 }
 
 /// The circuits at the inputs of a converter; an input of which nothing is known has the usual one.

@@ -1,6 +1,7 @@
 //! What can be done to the chips of a simulated bus and to its wires.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::bus::Bus;
 use crate::bus::dht::{DhtPin, Stopwatch};
@@ -34,6 +35,9 @@ const DHT_ANSWERS: usize = 16;
 
 /// A bus whose chips can be put into other air and into trouble.
 pub(super) trait Scene {
+    /// So much time goes by for chips whose clock moves only where somebody waits: what they were
+    /// busy with ends meanwhile.
+    fn pass(&mut self, _: Duration) {}
     /// The air around a sensor.
     fn expose(&mut self, address: &Address, air: Air);
     /// A sensor is taken off the bus, and perhaps another chip put there; or it comes back and
@@ -113,6 +117,10 @@ impl Scene for Wired {
 }
 
 impl Scene for I2cBus<Tapped<SimI2c>, VirtualDelay> {
+    fn pass(&mut self, time: Duration) {
+        self.i2c_mut().clock().advance(time);
+    }
+
     fn expose(&mut self, address: &Address, air: Air) {
         let Address::I2c(address) = address else { return };
         if let Some(chip) = self.i2c_mut().device_mut(spot(*address)) {
@@ -135,10 +143,7 @@ impl Scene for I2cBus<Tapped<SimI2c>, VirtualDelay> {
 
     fn starve(&mut self, address: &Address, is_starved: bool) {
         let Address::I2c(address) = address else { return };
-        let now = self.i2c_mut().now();
-        if let Some(chip) = self.i2c_mut().device_mut(spot(*address)).filter(|_| is_starved) {
-            chip.power_up(now);
-        }
+        self.i2c_mut().starve(spot(*address), is_starved);
     }
 
     fn stick(&mut self, is_stuck: bool) {
@@ -151,6 +156,10 @@ impl Scene for I2cBus<Tapped<SimI2c>, VirtualDelay> {
 }
 
 impl Scene for SpiBus<Tapped<SimSpi>, VirtualDelay> {
+    fn pass(&mut self, time: Duration) {
+        self.spi_mut().clock().advance(time);
+    }
+
     fn expose(&mut self, address: &Address, air: Air) {
         let Address::Spi(address) = address else { return };
         if let Some(chip) = self.spi_mut().chip_mut() {
@@ -224,11 +233,11 @@ impl Scene for DhtPin<Tapped<dht::DhtPin>, Tapped<Looks>> {
 }
 
 impl Stopwatch for Looks {
-    fn now(&mut self) -> std::time::Duration {
+    fn now(&mut self) -> Duration {
         self.look()
     }
 
-    fn sleep(&mut self, time: std::time::Duration) {
+    fn sleep(&mut self, time: Duration) {
         self.wait(time);
     }
 }

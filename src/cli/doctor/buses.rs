@@ -16,7 +16,7 @@ const THERMOMETERS: [u8; 5] = [0x10, 0x22, 0x28, 0x3b, 0x42];
 
 pub(super) fn examine(patient: &Patient, found: &mut Found) {
     let rooms = patient.rooms_on(|bus| bus == Bus::Kernel1Wire);
-    let masters = survey::masters(&mut patient.sysfs());
+    let masters = survey::masters(&mut patient.sysfs()).ok().flatten();
     if !rooms.is_empty() && masters.as_deref().unwrap_or_default().is_empty() {
         no_one_wire(patient, &rooms, found);
     }

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use serde_json::Value;
+use serde_json::error::Category;
 
 use crate::bus::line::What;
 use crate::bus::tap::Said;
@@ -88,14 +89,36 @@ fn damage(line: usize, what: impl AsRef<str>) -> Damage {
 pub(super) fn read(path: &Path) -> Result<Record, Damage> {
     let bytes_max = limits::RECORD_MIB_MAX * 1024 * 1024;
     let too_large = || damage(0, format!("too large: {} MiB at most", limits::RECORD_MIB_MAX));
-    let file = File::open(path).map_err(|it| broken(&it))?;
+    let file = open(path)?;
     if file.metadata().map_err(|it| broken(&it))?.len() > bytes_max {
         return Err(too_large());
     }
-    // A pipe has no length.
+    // What comes from another program has no length.
     let mut from = BufReader::new(file).take(bytes_max + 1);
     let record = parse(&mut from)?;
     if from.limit() == 0 { Err(too_large()) } else { Ok(record) }
+}
+
+/// Opens a file that has an end, or what a shell hands over: to open any other pipe is to wait for
+/// whoever may write to it.
+fn open(path: &Path) -> Result<File, Damage> {
+    let is_inherited = path == Path::new("/dev/stdin")
+        || path.starts_with("/dev/fd")
+        || path.starts_with("/proc/self/fd");
+    if !is_inherited && !fs::metadata(path).map_err(|it| broken(&it))?.is_file() {
+        let what = "not a regular file\n  hint: standard input is `/dev/stdin`".to_owned();
+        return Err(Damage { line: 0, what });
+    }
+    File::open(path).map_err(|it| broken(&it))
+}
+
+/// What of a line that is JSON does not fit, without the words of our own types.
+fn unfit(error: &serde_json::Error) -> String {
+    match error.classify() {
+        _ if error.is_eof() => "cut off".to_owned(),
+        Category::Syntax => format!("no JSON at column {}", error.column()),
+        _ => "no line of a record: a step is `woken`, `said` or `answered`".to_owned(),
+    }
 }
 
 fn parse(mut from: impl BufRead) -> Result<Record, Damage> {
@@ -183,10 +206,8 @@ fn entry(number: usize, line: &[u8]) -> Result<Entry, Damage> {
     if line.trim().is_empty() {
         return Err(damage(number, "damaged: a blank line"));
     }
-    serde_json::from_str(line).map_err(|error| {
-        let what = if error.is_eof() { "cut off".to_owned() } else { error.to_string() };
-        damage(number, format!("damaged: {what}"))
-    })
+    serde_json::from_str(line)
+        .map_err(|error| damage(number, format!("damaged: {}", unfit(&error))))
 }
 
 /// Puts it where it belongs.
@@ -214,7 +235,10 @@ fn utf8(number: usize, line: &[u8]) -> Result<&str, Damage> {
 }
 
 fn header(line: &str) -> Result<Header, Damage> {
-    let broken = |error: serde_json::Error| damage(1, format!("damaged: {error}"));
+    let broken = |error: serde_json::Error| match error.classify() {
+        Category::Data => damage(1, format!("damaged: {error}")),
+        _ => damage(1, format!("damaged: {}", unfit(&error))),
+    };
     let none = || damage(1, "this is no record of `maison record`");
     let value: Value = match serde_json::from_str(line) {
         Ok(value) => value,
@@ -315,12 +339,13 @@ mod tests {
         check(&[HEADER, woken, answer], ":3: sensor 1 is not on");
         let wide = "x".repeat(300_000);
         check(&[HEADER, &wide, woken], ":2: damaged: a line longer than any of a record");
-        check(&[HEADER, woken, "\x1b[2J"], ":3: damaged: expected value");
+        check(&[HEADER, woken, "\x1b[2J"], ":3: damaged: no JSON at column 1");
         check(&[&HEADER.replace("maison\",", "mai\\u001bson\",")], ":1: its rooms are wrong");
-        check(&[&HEADER[..60]], ":1: damaged: EOF");
+        check(&[&HEADER[..60]], ":1: damaged: cut off");
         let end = r#"{"t":6,"end":"interrupted"}"#;
         check(&[HEADER, end, woken], ":3: there is more behind the end");
-        check(&[HEADER, &woken.replace("woken", "wokne")], ":2: damaged");
+        let unfit = ":2: damaged: no line of a record: a step is `woken`, `said` or `answered`";
+        check(&[HEADER, &woken.replace("woken", "wokne")], unfit);
         let record = parse([HEADER, woken].join("\n").as_bytes()).ok().unwrap();
         assert_eq!((record.tracks[0].moments.len(), record.end), (1, None));
     }

@@ -49,7 +49,7 @@ fn one_wire(places: &[Place], all: &mut Vec<Advice>) {
             &[&line],
         ));
     }
-    for master in masters {
+    for master in masters.filter(|master| master.trouble.is_none()) {
         let is_noise = master
             .things
             .iter()

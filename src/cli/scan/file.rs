@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::config::{Settings, Source, quoted, slug};
+use crate::config::{Bus, Settings, Source, quoted, slug};
 use crate::daemon::settings::{LoadError, PARTS, load_with, source};
 use crate::limits::{ROOM_NAME_CHARS_MAX, ROOM_SLUG_BYTES_MAX};
+use crate::sensors::Address;
 use crate::sensors::catalog::Driver;
 
 use super::look::Thing;
@@ -81,11 +82,11 @@ fn added(settings: &Settings, named: &[Named]) -> String {
     let mut rooms: Vec<(String, String)> =
         settings.rooms.iter().map(|room| (room.slug.clone(), room.name.clone())).collect();
     // Those of one room one below the other, in the order in which rooms were named.
-    let first = |room: &str| named.iter().position(|other| other.room == room);
+    let first = |room: &str| named.iter().position(|other| is_room(&other.room, "", room));
     let mut named: Vec<&Named> = named.iter().collect();
     named.sort_by_key(|it| first(&it.room));
     for Named { thing, driver, room, .. } in named {
-        let known = rooms.iter().find(|(slug, name)| slug == room || name == room);
+        let known = rooms.iter().find(|(slug, name)| is_room(slug, name, room));
         let slug = if let Some((slug, _)) = known {
             slug.clone()
         } else {
@@ -95,7 +96,7 @@ fn added(settings: &Settings, named: &[Named]) -> String {
             rooms.push((free.clone(), room.clone()));
             free
         };
-        let address = thing.address.as_ref().map(|it| quoted(&it.to_string()));
+        let address = address(thing);
         let (driver, bus) = (quoted(driver.facts().name), quoted(&thing.bus.to_string()));
         writeln!(text, "\n[[rooms.{slug}.sensors]]\ndriver = {driver}\nbus = {bus}")
             .expect("a `String` takes all");
@@ -104,6 +105,22 @@ fn added(settings: &Settings, named: &[Named]) -> String {
         }
     }
     text
+}
+
+/// Whether somebody who types this means the room of that slug and name: capitals make no other.
+pub(super) fn is_room(slug: &str, name: &str, typed: &str) -> bool {
+    let typed = typed.to_lowercase();
+    slug.to_lowercase() == typed || name.to_lowercase() == typed
+}
+
+/// `address` as the configuration has it, for a real bus: what that says already is left out.
+fn address(thing: &Thing) -> Option<String> {
+    match (thing.bus, thing.address.as_ref()?) {
+        (Bus::Simulated, address) => Some(quoted(&address.to_string())),
+        (_, Address::Pin(_)) => None,
+        (_, Address::Spi(chip)) => chip.input.map(|input| input.to_string()),
+        (_, address) => Some(quoted(&address.to_string())),
+    }
 }
 
 /// The slug of a name; with a number behind it where another room has it already.

@@ -71,10 +71,7 @@ impl Thing {
 pub(super) fn at_machine(settings: &Settings) -> Vec<Place> {
     let mut files = Files::new(&settings.hardware.sysfs);
     let mut places = Vec::new();
-    for master in kernel::masters(&mut files).unwrap_or_default() {
-        let things = master.slaves.iter().map(|id| one_wire(Bus::Kernel1Wire, *id)).collect();
-        places.push(Place { bus: Bus::Kernel1Wire, name: master.name, trouble: None, things });
-    }
+    places.extend(masters(&mut files, settings));
     places.extend(pins(settings));
     let adapters = kernel::adapters(&mut files);
     places.extend(adapters.iter().filter_map(|adapter| i2c(adapter, settings)));
@@ -95,6 +92,28 @@ pub(super) fn at_machine(settings: &Settings) -> Vec<Place> {
         }
     }
     places
+}
+
+/// The 1-Wire buses of the kernel.
+fn masters(files: &mut Files, settings: &Settings) -> Vec<Place> {
+    let place = |name, trouble, things| Place { bus: Bus::Kernel1Wire, name, trouble, things };
+    match kernel::masters(files) {
+        Ok(masters) => {
+            let known = |master: kernel::Master| {
+                let things = master.slaves.iter().map(|id| one_wire(Bus::Kernel1Wire, *id));
+                place(master.name, None, things.collect())
+            };
+            masters.into_iter().flatten().map(known).collect()
+        }
+        Err(fault) => {
+            let folder = settings.hardware.sysfs.join(kernel::ONE_WIRE);
+            let folder = folder.display();
+            let hint = format!(
+                "`{folder}` may not be read: join its group, which `ls -ld {folder}` shows"
+            );
+            vec![place("1-Wire".to_owned(), Some(Refused { fault, hint }), Vec::new())]
+        }
+    }
 }
 
 /// Pins of the configuration: no other is touched.
@@ -240,8 +259,11 @@ fn device(bus: Bus, name: KernelName) -> Option<Thing> {
     Some(Thing::new(bus, Address::Kernel(name), vec![driver], what))
 }
 
-/// Says of each thing which room has it.
+/// Says of each thing which room has it; each input that has a room is a thing.
 pub(super) fn assign(places: &mut [Place], settings: &Settings) {
+    for place in &mut *places {
+        place.things = place.things.drain(..).flat_map(|it| by_input(it, settings)).collect();
+    }
     for thing in places.iter_mut().flat_map(|place| &mut place.things) {
         let rooms = settings.rooms.iter().filter(|room| sensors_of(room, thing).next().is_some());
         let names: Vec<&str> = rooms.map(|room| room.name.as_str()).collect();
@@ -249,11 +271,30 @@ pub(super) fn assign(places: &mut [Place], settings: &Settings) {
     }
 }
 
+/// A converter as its inputs of the configuration; one of which none is known is itself.
+fn by_input(thing: Thing, settings: &Settings) -> Vec<Thing> {
+    let sensors = settings.rooms.iter().flat_map(|room| sensors_of(room, &thing));
+    let mut inputs: Vec<&Address> =
+        sensors.map(|it| &it.address).filter(|it| it.input().is_some()).collect();
+    inputs.sort_unstable();
+    inputs.dedup();
+    if inputs.is_empty() {
+        return vec![thing];
+    }
+    let at = |address: &Address| {
+        let shown = address.to_string();
+        Thing { address: Some(address.clone()), shown, ..thing.clone() }
+    };
+    inputs.into_iter().map(at).collect()
+}
+
 /// The sensors of a room that are, or hang at, this thing.
 pub(super) fn sensors_of<'a>(room: &'a Room, thing: &'a Thing) -> impl Iterator<Item = &'a Sensor> {
     room.sensors.iter().filter(move |sensor| {
         thing.bus == sensor.bus
-            && thing.address.as_ref().is_some_and(|at| is_at(&sensor.address, at))
+            && thing.address.as_ref().is_some_and(|at| {
+                is_at(&sensor.address, at) && (at.input().is_none() || sensor.address == *at)
+            })
     })
 }
 

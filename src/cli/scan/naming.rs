@@ -67,7 +67,7 @@ pub(super) fn name_and_write(
         );
         return Ok(exit::code(exit::USAGE));
     } else {
-        let talk = Talk { lines: lines(), settings, things: &things, readers };
+        let talk = Talk { lines: lines(), main, settings, things: &things, readers };
         let named = if arguments.in_order { talk.in_order() } else { talk.by_touch() }?;
         let Some(named) = named else {
             println!("\ngiven up: nothing is written");
@@ -77,7 +77,7 @@ pub(super) fn name_and_write(
             println!("\nno room was named: nothing is written");
             return Ok(ExitCode::SUCCESS);
         }
-        if !talk.may_write(main, &named)? {
+        if !talk.may_write(&named)? {
             println!("nothing is written");
             return Ok(exit::code(exit::FAILED));
         }
@@ -207,6 +207,7 @@ fn lines() -> Receiver<String> {
 /// Somebody at a terminal.
 struct Talk<'a> {
     lines: Receiver<String>,
+    main: &'a Path,
     settings: &'a Settings,
     things: &'a [&'a Thing],
     readers: &'a Readers,
@@ -251,7 +252,7 @@ impl Talk<'_> {
                     let thing = self.thing(sensor)?;
                     let risen = f64::from(rise) / 1000.0;
                     let question = format!("{} rose {risen:.1} °C: which room?", thing.shown);
-                    match self.name(thing, sensor, &question)? {
+                    match self.name(&named, sensor, &question)? {
                         Typed::Room(room) => named.push(*room),
                         Typed::None => {}
                         Typed::Nobody => return Ok(None),
@@ -274,7 +275,7 @@ impl Talk<'_> {
             let thing = self.thing(sensor)?;
             let value = thing.value.as_ref().map_or_else(|| "no value".to_owned(), show::value);
             let question = format!("\n{} ({}, {value}): which room?", thing.shown, thing.what);
-            match self.name(thing, sensor, &question)? {
+            match self.name(&named, sensor, &question)? {
                 Typed::Room(room) => named.push(*room),
                 Typed::None => {}
                 Typed::Nobody => return Ok(None),
@@ -318,8 +319,10 @@ impl Talk<'_> {
         }
     }
 
-    /// The room that is typed.
-    fn name(&self, thing: &Thing, sensor: SensorId, question: &str) -> Result<Typed> {
+    /// The room that is typed. What the configuration would not take beside those that are `named`
+    /// is said while it can be answered otherwise.
+    fn name(&self, named: &[Named], sensor: SensorId, question: &str) -> Result<Typed> {
+        let thing = self.thing(sensor)?;
         loop {
             let Some(room) = self.ask(&format!("{question} (Enter: none) "))? else {
                 return Ok(Typed::Nobody);
@@ -331,13 +334,19 @@ impl Talk<'_> {
                 println!("{fault}");
                 continue;
             }
-            let known = self.settings.rooms.iter().find(|it| it.slug == room || it.name == room);
+            let mut known = self.settings.rooms.iter();
+            let known = known.find(|it| file::is_room(&it.slug, &it.name, &room));
             if let Some(known) = known {
                 println!("`{}` gets another sensor", known.name);
             }
             let Some(driver) = self.which(thing)? else { return Ok(Typed::Nobody) };
-            let named = Named { number: sensor.0, thing: thing.clone(), driver, room };
-            return Ok(Typed::Room(Box::new(named)));
+            let new = Named { number: sensor.0, thing: thing.clone(), driver, room };
+            let all: Vec<_> = named.iter().chain([&new]).cloned().collect();
+            if let Err(error) = file::draft(self.main, self.settings, &all) {
+                println!("this cannot be written:\n{error}");
+                continue;
+            }
+            return Ok(Typed::Room(Box::new(new)));
         }
     }
 
@@ -362,8 +371,8 @@ impl Talk<'_> {
     }
 
     /// Whether a file that somebody else made may get these lines.
-    fn may_write(&self, main: &Path, named: &[Named]) -> Result<bool> {
-        let Ok(draft) = file::draft(main, self.settings, named) else { return Ok(true) };
+    fn may_write(&self, named: &[Named]) -> Result<bool> {
+        let Ok(draft) = file::draft(self.main, self.settings, named) else { return Ok(true) };
         if !draft.is_foreign {
             return Ok(true);
         }

@@ -133,6 +133,12 @@ pub(super) fn i2c(
         let hint = format!("`{name}` can be at {known}; behind a multiplexer as `0x70:3/0x…`");
         return fault(format!("not an address of `{name}`"), hint);
     };
+    if address.behind.is_some_and(|gate| gate.multiplexer == address.chip) {
+        return fault(
+            "a chip at the address of its multiplexer".to_owned(),
+            "both would answer: set the pins A0 to A2 of the multiplexer otherwise".to_owned(),
+        );
+    }
     match (address.input, facts.inputs) {
         (None, 0) => Some(Address::I2c(address)),
         (Some(input), inputs) if input < inputs => Some(Address::I2c(address)),

@@ -34,6 +34,11 @@ const CONVERTS_WHEN_ASKED: [Driver; 11] = [
     Driver::Tmp117,
 ];
 
+/// Chips that have no power-on value: one whose supply fails in between says nothing, as one that is
+/// unplugged.
+const SILENT_AT_POWER_ON: [Driver; 5] =
+    [Driver::Htu21d, Driver::Max31855, Driver::Sht3x, Driver::Sht4x, Driver::Shtc3];
+
 /// Coldest and hottest that anything is by way of these keys, and most that anything is moved.
 const FAR: Decimal = Decimal(limits::CORRECTION_MAX);
 
@@ -253,9 +258,16 @@ fn check_fits(name: &At<String>, target: &Target, rooms: &[Room], complaints: &m
         _ => None,
     };
     let unfit = meant.find_map(|sensor| {
-        let asked = || name.value == "power-on" && CONVERTS_WHEN_ASKED.contains(&sensor.driver);
-        let fresh =
-            || asked().then_some("it converts when it is asked, however fresh its supply is");
+        let fresh = || match sensor.driver {
+            _ if name.value != "power-on" => None,
+            driver if CONVERTS_WHEN_ASKED.contains(&driver) => {
+                Some("it converts when it is asked, however fresh its supply is")
+            }
+            driver if SILENT_AT_POWER_ON.contains(&driver) => {
+                Some("it has no power-on value, and says nothing: `unplugged` is the same")
+            }
+            _ => None,
+        };
         Some((sensor, what(&sensor.address).or_else(fresh)?))
     });
     if let Some((sensor, what)) = unfit {

@@ -3,7 +3,7 @@
 
 mod multiplexer;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use embedded_hal::i2c::{Error, ErrorKind, ErrorType, I2c, NoAcknowledgeSource, Operation};
@@ -16,6 +16,9 @@ use crate::sim::transcript::{self, Transcript};
 use crate::time::Tick;
 
 use multiplexer::Multiplexer;
+
+/// Longer than any chip needs after its supply has failed.
+const RESTARTED: Duration = Duration::from_secs(1);
 
 /// What a chip does when its address is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +83,7 @@ pub struct SimI2c {
     clock: VirtualClock,
     devices: BTreeMap<Spot, Box<dyn I2cDevice>>,
     unplugged: BTreeMap<Spot, Box<dyn I2cDevice>>,
+    starved: BTreeSet<Spot>,
     multiplexers: BTreeMap<u8, Multiplexer>,
     transcript: Option<Transcript>,
     /// A transfer is one write or one read.
@@ -104,6 +108,7 @@ impl SimI2c {
             clock,
             devices: BTreeMap::new(),
             unplugged: BTreeMap::new(),
+            starved: BTreeSet::new(),
             multiplexers: BTreeMap::new(),
             transcript: None,
             mishaps: Mishaps::default(),
@@ -145,6 +150,27 @@ impl SimI2c {
             device.power_up(self.clock.now());
             self.clock.advance(Duration::from_secs(1));
             self.devices.insert(spot, device);
+        }
+    }
+
+    /// From now on the supply of a chip fails whenever it works, or never again.
+    pub fn starve(&mut self, spot: impl Into<Spot>, is_starved: bool) {
+        let spot = spot.into();
+        if is_starved {
+            self.starved.insert(spot);
+        } else {
+            self.starved.remove(&spot);
+        }
+    }
+
+    /// A starved chip has come back from its last failure by the time it is read, and knows nothing
+    /// of what it was told before.
+    fn fail_supplies(&mut self) {
+        let then = failure(self.clock.now(), RESTARTED);
+        for spot in &self.starved {
+            if let Some(device) = self.devices.get_mut(spot) {
+                device.power_up(then);
+            }
         }
     }
 
@@ -225,6 +251,7 @@ impl SimI2c {
     /// Where two chips answer, the bus shows a one only where both do.
     fn read(&mut self, address: u8, buffer: &mut [u8]) -> Result<(), SimError> {
         let mishap = self.next_mishap(buffer.len());
+        self.fail_supplies();
         if self.line == Line::DataLow {
             buffer.fill(0);
             return Ok(());

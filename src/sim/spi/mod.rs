@@ -88,6 +88,11 @@ impl SimSpi {
         self.socket.chip = Some(chip);
     }
 
+    /// The clock of its chip, which whoever waits for it moves on.
+    pub fn clock(&self) -> VirtualClock {
+        self.clock.clone()
+    }
+
     /// What its clock shows.
     pub fn now(&self) -> Tick {
         self.clock.now()

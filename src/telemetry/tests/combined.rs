@@ -245,13 +245,28 @@ fn a_drift_that_comes_back_in_time_is_no_alarm() {
 }
 
 #[test]
-fn the_alarm_ends_when_nobody_is_left_to_disagree_and_at_the_end() {
+fn the_alarm_stands_when_the_wrong_one_is_left_alone_and_ends_when_another_agrees() {
     let mut house = drifting(Combination::FirstHealthy);
     house.wake(Tick::from_micros(70_000_000), at(70));
+    house.alarms();
     house.told(&change(A, 80, State::Stale, Some(1)));
+    assert!(house.alarms().is_empty(), "two are left");
     house.told(&change(C, 80, State::Stale, Some(1)));
-    let told = lines(&house.wake(Tick::from_micros(140_000_000), at(140)));
+    let alone = Alarm { room: "cave".into(), is_raised: true, spread: None };
+    assert_eq!(house.alarms(), [alone]);
+    assert!(house.wake(Tick::from_micros(500_000_000), at(500)).is_empty());
+    let told = of_room(&house.told(&value(B, 510, 1, 222)));
+    assert!(told[1].contains(r#""q":"suspect""#), "{told:?}");
+    assert!(house.alarms().is_empty(), "it was told");
+    house.told(&value(A, 520, 1, 221));
+    let told = lines(&house.wake(Tick::from_micros(580_000_000), at(580)));
     assert_eq!(told[0], "1 maison/cave/alert");
+    let agreed = Alarm { room: "cave".into(), is_raised: false, spread: Some(100) };
+    assert_eq!(house.alarms(), [agreed]);
+}
+
+#[test]
+fn the_alarm_ends_at_the_end() {
     let mut house = drifting(Combination::FirstHealthy);
     house.wake(Tick::from_micros(70_000_000), at(70));
     assert!(lines(&house.stop(at(75))).contains(&"1 maison/cave/alert".to_owned()));

@@ -66,7 +66,7 @@ fn is_run(addresses: &[u8]) -> bool {
 fn measures(facts: &Facts) -> String {
     let spans = Quantity::ALL.into_iter().filter_map(|it| Some((it, facts.span(it)?)));
     let shown = spans.map(|(quantity, Span { lowest, highest, .. })| {
-        let (low, high) = (lowest.to_decimal(0), highest.to_decimal(0));
+        let (low, high) = (lowest.to_shortest(), highest.to_shortest());
         format!("{} to {high} {}", low.replace('-', "−"), quantity.unit())
     });
     shown.collect::<Vec<_>>().join("; ")

@@ -172,3 +172,16 @@ fn a_file_of_somebody_else_is_added_to_only_where_that_is_said() {
         assert_eq!(text.contains("[rooms.salon]"), is_added, "{text}");
     }
 }
+
+/// Capitals make no other room, whether it was there before or is new.
+#[test]
+fn a_room_is_the_same_in_capitals() {
+    let folder = house(SALON);
+    let words = ["--write", "--room", "28-3c01d6075f12=cave", "--room", "28-0316a2794dff=Cave"];
+    assert_eq!(scan(folder.path(), &words).status.code(), Some(0));
+    check_ok(folder.path(), "2 rooms, 3 sensors");
+    let folder = house(SALON);
+    let words = ["--write", "--room", "28-3c01d6075f12=SALON"];
+    assert_eq!(scan(folder.path(), &words).status.code(), Some(0));
+    check_ok(folder.path(), "1 room, 2 sensors");
+}

@@ -106,3 +106,87 @@ fn sensors_of_a_simulated_house_go_only_where_they_are_told_to() {
     let written = fs::read_to_string(folder.path().join("conf.d/90-scan.toml")).unwrap();
     assert!(written.contains("bus = \"i2c-1\"\naddress = \"0x48\"\n"), "{written}");
 }
+
+/// Chips that are where their bus says have no address, and inputs only their number.
+#[test]
+fn what_is_written_of_any_bus_is_a_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = folder.path().join("house.toml");
+    let sensors = [
+        "driver = \"dht22\"\nbus = \"gpio17\"\n",
+        "driver = \"max31855\"\nbus = \"spi-1.0\"\n",
+        "driver = \"max6675\"\nbus = \"spi-1.1\"\n",
+        "driver = \"dht11\"\nbus = \"iio\"\naddress = \"dht11\"\n",
+        "driver = \"dht22\"\nbus = \"simulated\"\naddress = \"gpio4\"\n",
+        "driver = \"max31855\"\nbus = \"simulated\"\naddress = \"spi-0.0\"\n",
+    ];
+    let rooms = sensors.iter().enumerate();
+    let rooms: String = rooms.map(|(at, it)| format!("[[rooms.r{at}.sensors]]\n{it}")).collect();
+    fs::write(&house, format!("[simulation]\nnoise = false\n{rooms}")).unwrap();
+    for (key, sensor) in [
+        ("gpio17/gpio17", sensors[0]),
+        ("spi-1.0/spi-1.0", sensors[1]),
+        ("spi-1.1/spi-1.1", sensors[2]),
+        ("simulated/gpio4", sensors[4]),
+        ("simulated/spi-0.0", sensors[5]),
+    ] {
+        let mine = Gateway::prepare("");
+        let room = format!("{key}=Cave");
+        let words = ["--write", "--room", &room, "--simulated", house.to_str().unwrap()];
+        let output = scan(mine.path(), &words);
+        assert_eq!(output.status.code(), Some(0), "{key}: {output:?}");
+        let written = fs::read_to_string(mine.path().join("conf.d/90-scan.toml")).unwrap();
+        let expected = format!("\n[[rooms.cave.sensors]]\n{sensor}");
+        assert!(written.ends_with(&expected), "{key}: {written}");
+    }
+}
+
+/// Each input of a converter is a line of its own, with its own value and its own room.
+#[test]
+fn inputs_of_a_converter_have_their_own_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = folder.path().join("house.toml");
+    let sensor = |driver: &str, bus: &str, address: &str| {
+        format!(
+            "driver = \"{driver}\"\nbus = \"{bus}\"\naddress = {address}\n\
+                 thermistor = {{ beta = 3950 }}\n"
+        )
+    };
+    let fault = |room: &str, by: &str| {
+        format!("[[simulation.faults]]\nroom = \"{room}\"\nfault = \"drift\"\nby = {by}\n")
+    };
+    let places: String = ["a", "b", "c", "d"]
+        .map(|room| format!("[[simulation.places]]\nroom = \"{room}\"\nplace = \"cellar\"\n"))
+        .concat();
+    let rooms = [
+        ("a", sensor("mcp3008", "spi-0.1", "1")),
+        ("b", sensor("mcp3008", "spi-0.1", "0")),
+        ("c", sensor("ads1115", "i2c-1", "\"0x48:0\"")),
+        ("d", sensor("ads1115", "i2c-1", "\"0x48:2\"")),
+    ];
+    let rooms = rooms.map(|(room, it)| format!("[[rooms.{room}.sensors]]\n{it}")).concat();
+    let faults = fault("b", "20.0") + &fault("d", "20.0");
+    let text = format!("[simulation]\nnoise = false\n{places}{faults}{rooms}");
+    fs::write(&house, text).unwrap();
+    let output = binary().args(["scan", "--json", "--simulated"]).arg(&house).output().unwrap();
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let devices =
+        json["buses"].as_array().unwrap().iter().flat_map(|bus| bus["devices"].as_array().unwrap());
+    let found: Vec<_> = devices
+        .map(|it| {
+            let (address, room) = (it["address"].as_str().unwrap(), it["room"].as_str().unwrap());
+            (address, room, it["values"]["temperature"].as_f64().unwrap())
+        })
+        .collect();
+    let value = |address: &str, room: &str| {
+        let here = found.iter().find(|it| (it.0, it.1) == (address, room));
+        here.unwrap_or_else(|| panic!("no {address} of {room} in {found:?}")).2
+    };
+    assert_eq!(found.len(), 4, "{found:?}");
+    for (cold, warm) in [
+        (value("spi-0.1:1", "a"), value("spi-0.1:0", "b")),
+        (value("0x48:0", "c"), value("0x48:2", "d")),
+    ] {
+        assert!((15.0..25.0).contains(&(warm - cold)), "{found:?}");
+    }
+}

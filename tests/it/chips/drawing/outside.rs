@@ -58,7 +58,7 @@ pub(super) fn draw(canvas: &mut Canvas, pinout: &Pinout, (left, top): Point, _he
             Net::Tmp36 => tmp36(canvas, (left, y)),
             Net::Like(name) => {
                 canvas.wire(INK, &[(left, y), (left - 24, y)]);
-                let words = format!("as {name}, or open");
+                let words = format!("as {name}, or nothing");
                 canvas.remark((left - 30, y + 4), Anchor::End, &words);
             }
             _ => {}

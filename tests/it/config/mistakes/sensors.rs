@@ -93,6 +93,11 @@ fn addresses() {
         "address = \"0x70:3/0x48:1\"",
         ":5:11: `tmp117` has no inputs: `0x70:3/0x48:1`\n  hint: write `0x70:3/0x48`",
     );
+    check(
+        "[[rooms.a.sensors]]\ndriver = \"bme280\"\nbus = \"i2c-1\"\naddress = \"0x76:1/0x76\"\n",
+        ":4:11: a chip at the address of its multiplexer: `0x76:1/0x76`\n  \
+         hint: both would answer: set the pins A0 to A2 of the multiplexer otherwise",
+    );
     let first = "[[rooms.a.sensors]]\ndriver = \"tmp117\"\nbus = \"i2c-1\"\n";
     check(
         &format!(
