@@ -116,6 +116,9 @@ impl Certificates {
         if let Some(key) = source.exposed_key() {
             warn!(listener = %listener.bind, file = %key.display(), "{EXPOSED}");
         }
+        for doubt in source.doubts_of_host() {
+            warn!(listener = %listener.bind, "{doubt}");
+        }
         let tls = Arc::new(Tls::new(source, listener.auth, &authority, &own)?);
         if listener.tls == Some(config::Tls::Own) {
             self.expiry.lock().own = own.expires_unix_s();
@@ -256,6 +259,8 @@ impl Findings {
                     found.faults.push(format!("listener `{bind}`: {fault}"));
                 }
             }
+            let doubts = source.doubts(listener.auth).into_iter();
+            found.warnings.extend(doubts.map(|doubt| format!("listener `{bind}`: {doubt}")));
             if let Some(key) = source.exposed_key() {
                 let key = key.display();
                 found.warnings.push(format!("listener `{bind}`: {EXPOSED}: `{key}`"));

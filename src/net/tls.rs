@@ -1,5 +1,6 @@
 //! TLS: who we are, whom we let show a certificate, and what a peer's certificate calls it.
 
+mod doubts;
 mod error;
 mod handshake;
 mod naming;
