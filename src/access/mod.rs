@@ -16,7 +16,7 @@ pub use password::{
     CACHE_KEY_BYTES, HashMemory, Password, PasswordCache, PasswordHash, PasswordHashError,
     SALT_BYTES,
 };
-pub use rights::{Access, Allowed, Denied, Rights};
+pub use rights::{Access, Allowed, Denied, Reserved, Rights};
 pub use scope::{ALL_ROOMS, Pattern, PatternError, Scope};
 pub use users::{Issued, Revoked, User, UserName, UserNameError, Users, UsersError, UsersFault};
 

@@ -1,6 +1,7 @@
 //! Rights: who may publish and subscribe where, and the sentence that says why.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -23,7 +24,8 @@ impl fmt::Display for Denied {
 /// The rules of this house. A user reads every room, and who came without a login does not read
 /// what is private; only the gateway writes below its root and below `$SYS`. Elsewhere they may
 /// talk to each other, also at other `$`-topics, as those of other brokers may: wildcards at the
-/// front do not reach them. A subscriber may what its [`Scope`] says, and nothing else.
+/// front do not reach them. A subscriber may what its [`Scope`] says, and nothing else; and nobody
+/// speaks for the gateway, whatever is said in a scope.
 #[derive(Clone, Debug)]
 pub struct Rights {
     house: Arc<House>,
@@ -36,10 +38,12 @@ pub struct Rights {
     nobody: Allowed,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct House {
     root: String,
     private: Vec<TopicFilter>,
+    /// Slugs of rooms that the gateway's own sensors tell of.
+    measured: BTreeSet<String>,
 }
 
 /// What one client may. Made once for a session, asked for each message; clones share it.
@@ -60,9 +64,19 @@ enum May {
 
 #[derive(Debug)]
 struct Scoped {
+    house: Arc<House>,
     name: Box<str>,
     reads: Vec<Rule>,
     writes: Vec<Rule>,
+}
+
+/// Where only the gateway publishes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reserved {
+    /// Filters of it.
+    pub filters: Vec<TopicFilter>,
+    /// Whether that is all of what was asked for.
+    pub is_all: bool,
 }
 
 /// What is asked for.
@@ -86,7 +100,8 @@ impl Access {
 impl Rights {
     /// Rules for a gateway that publishes below `root`.
     pub fn new(root: &str) -> Self {
-        Self::of_house(House { root: root.to_owned(), private: Vec::new() })
+        let (private, measured) = (Vec::new(), BTreeSet::new());
+        Self::of_house(House { root: root.to_owned(), private, measured })
     }
 
     fn of_house(house: House) -> Self {
@@ -97,15 +112,37 @@ impl Rights {
         };
         let (users, guests) = (free(false), free(true));
         let (reads, writes) = (Vec::new(), Vec::new());
-        let nobody = May::Scoped(Scoped { name: "nobody".into(), reads, writes });
+        let of_house = Arc::clone(&house);
+        let nobody = Scoped { house: of_house, name: "nobody".into(), reads, writes };
+        let nobody = May::Scoped(nobody);
         Self { house, people: None, users, guests, nobody: Allowed(Arc::new(nobody)) }
     }
 
     /// The same rules, and messages for these filters only for those with a login.
     #[must_use]
     pub fn keeping_private(self, private: Vec<TopicFilter>) -> Self {
-        let root = self.house.root.clone();
-        Self { people: self.people, ..Self::of_house(House { root, private }) }
+        let house = House { private, ..House::clone(&self.house) };
+        Self { people: self.people, ..Self::of_house(house) }
+    }
+
+    /// The same rules where the gateway's own sensors tell of these rooms: nobody else does.
+    #[must_use]
+    pub fn measuring(self, rooms: impl IntoIterator<Item = String>) -> Self {
+        let house = House { measured: rooms.into_iter().collect(), ..House::clone(&self.house) };
+        Self { people: self.people, ..Self::of_house(house) }
+    }
+
+    /// Whether the rules are the same, whoever the users are.
+    pub fn is_of_same_house(&self, other: &Self) -> bool {
+        self.house == other.house
+    }
+
+    /// Where only the gateway publishes, of all that `wanted` is for.
+    pub fn reserved(&self, wanted: &TopicFilter) -> Reserved {
+        let mut all = self.house.reserved_filters(wanted);
+        let is_all = all.iter().any(|filter| filter.covers(wanted));
+        all.retain(|filter| filter.overlaps(wanted));
+        Reserved { filters: all, is_all }
     }
 
     /// The same rules for these users, who may what their scope says where they have one.
@@ -135,7 +172,8 @@ impl Rights {
 
     fn scoped(&self, name: &str, client_id: &str, scope: &Scope) -> Allowed {
         let (reads, writes) = scope.rules(&self.house.root, name, client_id);
-        Allowed(Arc::new(May::Scoped(Scoped { name: name.into(), reads, writes })))
+        let house = Arc::clone(&self.house);
+        Allowed(Arc::new(May::Scoped(Scoped { house, name: name.into(), reads, writes })))
     }
 }
 
@@ -145,7 +183,9 @@ impl Allowed {
         match &*self.0 {
             May::Everything => Ok(()),
             May::Free { house, .. } => house.may_write(topic),
-            May::Scoped(scoped) if scoped.writes.iter().any(|rule| rule.matches(topic)) => Ok(()),
+            May::Scoped(scoped) if scoped.writes.iter().any(|rule| rule.matches(topic)) => {
+                scoped.house.reserved(topic).map_or(Ok(()), Err)
+            }
             May::Scoped(scoped) => Err(scoped.denied(Access::Write, topic.as_str())),
         }
     }
@@ -196,14 +236,56 @@ impl Allowed {
 impl House {
     const PRIVATE: Denied = Denied(Cow::Borrowed("private topics are read with a login only"));
 
+    const SYS: Denied = Denied(Cow::Borrowed("only the broker publishes below `$SYS`"));
+
     fn may_write(&self, topic: &TopicName) -> Result<(), Denied> {
         if is_below(topic, "$SYS") {
-            return Err(Denied("only the broker publishes below `$SYS`".into()));
+            return Err(Self::SYS);
         }
         if is_below(topic, &self.root) {
             return Err(Denied("only the gateway publishes below its root".into()));
         }
         Ok(())
+    }
+
+    /// Why nobody but the gateway publishes to `topic`, if that is so.
+    fn reserved(&self, topic: &TopicName) -> Option<Denied> {
+        if is_below(topic, "$SYS") {
+            return Some(Self::SYS);
+        }
+        let below = topic.as_str().strip_prefix(&*self.root)?.strip_prefix('/')?;
+        let room = below.split('/').next()?;
+        if room.starts_with('_') {
+            let why = format!("only the gateway publishes below `{}/{room}`", self.root);
+            return Some(Denied(printable(&why).into()));
+        }
+        let is_measured = self.measured.contains(room);
+        let why = || format!("`{room}` has sensors of the gateway: only it publishes there");
+        is_measured.then(|| Denied(why().into()))
+    }
+
+    /// The same as filters, as far as `wanted` names them.
+    fn reserved_filters(&self, wanted: &TopicFilter) -> Vec<TopicFilter> {
+        let root = &self.root;
+        let named = wanted.levels().nth(root.split('/').count());
+        let named = named.filter(|level| level.starts_with('_') && *level != "_gateway");
+        let rooms = named.into_iter().chain(["_gateway"]);
+        let rooms = rooms.chain(self.measured.iter().map(String::as_str));
+        let below_root = rooms.map(|room| format!("{root}/{room}/#"));
+        let all = ["$SYS/#".to_owned()].into_iter().chain(below_root);
+        all.filter_map(|filter| TopicFilter::new(filter).ok()).collect()
+    }
+}
+
+impl fmt::Display for Reserved {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, filter) in self.filters.iter().enumerate().take(RULES_NAMED_MAX) {
+            write!(formatter, "{}`{filter}`", if index == 0 { "" } else { ", " })?;
+        }
+        match self.filters.len().saturating_sub(RULES_NAMED_MAX) {
+            0 => Ok(()),
+            more => write!(formatter, ", {more} more"),
+        }
     }
 }
 
@@ -218,6 +300,9 @@ impl Scoped {
     fn explain(&self, access: Access, topic: &TopicName) -> Result<String, Denied> {
         let rule = self.rules(access).iter().find(|rule| rule.matches(topic));
         let rule = rule.ok_or_else(|| self.denied(access, topic.as_str()))?;
+        if let (Access::Write, Some(denied)) = (access, self.house.reserved(topic)) {
+            return Err(denied);
+        }
         Ok(printable(&format!("`{}` may {} {rule}", self.name, access.verb())))
     }
 

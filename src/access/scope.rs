@@ -87,6 +87,19 @@ impl Pattern {
     }
 }
 
+impl Pattern {
+    /// All that it can be for: of that user, or of any.
+    pub fn widest(&self, user: Option<&str>) -> Option<TopicFilter> {
+        let level = |level| match level {
+            "%u" => user.map_or(Some("+"), literal),
+            "%c" => Some("+"),
+            other => Some(other),
+        };
+        let levels: Option<Vec<&str>> = self.0.split('/').map(level).collect();
+        TopicFilter::new(levels?.join("/")).ok()
+    }
+}
+
 /// The name, if it can only mean itself.
 fn literal(name: &str) -> Option<&str> {
     (!name.is_empty() && !name.contains(['+', '#', '/', '\0'])).then_some(name)

@@ -204,6 +204,14 @@ impl Users {
         revoked
     }
 
+    /// Who stays, and may something else when these become `new`.
+    pub fn rescoped(&self, new: &Self) -> Vec<String> {
+        let is_other =
+            |name: &UserName, old: &User| new.get(name).is_some_and(|new| new.scope != old.scope);
+        let rescoped = self.0.iter().filter(|(name, old)| is_other(name, old));
+        rescoped.map(|(name, _)| name.to_string()).collect()
+    }
+
     /// Checks a login; takes as long as a password hash does, for unknown users too.
     ///
     /// A certificate was verified by the TLS handshake: its authority vouches for the name, which

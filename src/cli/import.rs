@@ -12,9 +12,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 
-use crate::access::{PasswordHash, Pattern, Scope, User, UserName, Users};
+use crate::access::{PasswordHash, Pattern, Rights, Scope, User, UserName, Users};
 use crate::config::Settings;
-use crate::daemon::state;
+use crate::daemon::{rights, state};
 use crate::limits::USERS_FILE_BYTES_MAX;
 use crate::net::read_whole;
 use crate::printable::printable;
@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     super::with_settings(arguments.config.as_deref(), |settings| {
         let mut left_out = LeftOut::default();
         let mosquitto = Mosquitto::read(place, &mut left_out)?;
-        let users = users(&mosquitto, &mut left_out)?;
+        let users = users(&mosquitto, &rights(settings), &mut left_out)?;
         print!("{}", mosquitto.listeners());
         for (name, user) in &users {
             println!("# user `{name}`: {}", may(user));
@@ -117,38 +117,47 @@ pub fn taken_over(conf: &str, passwords: &str, acl: Option<&str>) -> (String, Us
     let _ = mosquitto.lines(of(conf), Includes::Nothing, &mut left_out);
     let acl = acl.map(of);
     let mut users = Users::default();
-    for (name, user) in users_in(&of(passwords), acl.as_deref(), &mut left_out) {
+    let rights = Rights::new(&Settings::default().gateway.root);
+    for (name, user) in users_in(&of(passwords), acl.as_deref(), &rights, &mut left_out) {
         *users.entry(name) = user;
     }
     let left_out = left_out.0.iter().map(|(line, why)| format!("{}: {why}", line.number));
     (mosquitto.listeners(), users, left_out.collect())
 }
 
-fn users(mosquitto: &Mosquitto, left_out: &mut LeftOut) -> Result<BTreeMap<UserName, User>> {
+fn users(
+    mosquitto: &Mosquitto,
+    rights: &Rights,
+    left_out: &mut LeftOut,
+) -> Result<BTreeMap<UserName, User>> {
     let Some(file) = &mosquitto.password_file else { return Ok(BTreeMap::new()) };
     let acl = mosquitto.acl_file.as_deref().map(lines).transpose()?;
-    Ok(users_in(&readable_lines(file, left_out)?, acl.as_deref(), left_out))
+    Ok(users_in(&readable_lines(file, left_out)?, acl.as_deref(), rights, left_out))
 }
 
 fn users_in(
     passwords: &[Line],
     acl: Option<&[Line]>,
+    rights: &Rights,
     left_out: &mut LeftOut,
 ) -> BTreeMap<UserName, User> {
     let mut users = BTreeMap::new();
+    let mut lines: BTreeMap<UserName, &Line> = BTreeMap::new();
     for line in passwords {
         match login(&line.text) {
             Ok((name, password)) => {
                 let user = User { password: Some(password), ..User::default() };
-                if users.insert(name, user).is_some() {
-                    left_out.say(&hidden(line), "the user's earlier line; this one counts");
+                if let Some(earlier) = lines.insert(name.clone(), line) {
+                    let why = format!("the user is named again on line {}", line.number);
+                    left_out.say(&hidden(earlier), format!("{why}, which counts"));
                 }
+                users.insert(name, user);
             }
             Err(why) => left_out.say(&hidden(line), why),
         }
     }
     if let Some(acl) = acl {
-        acl::apply(acl, &mut users, left_out);
+        acl::apply(acl, &mut users, rights, left_out);
     }
     users
 }

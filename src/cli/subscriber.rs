@@ -21,7 +21,7 @@ use super::ca;
 use super::interruption::Interruption;
 use super::user::first_line;
 use crate::access::{ALL_ROOMS, Issued, Pattern, Policy, Scope, UserName, Users};
-use crate::config::Settings;
+use crate::config::{Listener, Settings};
 use crate::daemon::state::{self, StateError};
 use crate::net::ClientIdentity;
 
@@ -223,7 +223,9 @@ impl Add {
             eprintln!("note: by the password alone; `--certificate` for a certificate as well");
         }
         if password || self.certificate {
-            return Ok(Ways { password, certificate: self.certificate });
+            let ways = Ways { password, certificate: self.certificate };
+            self.leads_in(settings, ways)?;
+            return Ok(ways);
         }
         let asks = |wanted: &[Policy]| {
             settings.listeners.iter().any(|listener| wanted.contains(&listener.auth))
@@ -244,6 +246,52 @@ impl Add {
             );
         }
         Ok(ways)
+    }
+}
+
+impl Add {
+    /// Somebody who is let in by no listener is not let in; but one on which a login is not asked
+    /// for, and may be given.
+    fn leads_in(&self, settings: &Settings, ways: Ways) -> Result<()> {
+        let is_asking = |it: &&Listener| it.auth != Policy::Anonymous;
+        let asking: Vec<&Listener> = settings.listeners.iter().filter(is_asking).collect();
+        let is_elsewhere = asks_foreign(settings);
+        if asking.is_empty()
+            || is_elsewhere
+            || asking.iter().any(|listener| ways.lead_through(listener))
+        {
+            return Ok(());
+        }
+        let (has, lacks) = match ways {
+            Ways { password: true, .. } => ("a password", "--certificate"),
+            Ways { password: false, .. } => ("a certificate", "--password"),
+        };
+        let name = &self.name;
+        let said = format!(
+            "no listener that asks who comes lets `{name}` in by {has} alone\n  hint: `{lacks}` as \
+             well; with neither, `{name}` is given what the listeners ask for"
+        );
+        if asking.len() == settings.listeners.len() {
+            bail!(said);
+        }
+        eprintln!("note: {said}");
+        Ok(())
+    }
+}
+
+impl Ways {
+    /// Whether that listener lets in who has these. A certificate that is not ours to issue may
+    /// be there.
+    fn lead_through(self, listener: &Listener) -> bool {
+        let is_asked = !matches!(listener.auth, Policy::Anonymous | Policy::Password);
+        let is_foreign = is_asked && !ca::trusts_it(listener);
+        let certificate = is_foreign || (self.certificate && ca::trusts_it(listener));
+        match listener.auth {
+            Policy::Anonymous | Policy::Password => self.password,
+            Policy::Certificate => certificate,
+            Policy::CertificateOrPassword => certificate || self.password,
+            Policy::CertificateAndPassword => certificate && self.password,
+        }
     }
 }
 
@@ -379,6 +427,9 @@ fn passwd(settings: &Settings, name: &UserName, from_stdin: bool) -> Result<()> 
 }
 
 fn revoke(settings: &Settings, name: &UserName, serial: Option<&str>) -> Result<()> {
+    // As other programs write it, too.
+    let serial = serial.map(|serial| serial.replace(':', "").to_ascii_lowercase());
+    let serial = serial.as_deref();
     let mut is_listed = true;
     state::edit_users(&settings.gateway.state_dir, |users| {
         if !users.contains(name) {

@@ -108,7 +108,8 @@ tables! {
         /// `"/var/lib/maison"`.
         state_dir: String,
         /// Whether the files of the configuration, and the certificates that it names, are looked
-        /// at when they change, as after `maison reload`. Default: `true`.
+        /// at when they change, as after `maison reload`. The file of users is always. Default:
+        /// `true`.
         watch_files: bool,
     }
 

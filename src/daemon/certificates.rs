@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use tracing::warn;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+use tracing::{info, warn};
 
 use super::StartError;
 use super::hub::Hub;
@@ -14,10 +16,17 @@ use super::state::StateDir;
 use crate::bus::Clock;
 use crate::config::{self, Listener, Settings};
 use crate::net::tls::{Identity, Source, TlsError};
-use crate::net::{Authority, Names, Tls};
+use crate::net::{Authority, Door, Names, Tls};
+use crate::time::Tick;
 
-/// How often it is looked at: the clock may be set late, an address may change.
+/// How often it is looked at: an address may change.
 const LOOK_EVERY: Duration = Duration::from_secs(3600);
+
+/// How often the clock is looked at: it may be set late, and nobody tells of it.
+const CLOCK_EVERY: Duration = Duration::from_secs(5);
+
+/// From here on a clock was set, and does not only go a little wrong.
+const JUMP: Duration = Duration::from_secs(60);
 
 /// The certificates of this gateway, and the listeners that show them. Clones know the same.
 #[derive(Clone)]
@@ -26,10 +35,19 @@ pub(crate) struct Certificates {
     clock: Arc<dyn Clock>,
     shown: Arc<Mutex<Shown>>,
     expiry: Expiry,
+    retiring: Retiring,
 }
 
 /// By the names of the listeners.
-pub(super) type Shown = BTreeMap<Arc<str>, Arc<Tls>>;
+type Shown = BTreeMap<Arc<str>, (Door, Arc<Tls>)>;
+
+/// Until when an authority counts that is being replaced. Clones know the same.
+#[derive(Clone, Debug, Default)]
+struct Retiring {
+    until: Arc<Mutex<Option<SystemTime>>>,
+    /// It is another.
+    changed: Arc<Notify>,
+}
 
 /// When what our own authority gives ends, where a listener needs it. Clones know the same.
 #[derive(Clone, Debug, Default)]
@@ -77,7 +95,8 @@ impl Certificates {
     /// Of the gateway with that state folder.
     pub(crate) fn new(settings: &Settings, clock: &Arc<dyn Clock>) -> Self {
         let folder = settings.gateway.state_dir.clone();
-        Self { folder, clock: Arc::clone(clock), shown: Arc::default(), expiry: Expiry::default() }
+        let (clock, shown) = (Arc::clone(clock), Arc::default());
+        Self { folder, clock, shown, expiry: Expiry::default(), retiring: Retiring::default() }
     }
 
     /// When the certificate ends, from now on.
@@ -97,47 +116,82 @@ impl Certificates {
         if let Some(key) = source.exposed_key() {
             warn!(listener = %listener.bind, file = %key.display(), "{EXPOSED}");
         }
+        for doubt in source.doubts_of_host() {
+            warn!(listener = %listener.bind, "{doubt}");
+        }
         let tls = Arc::new(Tls::new(source, listener.auth, &authority, &own)?);
         if listener.tls == Some(config::Tls::Own) {
             self.expiry.lock().own = own.expires_unix_s();
         }
         self.expiry.authority(&authority);
+        // That it is over is noted where those who came by it are looked at.
+        if let until @ Some(_) = authority.retires() {
+            self.retiring.change(until);
+        }
         Ok(Some(tls))
     }
 
     /// These are shown from now on.
-    pub(super) fn show(&self, shown: Shown) {
+    pub(super) fn show(&self, shown: impl Iterator<Item = (Door, Arc<Tls>)>) {
+        let shown = shown.map(|(door, tls)| (door.name(), (door, tls))).collect();
         *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = shown;
     }
 
-    /// Renews the certificate when it is time, for ever. Connections that exist stay as they are,
-    /// but for those whose own certificates count no more.
+    /// Renews the certificate when it is time, and ends an authority that was replaced when that
+    /// is; for ever. Connections that exist stay as they are, but for those whose own certificates
+    /// count no more.
     pub(super) async fn keep_fresh(self, hub: Arc<Hub>) {
+        let mut looked = (self.clock.now(), self.now());
         loop {
-            tokio::time::sleep(LOOK_EVERY).await;
-            if let Err(error) = self.refresh(&hub) {
-                warn!(%error, "certificates not renewed");
+            let left = self.retiring.until().map(|until| until.duration_since(self.now()));
+            // One that should be over and is not, because it could not be looked at, waits as well.
+            let wait = left.and_then(Result::ok).unwrap_or(CLOCK_EVERY).min(CLOCK_EVERY);
+            let _ = timeout(wait, self.retiring.changed.notified()).await;
+            if self.is_due(looked) {
+                looked = (self.clock.now(), self.now());
+                if let Err(error) = self.refresh(&hub) {
+                    warn!(%error, "certificates not renewed");
+                }
             }
         }
     }
 
-    /// Looks at all certificates again. On an error all stays.
+    /// Whether it is time to look again: it was long ago, an authority has ended, or the clock was
+    /// set.
+    fn is_due(&self, (at, wall): (Tick, SystemTime)) -> bool {
+        let (passed, now) = (self.clock.now().since(at), self.now());
+        let expected = wall + passed;
+        let jump = now.duration_since(expected).unwrap_or_else(|early| early.duration());
+        let has_ended = self.retiring.until().is_some_and(|until| now >= until);
+        passed >= LOOK_EVERY || jump > JUMP || has_ended
+    }
+
+    /// Looks at all certificates again. Where there is an error, all stays.
     pub(super) fn refresh(&self, hub: &Hub) -> Result<(), StartError> {
         let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if shown.is_empty() {
+            self.retiring.change(None);
             return Ok(());
         }
         let state = StateDir::visit(&self.folder)?;
         let (authority, own) = self.open(&state)?;
-        for tls in shown.values() {
-            tls.reload(&authority, &own)?;
+        let mut failed = None;
+        for (door, tls) in shown.values() {
+            match tls.reload(&authority, &own) {
+                Ok(true) => {}
+                // Who is in is looked at one by one.
+                Ok(false) => door.begin_anew(),
+                // What is wrong with one lets nobody in by the others.
+                Err(error) => failed = Some(error),
+            }
         }
+        self.retiring.change(authority.retires());
         if self.expiry.unix_s().is_some() {
             self.expiry.lock().own = own.expires_unix_s();
         }
         self.expiry.authority(&authority);
         self.look_at_clients(hub);
-        Ok(())
+        failed.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Who came by a certificate that would not be let in now goes.
@@ -145,7 +199,7 @@ impl Certificates {
         let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let now = self.now();
         hub.look_at_certificates(|listener, certificate| {
-            shown.get(listener).is_none_or(|tls| tls.accepts(&certificate.chain, now))
+            shown.get(listener).is_none_or(|(_, tls)| tls.accepts(&certificate.chain, now))
         });
     }
 
@@ -158,6 +212,23 @@ impl Certificates {
         let authority = Authority::open(state, &names, now)?;
         let own = authority.server(state, &names, now)?;
         Ok((authority, own))
+    }
+}
+
+impl Retiring {
+    fn until(&self) -> Option<SystemTime> {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, until: Option<SystemTime>) {
+        let mut known = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_some() && until.is_none() {
+            info!("the certificate authority that was replaced counts no more");
+        }
+        if *known != until {
+            *known = until;
+            self.changed.notify_one();
+        }
     }
 }
 
@@ -188,6 +259,8 @@ impl Findings {
                     found.faults.push(format!("listener `{bind}`: {fault}"));
                 }
             }
+            let doubts = source.doubts(listener.auth).into_iter();
+            found.warnings.extend(doubts.map(|doubt| format!("listener `{bind}`: {doubt}")));
             if let Some(key) = source.exposed_key() {
                 let key = key.display();
                 found.warnings.push(format!("listener `{bind}`: {EXPOSED}: `{key}`"));
@@ -203,5 +276,59 @@ fn source(tls: &config::Tls) -> Source {
         config::Tls::Files { certificate, key, client_ca, client_crl } => {
             Source::Files { certificate, key, client_ca, client_crl }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::time::Timestamp;
+
+    /// 2026-11-22T13:00:00Z.
+    const START_UNIX_S: u64 = 1_795_352_400;
+
+    /// Two clocks in seconds, of which the wall's is set.
+    #[derive(Debug, Default)]
+    struct Set {
+        passed: AtomicU64,
+        ahead: AtomicU64,
+    }
+
+    impl Clock for Set {
+        fn now(&self) -> Tick {
+            Tick::ZERO.after(Duration::from_secs(self.passed.load(Ordering::Relaxed)))
+        }
+
+        fn wall(&self) -> Timestamp {
+            let passed = self.passed.load(Ordering::Relaxed) + self.ahead.load(Ordering::Relaxed);
+            Timestamp::new((START_UNIX_S + passed) * 1000, true)
+        }
+    }
+
+    #[track_caller]
+    fn check_due(passed: u64, ahead: u64, retires_after: Option<u64>, expected: bool) {
+        let set = Arc::new(Set::default());
+        let clock: Arc<dyn Clock> = set.clone();
+        let certificates = Certificates::new(&Settings::default(), &clock);
+        let looked = (clock.now(), certificates.now());
+        certificates
+            .retiring
+            .change(retires_after.map(|after| certificates.now() + Duration::from_secs(after)));
+        set.passed.store(passed, Ordering::Relaxed);
+        set.ahead.store(ahead, Ordering::Relaxed);
+        assert_eq!(certificates.is_due(looked), expected, "{passed} {ahead} {retires_after:?}");
+    }
+
+    #[test]
+    fn certificates_are_looked_at_each_hour_at_an_end_and_when_the_clock_was_set() {
+        check_due(3599, 0, None, false);
+        check_due(3600, 0, None, true);
+        check_due(7, 0, Some(8), false);
+        check_due(8, 0, Some(8), true);
+        check_due(5, 3, Some(8), true);
+        check_due(5, 30, None, false);
+        check_due(5, 90, None, true);
     }
 }

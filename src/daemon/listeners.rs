@@ -116,8 +116,8 @@ impl Listeners {
             })
         });
         self.open = open.collect();
-        let shown = |open: &Open| Some((open.door.name(), open.tls.clone()?));
-        self.certificates.show(self.open.iter().filter_map(shown).collect());
+        let shown = |open: &Open| Some((open.door.clone(), open.tls.clone()?));
+        self.certificates.show(self.open.iter().filter_map(shown));
         self.certificates.look_at_clients(hub);
     }
 

@@ -33,12 +33,12 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
-use crate::access::{Policy, Rights};
+use crate::access::{Policy, Rights, Users};
 use crate::broker::{self, Delays};
 use crate::bus::Clock;
 use crate::bus::mailbox::Reports;
@@ -134,6 +134,8 @@ pub struct Gateway {
     certificates: Certificates,
     tasks: JoinSet<()>,
     users: Arc<UsersFile>,
+    /// As the last reload told of them.
+    users_told: Mutex<Arc<Users>>,
     /// Held, so that no second gateway works on the same folder.
     state: StateDir,
 }
@@ -180,6 +182,7 @@ impl Gateway {
         let store_damage = store.as_ref().and_then(|opened| opened.damage.clone());
         let rights = rights(settings);
         let of_users = rights.clone().for_users(users.current());
+        let users_told = Mutex::new(users.current());
         let (rights, of_house) = watch::channel(rights);
         let visits = Visits::open(&state);
         let (hub, logins) = Self::hub(settings, of_users, visits, store, &clock)?;
@@ -237,7 +240,7 @@ impl Gateway {
         });
         tasks.spawn(Physician::of(&survey).keep_telling());
         survey.works().office.apply(asked, &survey);
-        Ok(Self { survey, addresses, certificates, tasks, users, state })
+        Ok(Self { survey, addresses, certificates, tasks, users, users_told, state })
     }
 
     /// Changes what differs in `new`, and says what that is; clients and sensors that are not
@@ -255,7 +258,7 @@ impl Gateway {
         works.office.apply(asked, &self.survey);
         self.survey.hub.reconfigure(allowance(&settings));
         let of_house = rights(&settings);
-        if private(&settings) != private(&works.settings) {
+        if !of_house.is_of_same_house(&rights(&works.settings)) {
             works.rights.send_replace(of_house);
         }
         let roster = works.roster.refitted(&settings);
@@ -272,6 +275,15 @@ impl Gateway {
         self.survey.trials.applied(restart.collect());
         fitted.map_err(StartError::Thread)?;
         Ok(changes)
+    }
+
+    /// What is other with the users and their rights than when this was asked before: a line each.
+    /// The broker knows already, as their file is always watched.
+    pub fn changes_of_users(&self) -> Vec<String> {
+        let mut told = self.users_told.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.users.current();
+        let before = std::mem::replace(&mut *told, Arc::clone(&now));
+        people::differences(&self.users, &before, &now)
     }
 
     /// Looks at all certificates again: the command line has changed them.
@@ -360,7 +372,9 @@ impl Works {
 
 /// Of the house, whoever its users are.
 pub(crate) fn rights(settings: &Settings) -> Rights {
-    Rights::new(&settings.gateway.root).keeping_private(private(settings))
+    let measured = settings.rooms.iter().filter(|room| !room.sensors.is_empty());
+    let measured = measured.map(|room| room.slug.clone());
+    Rights::new(&settings.gateway.root).keeping_private(private(settings)).measuring(measured)
 }
 
 /// What guests do not read. Where the network is let in without a login, what the gateway tells of

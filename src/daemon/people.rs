@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use super::hub::Hub;
 use super::state::UsersFile;
 use super::watching::Changes;
-use crate::access::{Revoked, Rights};
+use crate::access::{Revoked, Rights, Users};
 
 /// How often the file is looked at where the kernel does not tell of changes.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -30,9 +30,8 @@ pub(super) async fn follow(
         let now = users.current();
         let is_other = rights.has_changed().unwrap_or(false);
         if is_other || !Arc::ptr_eq(&known, &now) {
-            let mut revoked = known.revoked(&now);
-            revoked.passwords.retain(|name| !users.is_renewed(name, &known, &now));
-            tell(&revoked);
+            let revoked = revoked(&users, &known, &now);
+            tell(&revoked, &known, &now);
             let rights = rights.borrow_and_update().clone();
             hub.rights(rights.for_users(Arc::clone(&now)), revoked);
             known = now;
@@ -52,7 +51,45 @@ pub(super) async fn follow(
     }
 }
 
-fn tell(revoked: &Revoked) {
+/// What differs, for who asks: a line each.
+pub(super) fn differences(file: &UsersFile, before: &Users, now: &Users) -> Vec<String> {
+    let Revoked { users, passwords, certificates } = revoked(file, before, now);
+    let mut lines = Vec::new();
+    let mut say = |what: &str, names: Vec<String>| {
+        lines.extend(names.iter().map(|name| format!("{what}: {name}")));
+    };
+    let added = now.names().filter(|name| !before.contains(name));
+    say("user added", added.map(ToString::to_string).collect());
+    if all_are_gone(before, now) {
+        say("all users removed, nobody who has to log in is let in", vec![users.len().to_string()]);
+    }
+    say("user removed", users);
+    say("rights changed", before.rescoped(now));
+    say("password changed", passwords);
+    say("certificate revoked", certificates);
+    lines
+}
+
+fn revoked(file: &UsersFile, before: &Users, now: &Users) -> Revoked {
+    let mut revoked = before.revoked(now);
+    revoked.passwords.retain(|name| !file.is_renewed(name, before, now));
+    revoked
+}
+
+/// Rather a mistake than meant.
+fn all_are_gone(before: &Users, now: &Users) -> bool {
+    before.names().next().is_some() && now.names().next().is_none()
+}
+
+fn tell(revoked: &Revoked, before: &Users, now: &Users) {
+    if all_are_gone(before, now) {
+        let users = before.names().count();
+        warn!(users, "file of users is empty or gone: all users removed");
+    }
+    let rescoped = before.rescoped(now);
+    if !rescoped.is_empty() {
+        info!(users = rescoped.join(","), "rights changed");
+    }
     let Revoked { users, passwords, certificates } = revoked;
     if !users.is_empty() {
         info!(users = users.join(","), "users removed");

@@ -13,7 +13,7 @@ use super::control::{Answer, Control, Request, Visitor};
 use super::settings::{DEFAULT_PATH, PARTS, Saying};
 use super::signals::{Asked, Signals};
 use super::watching::Changes;
-use super::{Gateway, logging, service, settings};
+use super::{Findings, Gateway, logging, service, settings};
 use crate::config::{Change, LogFilter, Settings, Tls};
 use crate::limits::{RELOAD_QUIET, RELOAD_QUIET_TOTAL};
 
@@ -109,7 +109,11 @@ impl Reader<'_> {
             Ok((settings, saying)) => match gateway.reload(&settings) {
                 Ok(changes) => {
                     self.saying = saying;
-                    Answer::Applied { lines: told(&changes) }
+                    let mut lines = told(&changes);
+                    lines.extend(gateway.changes_of_users());
+                    let found = Findings::of(&settings).warnings.into_iter();
+                    lines.extend(found.map(|warning| format!("warning: {warning}")));
+                    Answer::Applied { lines }
                 }
                 Err(error) => Answer::Refused { lines: refused(gateway, [error.to_string()]) },
             },

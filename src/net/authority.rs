@@ -106,6 +106,11 @@ impl Authority {
         signers.map(|signer| signer.der.clone().into()).collect()
     }
 
+    /// When the one that it replaces ends.
+    pub fn retires(&self) -> Option<SystemTime> {
+        self.retiring.as_ref().map(|retiring| retiring.until)
+    }
+
     /// Whose clients trust the host's certificate by itself: the one that is replaced, as long as
     /// there are clients that know no other.
     fn serving(&self) -> &Signer {

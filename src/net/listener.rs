@@ -128,6 +128,13 @@ impl Door {
         self.context().over.stop();
     }
 
+    /// The same terms for who comes from now on; handshakes in progress come to nothing.
+    pub fn begin_anew(&self) {
+        let mut context = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        context.over.stop();
+        *context = Context::new(context.listener.clone(), &context.admission);
+    }
+
     /// Name of the listener, as its peers carry it.
     pub fn name(&self) -> Arc<str> {
         Arc::clone(&self.context().listener.name)

@@ -1,5 +1,6 @@
 //! TLS: who we are, whom we let show a certificate, and what a peer's certificate calls it.
 
+mod doubts;
 mod error;
 mod handshake;
 mod naming;
@@ -125,11 +126,15 @@ impl Tls {
         Ok(Self { source, policy, current: RwLock::new(current) })
     }
 
-    /// Looks at the certificates again, for handshakes from now on. On an error all stays.
-    pub fn reload(&self, authority: &Authority, own: &Identity) -> Result<(), TlsError> {
+    /// Looks at the certificates again, for handshakes from now on; whether all whom it let in
+    /// before are let in as before. On an error all stays.
+    pub fn reload(&self, authority: &Authority, own: &Identity) -> Result<bool, TlsError> {
         let new = Arc::new(Current::read(&self.source, self.policy, authority, own)?);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = new;
-        Ok(())
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let (trust, before) = (&new.trust, &current.trust);
+        let as_before = trust.lets_in_all_of(before) && trust.revokes_as(before);
+        *current = new;
+        Ok(as_before)
     }
 
     /// Whether the other shows the same certificate.

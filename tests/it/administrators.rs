@@ -287,6 +287,47 @@ fn a_list_that_has_expired_is_told_and_lets_nobody_in() {
     house.lets_in(&office, "alice", &office);
 }
 
+/// Nothing of it keeps the gateway from starting: there are clients that do not look.
+#[test]
+fn what_clients_would_refuse_is_told_by_check_reload_and_log() {
+    let folder = folder();
+    let office = Office::root(folder.path(), "office");
+    office.sign("old", "server", PAST);
+    office.sign("early", "server", FUTURE);
+    office.sign("alice", "client", "");
+    office.sign("good", "server", "");
+    office.list(" -crl_lastupdate 20260101000000Z -crl_nextupdate 20260102000000Z");
+    let config = folder.path().join("other.toml");
+    let check = |name: &str, more: &str, expected: &str| {
+        let [certificate, key] = ["pem", "key"].map(|kind| office.place(name, kind));
+        let tls = format!("tls = {{ certificate = {certificate:?}, key = {key:?}{more} }}");
+        let listener = "[[listener]]\nbind = \"127.0.0.1:8899\"\nauth = \"certificate\"\n";
+        fs::write(&config, format!("{listener}{tls}\n")).unwrap();
+        let mut command = crate::gateway::binary();
+        let output = command.args(["check", "--config", config.to_str().unwrap()]).output();
+        let output = output.unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{errors}");
+        assert!(errors.contains(expected), "{name}: {errors}");
+        assert_eq!(errors.lines().count(), expected.lines().count(), "{name}: {errors}");
+    };
+    check("good", "", "");
+    check("old", "", "warning: listener `127.0.0.1:8899`: certificate has expired: `");
+    check("early", "", "certificate is not valid yet: `");
+    check("alice", "", "certificate that is not for servers (no `serverAuth`): `");
+    check("ca", "", "certificate of an authority where a host's own should be: `");
+    let [authority, list] = ["ca", "crl"].map(|name| office.place(name, "pem"));
+    let clients = format!(", client_ca = {authority:?}, client_crl = {list:?}");
+    check("good", &clients, "revocation list has expired: `");
+
+    let house = House::start(folder, &office, &[&office], &[]);
+    office.sign("localhost", "server", PAST);
+    let told = house.gateway.wait_for_log("certificate has expired");
+    assert!(told.contains("WARN") && told.contains("localhost.pem"), "{told}");
+    let said = house.gateway.says(&["reload"]);
+    assert!(said.contains("warning: listener `") && said.contains("has expired"), "{said}");
+}
+
 /// Of each kind; whom it names stands in it, in quotes. What is no certificate is no refusal.
 #[test]
 fn a_refused_certificate_is_one_line_that_fail2ban_reads() {

@@ -134,3 +134,23 @@ fn an_authority_without_an_overlap_is_out_this_second() {
     sees_the_salon(text.lines().find(|line| line.starts_with("mosquitto_sub")).unwrap());
     drop(goes);
 }
+
+/// Nobody has to ask for it: no command comes after the one that began it.
+#[test]
+fn an_overlap_ends_by_itself_for_those_who_are_in_as_well() {
+    let gateway = gateway();
+    let (old, _) = add(&gateway, "alice");
+    let goes = sees_the_salon(&old);
+    fs::copy(gateway.authority(), gateway.folder.path().join("old.pem")).unwrap();
+    gateway.says(&["ca", "rotate", "--overlap", "3s"]);
+    assert!(believes(&gateway, "old.pem"));
+
+    gateway.wait_for_log("the certificate authority that was replaced counts no more");
+    let gone = gateway.wait_for_log("this certificate, or its authority, counts no more");
+    assert!(gone.contains("client=\"") && gone.contains("alice"), "{gone}");
+    assert!(!believes(&gateway, "old.pem"), "the old chain is shown no more");
+    add(&gateway, "bob");
+    shell(&old.replace("alice/ca.pem", "bob/ca.pem")).end();
+    gateway.wait_for_log("user=\"alice\" client=\"\" reason=unknown-authority");
+    drop(goes);
+}

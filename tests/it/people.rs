@@ -143,6 +143,99 @@ fn who_writes_to_all_rooms_writes_to_rooms() {
     }
 }
 
+/// The sensor came after the device, and the device is no less a device for that.
+#[test]
+fn a_device_falls_silent_when_its_room_gets_a_sensor_of_the_gateway() {
+    let gateway = gateway("certificate-or-password");
+    let text = says(&gateway, &["add", "probe", "--rooms", "garage", "--write", "--no-qr"]);
+    let line = printed(&text, "mosquitto_pub").replacen("-q 1", "-V 5 -q 1", 1);
+    let publish = || Command::new("sh").args(["-c", &line]).output().unwrap();
+    let said = publish();
+    assert!([said.stderr, said.stdout].concat().is_empty());
+    gateway.edit(|text| text + &SALON.replace("salon", "garage").replace("28-01131e858aef", OTHER));
+    gateway.wait_for_log("room added: garage");
+    gateway.says(&["reload"]);
+    let sentence = "`garage` has sensors of the gateway: only it publishes there";
+    let explain = ["acl", "explain", "probe", "maison/garage/temperature", "--write"];
+    let output = gateway.command(&explain);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), format!("denied: {sentence}\n"));
+    let refused = publish();
+    let errors = String::from_utf8_lossy(&refused.stderr).into_owned()
+        + &String::from_utf8_lossy(&refused.stdout);
+    assert!(errors.to_lowercase().contains("not authorized"), "{errors}");
+    gateway.wait_for_log(sentence);
+}
+
+const OTHER: &str = "28-0316a2794dff";
+
+#[test]
+fn filters_that_would_speak_for_the_gateway_are_cut_or_refused() {
+    let gateway = gateway("certificate-or-password");
+    let add = |filter| {
+        let words = ["subscriber", "add", "hub", "--publish", filter, "--no-qr"];
+        let output = gateway.command(&words);
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for filter in ["maison/_gateway/event", "$SYS/x", "maison/salon/#"] {
+        let (code, errors) = add(filter);
+        let expected = format!("only the gateway publishes to `{filter}`\n  hint: ");
+        assert!(code == Some(1) && errors.contains(&expected), "{errors}");
+    }
+    let (code, errors) = add("maison/#");
+    assert_eq!(code, Some(0), "{errors}");
+    let note = "note: `maison/#` does not reach `maison/_gateway/#`, `maison/cave/#`, \
+                `maison/salon/#`: only the gateway publishes there";
+    assert!(errors.contains(note), "{errors}");
+}
+
+/// As another program writes it.
+#[test]
+fn a_certificate_is_revoked_by_its_number_in_any_writing() {
+    let gateway = gateway("certificate-or-password");
+    says(&gateway, &["add", "alice", "--rooms", "salon", "--certificate", "--no-qr"]);
+    let all: serde_json::Value =
+        serde_json::from_str(&says(&gateway, &["list", "--json"])).unwrap();
+    let serial = all[0]["certificates"][0]["serial"].as_str().unwrap().to_owned();
+    let pairs: Vec<_> = serial.as_bytes().chunks(2).map(String::from_utf8_lossy).collect();
+    let written = pairs.join(":").to_uppercase();
+    assert_ne!(written, serial);
+    let said = says(&gateway, &["revoke", "alice", "--certificate", &written]);
+    assert!(said.contains("certificate revoked"), "{said}");
+}
+
+#[test]
+fn nobody_is_let_in_by_less_than_every_listener_asks_for() {
+    let port = free_port();
+    let both = listener(port, "tls = true\nauth = \"certificate-and-password\"");
+    let gateway = Gateway::start(Gateway::prepare_listening(&[both], SALON));
+    let (code, errors) =
+        complains(&gateway, &["add", "alice", "--rooms", "salon", "--password", "--no-qr"]);
+    assert_eq!(code, Some(1), "{errors}");
+    let expected = "lets `alice` in by a password alone\n  hint: `--certificate` as well";
+    assert!(errors.contains(expected), "{errors}");
+    let said = says(&gateway, &["add", "alice", "--rooms", "salon", "--no-qr"]);
+    assert!(printed(&said, "mosquitto_sub").contains(" -P "), "{said}");
+}
+
+/// A password is not shown to a listener that looks at none, and is not lost either.
+#[test]
+fn what_is_printed_is_for_a_listener_that_takes_it() {
+    let [certificate, password] = [free_port(), free_port()];
+    let listeners = [
+        listener(certificate, "tls = true\nauth = \"certificate\""),
+        listener(password, "tls = true\nauth = \"password\""),
+    ];
+    let gateway = Gateway::start(Gateway::prepare_listening(&listeners, SALON));
+    let said = says(&gateway, &["add", "alice", "--rooms", "salon", "--no-qr"]);
+    let line = printed(&said, "mosquitto_sub");
+    assert!(line.contains(&certificate.to_string()) && !line.contains(" -P "), "{line}");
+    assert!(said.contains("password of alice: "), "{said}");
+    let said = says(&gateway, &["add", "bob", "--rooms", "salon", "--password", "--no-qr"]);
+    let line = printed(&said, "mosquitto_sub");
+    assert!(line.contains(&password.to_string()) && line.contains(" -P "), "{line}");
+}
+
 /// More than any column is wide.
 #[test]
 fn a_subscriber_of_ten_thousand_rooms_is_let_in_and_listed() {

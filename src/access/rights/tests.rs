@@ -186,3 +186,55 @@ fn the_deciding_rule_is_named() {
     let Err(denied) = allowed.publish(&topic("x")) else { panic!("it may not") };
     assert_eq!(denied.0, "`alice` may publish to nothing; not `x`", "the same sentence");
 }
+
+/// Whatever a scope says: the right may be older than the sensor, or a filter wider than meant.
+#[test]
+fn nobody_speaks_for_the_gateway_whatever_a_scope_says() {
+    let everywhere = Scope {
+        write: true,
+        publish: patterns(&["#", "$SYS/#", "maison/_gateway/event", "maison/%u/x"]),
+        ..rooms(&["jardin", "garage"])
+    };
+    let house = rights(everywhere).measuring(["jardin".to_owned()]);
+    let allowed = house.of(&user("alice"), "phone");
+    for reserved in [
+        "maison/jardin/temperature",
+        "maison/jardin",
+        "maison/_gateway/event",
+        "maison/_other",
+        "$SYS/broker/uptime",
+    ] {
+        check_publish(&allowed, reserved, false);
+    }
+    for free in ["maison/garage/temperature", "maison/jardin-2/x", "x/maison/jardin", "garden"] {
+        check_publish(&allowed, free, true);
+    }
+    let denied = allowed.publish(&topic("maison/jardin/temperature")).unwrap_err();
+    let sentence = "`jardin` has sensors of the gateway: only it publishes there";
+    assert_eq!(denied.to_string(), sentence);
+    let explained = allowed.explain(Access::Write, &topic("maison/jardin/temperature"));
+    assert_eq!(explained.unwrap_err().to_string(), sentence);
+    check_read(&allowed, "maison/jardin/temperature", true);
+    let again = house.keeping_private(vec![filter("alarm/#")]).of(&user("alice"), "phone");
+    check_publish(&again, "maison/jardin/temperature", false);
+}
+
+#[test]
+fn where_a_filter_is_cut_is_said() {
+    #[track_caller]
+    fn check(root: &str, wanted: &str, expected: &[&str], is_all: bool) {
+        let rights = Rights::new(root).measuring(["salon".to_owned()]);
+        let reserved = rights.reserved(&filter(wanted));
+        let found: Vec<_> = reserved.filters.iter().map(TopicFilter::as_str).collect();
+        assert_eq!((&*found, reserved.is_all), (expected, is_all), "{wanted}");
+    }
+    check("maison", "#", &["maison/_gateway/#", "maison/salon/#"], false);
+    check("maison", "maison/+/x", &["maison/_gateway/#", "maison/salon/#"], false);
+    check("maison", "maison/salon/x", &["maison/salon/#"], true);
+    check("maison", "maison/_gateway/#", &["maison/_gateway/#"], true);
+    check("maison", "maison/_other/+", &["maison/_other/#"], true);
+    check("maison", "$SYS/#", &["$SYS/#"], true);
+    check("maison", "maison/garage/#", &[], false);
+    check("a/b", "a/+/salon/x", &["a/b/salon/#"], false);
+    check("a/b", "a/b/_gateway/x", &["a/b/_gateway/#"], true);
+}

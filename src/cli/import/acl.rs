@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{LeftOut, Line};
-use crate::access::{Pattern, Scope, User, UserName};
+use crate::access::{Pattern, Rights, Scope, User, UserName};
 use crate::mqtt::TopicFilter;
 
 /// What a `topic` or `pattern` line grants.
@@ -16,7 +16,12 @@ struct Grant<'a> {
 }
 
 /// Gives each user the scope that the lines say; without a line, nothing.
-pub(super) fn apply(lines: &[Line], users: &mut BTreeMap<UserName, User>, left_out: &mut LeftOut) {
+pub(super) fn apply(
+    lines: &[Line],
+    users: &mut BTreeMap<UserName, User>,
+    rights: &Rights,
+    left_out: &mut LeftOut,
+) {
     for user in users.values_mut() {
         user.scope = Some(Scope::default());
     }
@@ -57,11 +62,29 @@ pub(super) fn apply(lines: &[Line], users: &mut BTreeMap<UserName, User>, left_o
             left_out.say(grant.line, format!("`{filter}` is denied, which would be granted"));
             continue;
         }
+        let Some(grant) = within(grant, owner.as_ref(), rights, left_out) else { continue };
         match owner {
             Some(name) => give(users.get_mut(&name), &grant),
             None => users.values_mut().for_each(|user| give(Some(user), &grant)),
         }
     }
+}
+
+/// As far as it does not speak for the gateway, which is said: nobody may that.
+fn within<'a>(
+    grant: Grant<'a>,
+    owner: Option<&UserName>,
+    rights: &Rights,
+    left_out: &mut LeftOut,
+) -> Option<Grant<'a>> {
+    let widest = grant.pattern.widest(owner.map(UserName::as_str));
+    let reserved = widest.filter(|_| grant.write).map(|filter| rights.reserved(&filter));
+    let Some(reserved) = reserved.filter(|it| !it.filters.is_empty()) else { return Some(grant) };
+    let rest = if reserved.is_all && !grant.read { "" } else { "; the rest is taken over" };
+    let why = format!("only the gateway publishes to {reserved}{rest}");
+    left_out.say(grant.line, why);
+    let write = !reserved.is_all;
+    (write || grant.read).then_some(Grant { write, ..grant })
 }
 
 /// Whom the next lines are about, if it is one of ours.

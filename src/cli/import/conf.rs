@@ -42,6 +42,7 @@ struct Listener {
     certificate: Option<String>,
     key: Option<String>,
     authority: Option<String>,
+    revocations: Option<String>,
     asks_certificate: bool,
     names_by_certificate: bool,
     allow_anonymous: Option<bool>,
@@ -201,6 +202,7 @@ impl Listener {
             "certfile" => self.certificate = Some(value),
             "keyfile" => self.key = Some(value),
             "cafile" => self.authority = Some(value),
+            "crlfile" => self.revocations = Some(value),
             "require_certificate" => self.asks_certificate = truth(&value)?,
             "use_identity_as_username" => self.names_by_certificate = truth(&value)?,
             "tls_version" if ["tlsv1.2", "tlsv1.3"].contains(&value.as_str()) => {
@@ -225,6 +227,9 @@ impl Listener {
             write!(text, "tls = {{ certificate = {certificate}, key = {key}")?;
             if let Some(authority) = self.authority.as_ref().filter(|_| self.asks_certificate) {
                 write!(text, ", client_ca = {}", quoted(authority))?;
+                if let Some(revocations) = &self.revocations {
+                    write!(text, ", client_crl = {}", quoted(revocations))?;
+                }
             }
             writeln!(text, " }}")?;
         }
@@ -374,6 +379,13 @@ mod tests {
         check(&asked, &[("[::]:8883", "certificate-and-password")], &[]);
         let named = format!("{asked}use_identity_as_username true\nallow_anonymous true\n");
         check(&named, &[("[::]:8883", "certificate")], &[]);
+        let revoked = format!("{asked}crlfile /etc/ca.crl\n");
+        check(&revoked, &[("[::]:8883", "certificate-and-password")], &[]);
+        let (toml, ..) = taken_over(&revoked, "", None);
+        assert!(
+            toml.contains(", client_ca = \"ca.pem\", client_crl = \"/etc/ca.crl\" }"),
+            "{toml}"
+        );
         let (toml, ..) = taken_over(&named, "", None);
         let files = "tls = { certificate = \"c.pem\", key = \"k.pem\", client_ca = \"ca.pem\" }";
         assert!(toml.contains(files), "{toml}");
@@ -438,5 +450,32 @@ mod tests {
         };
         assert!(reads("a/#"));
         assert!(!reads("a#"));
+    }
+
+    const HASH: &str = "$argon2id$v=19$m=12288,t=3,p=1$c29tZXNhbHRzb21lc2FsdA$\
+                        CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+
+    #[test]
+    fn who_would_speak_for_the_gateway_is_told_that_it_does_not() {
+        let rules = "user alice\ntopic write #\ntopic write maison/_gateway/event\n\
+                     topic readwrite $SYS/#\n";
+        let (_, users, said) = taken_over("", &format!("alice:{HASH}"), Some(rules));
+        assert_eq!(
+            said,
+            [
+                "2: only the gateway publishes to `maison/_gateway/#`; the rest is taken over",
+                "3: only the gateway publishes to `maison/_gateway/#`",
+                "4: only the gateway publishes to `$SYS/#`; the rest is taken over",
+            ]
+        );
+        let text = users.to_text();
+        assert!(text.contains(r##""read":["$SYS/#"],"publish":["#"]"##), "{text}");
+    }
+
+    #[test]
+    fn of_a_user_who_is_named_twice_the_line_that_does_not_count_is_named() {
+        let passwords = format!("alice:{HASH}\nbob:{HASH}\nalice:{HASH}\n");
+        let (_, _, said) = taken_over("", &passwords, None);
+        assert_eq!(said, ["1: the user is named again on line 3, which counts"]);
     }
 }

@@ -54,6 +54,7 @@ pub(super) struct Door {
     pub(super) port: u16,
     pub(super) is_encrypted: bool,
     asks_both: bool,
+    takes_password: bool,
     /// Whether it asks for certificates that the administrator issues.
     pub(super) is_foreign: bool,
     /// The administrator's certificate with its chain, where it has one.
@@ -61,19 +62,16 @@ pub(super) struct Door {
 }
 
 impl Door {
-    /// The listener that suits best: encrypted, of MQTT over TCP, and one that takes a certificate
-    /// where there is one.
-    fn find(settings: &Settings, by_certificate: bool, host: Option<&Host>) -> Result<Self> {
+    /// The listener that suits best: encrypted, of MQTT over TCP, and one that lets in by what
+    /// there is, as much of it as can be, a certificate first.
+    fn find(settings: &Settings, ways: Ways, host: Option<&Host>) -> Result<Self> {
         let rank = |listener: &&crate::config::Listener| {
-            let takes_it = if by_certificate {
-                ca::trusts_it(listener)
-            } else {
-                listener.auth != Policy::Certificate
-                    && listener.auth != Policy::CertificateAndPassword
-            };
+            let by_certificate = ways.certificate && ca::trusts_it(listener);
             (
                 listener.tls.is_some(),
-                takes_it,
+                ways.lead_through(listener),
+                by_certificate,
+                ways.password && listener.auth.takes_password(),
                 listener.transport == Transport::Tcp,
                 !listener.bind.ip().is_loopback(),
             )
@@ -96,6 +94,7 @@ impl Door {
             None => Host::parse(&suggested).map_err(anyhow::Error::msg)?,
         };
         let asks_both = best.is_some_and(|it| it.auth == Policy::CertificateAndPassword);
+        let takes_password = best.is_none_or(|it| it.auth.takes_password());
         let is_foreign = best.is_some_and(|listener| {
             let asks = [Policy::Certificate, Policy::CertificateAndPassword];
             asks.contains(&listener.auth) && !ca::trusts_it(listener)
@@ -104,7 +103,8 @@ impl Door {
             Some(Tls::Files { certificate, .. }) => Some(certificate.clone()),
             Some(Tls::Own) | None => None,
         });
-        Ok(Self { host, port: bind.port(), is_encrypted, asks_both, is_foreign, chain })
+        let port = bind.port();
+        Ok(Self { host, port, is_encrypted, asks_both, takes_password, is_foreign, chain })
     }
 
     /// PEM of the authority that its certificate can be checked by, if that is known here.
@@ -133,7 +133,7 @@ impl Bundle {
     ) -> Result<Self> {
         let folder = place.out.clone().unwrap_or_else(|| PathBuf::from(name.as_str()));
         super::absent(&folder)?;
-        let door = Door::find(settings, ways.certificate, place.host.as_ref())?;
+        let door = Door::find(settings, ways, place.host.as_ref())?;
         Ok(Self { folder, name: name.clone(), door, with_qr: !place.no_qr })
     }
 
@@ -161,6 +161,7 @@ impl Bundle {
             publishes: topics.publishes.as_deref(),
             client_id: topics.of_client.then_some(self.name.as_str()),
             login: match password {
+                _ if !self.door.takes_password => Login::None,
                 Some(password) => Login::By(password),
                 // A certificate is enough, unless both are asked.
                 None if ways.certificate && !(ways.password && self.door.asks_both) => Login::None,
@@ -182,6 +183,14 @@ impl Bundle {
         self.settle().with_context(doing)?;
         let said = &mut written.said;
         said.push_str(&snippets.text(&At::Folder(folder)));
+        if let Some(password) = password.as_ref().filter(|_| !self.door.takes_password) {
+            let name = &self.name;
+            let _ = writeln!(
+                said,
+                "password of {name}: {password}  (for listeners that ask for one; not kept, nor in \
+                 README.txt)\n"
+            );
+        }
         if let Some(Keys { passphrase, is_told: true, .. }) = keys {
             let name = &self.name;
             let _ = writeln!(

@@ -5,6 +5,7 @@ use anyhow::{Result, bail};
 use super::Add;
 use crate::access::{ALL_ROOMS, Pattern, Scope};
 use crate::config::{Room, Settings, slug_fault};
+use crate::daemon::rights;
 
 /// A filter of a right.
 pub(super) fn pattern(text: &str) -> Result<Pattern> {
@@ -45,6 +46,7 @@ impl Add {
             }
         }
         self.speaks_for_no_sensor(settings)?;
+        self.publishes_somewhere(settings)?;
         let (rooms, read, publish) = (self.rooms.clone(), self.read.clone(), self.publish.clone());
         let scope = Scope { rooms, write: self.write, admin: self.admin, read, publish };
         if scope == Scope::default() {
@@ -69,9 +71,32 @@ impl Add {
         }
         bail!(
             "the gateway's own sensors tell of some of all rooms: {}\n  hint: name the rooms of \
-             the device, as `--rooms garage,garden --write`; `--publish FILTER` asks nothing",
+             the device, as `--rooms garage,garden --write`",
             measured.join(", ")
         )
+    }
+}
+
+impl Add {
+    /// Says where a filter does not reach; one that reaches nowhere is refused.
+    fn publishes_somewhere(&self, settings: &Settings) -> Result<()> {
+        let rights = rights(settings);
+        for pattern in &self.publish {
+            let widest = pattern.widest(Some(self.name.as_str()));
+            let Some(reserved) = widest.map(|filter| rights.reserved(&filter)) else { continue };
+            let text = pattern.as_str();
+            if reserved.is_all {
+                bail!(
+                    "only the gateway publishes to `{text}`\n  hint: topics outside of {reserved}"
+                );
+            }
+            if !reserved.filters.is_empty() {
+                eprintln!(
+                    "note: `{text}` does not reach {reserved}: only the gateway publishes there"
+                );
+            }
+        }
+        Ok(())
     }
 }
 

@@ -155,19 +155,39 @@ fn lists_of(
 }
 
 fn tell_if_expired(list: &CertificateRevocationListDer<'_>, place: &Path) {
-    let Ok((_, read)) = CertificateRevocationList::from_der(list) else { return };
-    let Some(next) = read.next_update().and_then(|next| u64::try_from(next.timestamp()).ok())
-    else {
-        return;
-    };
-    let now = UnixTime::now().as_secs();
-    if now >= u64::from(CLOCK_SET_FROM_UNIX_S) && now >= next {
-        let (issuer, since) = (read.issuer(), Timestamp::new(next.saturating_mul(1000), true));
+    if let Some((issuer, since)) = expired(list) {
         warn!(
             file = %place.display(), %issuer, %since,
             "revocation list has expired: no certificate of its authority is let in"
         );
     }
+}
+
+/// Whose list it is and since when, if it is over.
+fn expired(list: &CertificateRevocationListDer<'_>) -> Option<(String, Timestamp)> {
+    let (_, read) = CertificateRevocationList::from_der(list).ok()?;
+    let next = u64::try_from(read.next_update()?.timestamp()).ok()?;
+    let now = UnixTime::now().as_secs();
+    let is_over = now >= u64::from(CLOCK_SET_FROM_UNIX_S) && now >= next;
+    let since = Timestamp::new(next.saturating_mul(1000), true);
+    is_over.then(|| (read.issuer().to_string(), since))
+}
+
+/// Of lists that are over, one sentence each; what cannot be read is complained of elsewhere.
+pub(super) fn expired_lists(places: &[PathBuf]) -> Vec<String> {
+    let lists = |place: &PathBuf| read(place).and_then(|content| lists_of(&content, place));
+    let of_file = |place: &PathBuf| -> Vec<String> {
+        let over = lists(place).unwrap_or_default();
+        let said = over.iter().filter_map(expired).map(|(issuer, since)| {
+            format!(
+                "revocation list has expired: `{}`: of {issuer}, since {since}: no certificate of \
+                 its authority is let in",
+                place.display()
+            )
+        });
+        said.collect()
+    };
+    places.iter().flat_map(of_file).collect()
 }
 
 /// Certificates as the TLS library verifies them; but before the clock is set, time is no reason

@@ -151,6 +151,35 @@ fn what_a_device_may_not_say_any_more_it_does_not_say_by_its_will_either() {
     house.is_at_rest();
 }
 
+/// The room of a device gets a sensor of the gateway: nothing is said there but by the gateway,
+/// not by a QoS 2 message that is new, and not by a will.
+#[test]
+fn a_device_falls_silent_where_the_gateway_has_a_sensor() {
+    let mut house = with_device();
+    let (alice, _) = house.connect_as(by_password("alice", v5("phone")));
+    house.subscribe(alice, "maison/garage/#", QoS::AtLeastOnce);
+    let last = || {
+        let will = Some(will("maison/garage/will", "gone", QoS::AtLeastOnce));
+        by_password("probe", Connect { will, ..v5("probe") })
+    };
+    let (probe, _) = house.connect_as(last());
+    let rights = device(true).measuring(["garage".to_owned()]);
+    house.tell(Input::Rights { rights, revoked: Revoked::default() });
+    let said = publish("maison/garage/temperature", "7.5", QoS::ExactlyOnce);
+    house.send(probe, Packet::Publish(said));
+    let Packet::PubRec(answer) = house.read(probe) else { panic!("no PUBREC") };
+    assert_eq!(answer.reason, ReasonCode::NotAuthorized);
+    let sentence = "`garage` has sensors of the gateway: only it publishes there";
+    assert_eq!(answer.properties.unwrap().reason_string.as_deref(), Some(sentence));
+    house.cut(probe);
+    house.reads_nothing(alice);
+    let (_, answer) = house.try_connect(last());
+    assert_eq!(answer.reason, ReasonCode::NotAuthorized);
+    says(&mut house, "garage", "7.0");
+    house.hears(alice, "maison/garage/temperature=7.0 q1");
+    house.is_at_rest();
+}
+
 /// Nor when its user is no more: it was allowed until then.
 #[test]
 fn a_device_that_is_revoked_does_not_say_its_will() {
