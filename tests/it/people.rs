@@ -341,3 +341,36 @@ fn what_cannot_be_is_said_with_a_hint() {
     check(&["renew", "alice"], 1, "there is something already: `alice`");
     check(&["revoke", "alice", "--certificate", "00"], 1, "has no certificate `00`");
 }
+
+/// Users are watched whatever `watch_files` says; what became of them since is told when asked.
+#[test]
+fn what_changed_in_users_and_their_rights_is_told() {
+    let gateway = Gateway::start(Gateway::prepare_listening(&[], SALON));
+    gateway.edit(|text| text.replace("[gateway]\n", "[gateway]\nwatch_files = false\n"));
+    gateway.wait_for_log("changed: gateway.watch_files");
+    gateway.says(&["reload"]);
+    let told = |expected: &str| assert_eq!(gateway.says(&["reload"]), expected);
+    let users = gateway.folder.path().join("state/users");
+    crate::gateway::add_user(&gateway.config(), "bob", "secret");
+    let hash = fs::read_to_string(&users).unwrap().lines().last().unwrap()[4..].to_owned();
+    let put = |text: String| {
+        let new = users.with_extension("new");
+        fs::copy(&users, &new).unwrap();
+        fs::write(&new, text).unwrap();
+        fs::rename(new, &users).unwrap();
+    };
+    let alice = |room: &str| format!("alice:{hash}:{{\"scope\":{{\"rooms\":[\"{room}\"]}}}}\n");
+    told("user added: bob\n");
+    put(format!("bob:{hash}\n{}", alice("salon")));
+    told("user added: alice\n");
+    put(alice("cave"));
+    told("user removed: bob\nrights changed: alice\n");
+    let line = gateway.wait_for_log("rights changed");
+    assert!(line.contains("users=\"alice\""), "{line}");
+    put(String::new());
+    let line = gateway.wait_for_log("all users removed");
+    assert!(line.contains("WARN") && line.contains("users=1"), "{line}");
+    let all = "all users removed, nobody who has to log in is let in: 1\nuser removed: alice\n";
+    told(all);
+    told("nothing has changed\n");
+}

@@ -491,26 +491,3 @@ fn the_command_of_somebody_else_is_not_answered() {
     }
     assert!(!gateway.has_logged("configuration read again"));
 }
-
-/// Users are watched whatever `watch_files` says; what became of them since is told when asked.
-#[test]
-fn what_changed_in_users_and_their_rights_is_told() {
-    let gateway = gateway(SALON);
-    let users = gateway.folder.path().join("state/users");
-    crate::gateway::add_user(&gateway.config(), "bob", "secret");
-    let hash = fs::read_to_string(&users).unwrap().lines().last().unwrap()[4..].to_owned();
-    let alice = |room: &str| format!("alice:{hash}:{{\"scope\":{{\"rooms\":[\"{room}\"]}}}}\n");
-    check_reload(&gateway, 0, "user added: bob\n", "");
-    fs::write(&users, format!("bob:{hash}\n{}", alice("salon"))).unwrap();
-    check_reload(&gateway, 0, "user added: alice\n", "");
-    fs::write(&users, alice("cave")).unwrap();
-    check_reload(&gateway, 0, "user removed: bob\nrights changed: alice\n", "");
-    let line = gateway.wait_for_log("rights changed");
-    assert!(line.contains("users=\"alice\""), "{line}");
-    fs::write(&users, "").unwrap();
-    let line = gateway.wait_for_log("all users removed");
-    assert!(line.contains("WARN") && line.contains("users=1"), "{line}");
-    let all = "all users removed, nobody who has to log in is let in: 1\nuser removed: alice\n";
-    check_reload(&gateway, 0, all, "");
-    check_reload(&gateway, 0, "nothing has changed\n", "");
-}
