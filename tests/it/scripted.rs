@@ -86,7 +86,7 @@ fn bus(driver: Driver, settings: &Settings, clock: &Arc<Still>) -> Box<dyn Bus> 
     let attached = Attached { id: SENSOR, driver, address, element };
     let episodes = settings.simulation.faults.iter().map(|(_, episode)| *episode).collect();
     let plans: Plans = BTreeMap::from([(SENSOR, Plan { place: None, episodes })]);
-    let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
+    let clock: Arc<dyn Clock> = clock.clone();
     let mut house = House::new(1, &clock);
     house.is_noisy = false;
     let (_, bus, _) = buses(&[attached], &Arc::new(house), &plans, None).remove(0);
@@ -158,7 +158,7 @@ fn every_fault_has_its_effect_while_it_lasts_and_then_heals() {
             if after.iter().any(Result::is_err) {
                 wrong.push(format!("{driver:?}: {name} never heals: {told:?}"));
             }
-            let is_named = during.iter().any(|it| *it == Err(Fault::PowerOn));
+            let is_named = during.contains(&Err(Fault::PowerOn));
             let is_doubtful =
                 during.iter().any(|it| it.is_ok_and(|measured| measured.may_be_power_on));
             if *name == "power-on" && !is_named && !is_doubtful {

@@ -53,8 +53,8 @@ pub(super) struct Door {
     pub(super) host: Host,
     pub(super) port: u16,
     pub(super) is_encrypted: bool,
-    asks_both: bool,
-    takes_password: bool,
+    /// What it asks; by a password, where there is no listener yet.
+    auth: Policy,
     /// Whether it asks for certificates that the administrator issues.
     pub(super) is_foreign: bool,
     /// The administrator's certificate with its chain, where it has one.
@@ -62,6 +62,10 @@ pub(super) struct Door {
 }
 
 impl Door {
+    fn asks_both(&self) -> bool {
+        self.auth == Policy::CertificateAndPassword
+    }
+
     /// The listener that suits best: encrypted, of MQTT over TCP, and one that lets in by what
     /// there is, as much of it as can be, a certificate first.
     fn find(settings: &Settings, ways: Ways, host: Option<&Host>) -> Result<Self> {
@@ -93,8 +97,7 @@ impl Door {
             Some(host) => host.clone(),
             None => Host::parse(&suggested).map_err(anyhow::Error::msg)?,
         };
-        let asks_both = best.is_some_and(|it| it.auth == Policy::CertificateAndPassword);
-        let takes_password = best.is_none_or(|it| it.auth.takes_password());
+        let auth = best.map_or(Policy::Password, |listener| listener.auth);
         let is_foreign = best.is_some_and(|listener| {
             let asks = [Policy::Certificate, Policy::CertificateAndPassword];
             asks.contains(&listener.auth) && !ca::trusts_it(listener)
@@ -104,7 +107,7 @@ impl Door {
             Some(Tls::Own) | None => None,
         });
         let port = bind.port();
-        Ok(Self { host, port, is_encrypted, asks_both, takes_password, is_foreign, chain })
+        Ok(Self { host, port, is_encrypted, auth, is_foreign, chain })
     }
 
     /// PEM of the authority that its certificate can be checked by, if that is known here.
@@ -161,10 +164,12 @@ impl Bundle {
             publishes: topics.publishes.as_deref(),
             client_id: topics.of_client.then_some(self.name.as_str()),
             login: match password {
-                _ if !self.door.takes_password => Login::None,
+                _ if !self.door.auth.takes_password() => Login::None,
                 Some(password) => Login::By(password),
                 // A certificate is enough, unless both are asked.
-                None if ways.certificate && !(ways.password && self.door.asks_both) => Login::None,
+                None if ways.certificate && !(ways.password && self.door.asks_both()) => {
+                    Login::None
+                }
                 None => Login::Unknown,
             },
             has_certificate: ways.certificate || self.door.is_foreign,
@@ -183,7 +188,7 @@ impl Bundle {
         self.settle().with_context(doing)?;
         let said = &mut written.said;
         said.push_str(&snippets.text(&At::Folder(folder)));
-        if let Some(password) = password.as_ref().filter(|_| !self.door.takes_password) {
+        if let Some(password) = password.as_ref().filter(|_| !self.door.auth.takes_password()) {
             let name = &self.name;
             let _ = writeln!(
                 said,

@@ -121,7 +121,8 @@ fn what_is_written_of_any_bus_is_a_configuration() {
         "driver = \"max31855\"\nbus = \"simulated\"\naddress = \"spi-0.0\"\n",
     ];
     let rooms = sensors.iter().enumerate();
-    let rooms: String = rooms.map(|(at, it)| format!("[[rooms.r{at}.sensors]]\n{it}")).collect();
+    let rooms = rooms.map(|(at, it)| format!("[[rooms.r{at}.sensors]]\n{it}"));
+    let rooms = rooms.collect::<Vec<_>>().concat();
     fs::write(&house, format!("[simulation]\nnoise = false\n{rooms}")).unwrap();
     for (key, sensor) in [
         ("gpio17/gpio17", sensors[0]),
