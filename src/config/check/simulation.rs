@@ -34,10 +34,19 @@ const CONVERTS_WHEN_ASKED: [Driver; 11] = [
     Driver::Tmp117,
 ];
 
-/// Chips that have no power-on value: one whose supply fails in between says nothing, as one that is
-/// unplugged.
-const SILENT_AT_POWER_ON: [Driver; 5] =
-    [Driver::Htu21d, Driver::Max31855, Driver::Sht3x, Driver::Sht4x, Driver::Shtc3];
+/// Chips whose supply fails under another name than `power-on`: they say nothing, or zeros.
+const SILENT_AT_POWER_ON: [Driver; 10] = [
+    Driver::Aht10,
+    Driver::Aht20,
+    Driver::Bme280,
+    Driver::Bmp180,
+    Driver::Bmp280,
+    Driver::Htu21d,
+    Driver::Max31855,
+    Driver::Sht3x,
+    Driver::Sht4x,
+    Driver::Shtc3,
+];
 
 /// Coldest and hottest that anything is by way of these keys, and most that anything is moved.
 const FAR: Decimal = Decimal(limits::CORRECTION_MAX);
@@ -264,7 +273,7 @@ fn check_fits(name: &At<String>, target: &Target, rooms: &[Room], complaints: &m
                 Some("it converts when it is asked, however fresh its supply is")
             }
             driver if SILENT_AT_POWER_ON.contains(&driver) => {
-                Some("it has no power-on value, and says nothing: `unplugged` is the same")
+                Some("it shows no power-on value when its supply fails: `unplugged` comes nearest")
             }
             _ => None,
         };
