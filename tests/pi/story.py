@@ -72,8 +72,11 @@ def prepare(pi):
 def start(pi, password):
     """The gateway as its unit says, and what it takes to subscribe."""
     pi.run(f"echo {password} | maison user add alice", seconds=120)
-    # It returns when systemd has heard READY.
-    pi.run("systemctl start maison", seconds=180)
+    # It is active when systemd has heard READY; if it does not come to that, the log says why.
+    pi.run("systemctl start --no-block maison")
+    waiting = "until systemctl is-active --quiet maison || [ $((tries += 1)) -gt 90 ]; do sleep 2; done"
+    pi.run(f"tries=0; {waiting}", seconds=400)
+    pi.run(f"systemctl is-active maison || {{ systemctl status maison; {LOG}; false; }}")
     return "\n".join(pi.run("cat /var/lib/maison/ca.pem")) + "\n"
 
 
