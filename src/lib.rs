@@ -5,6 +5,7 @@
 //! guard of its walls.
 
 pub mod limits;
+pub mod printable;
 pub mod time;
 pub mod units;
 

@@ -313,6 +313,10 @@ pub const PASSWORD_HASH_PASSES_MAX: u32 = 16;
 /// Most rounds of PBKDF2 one imported password hash may ask for: a second of a Pi Zero.
 pub const PASSWORD_HASH_ROUNDS_MAX: u32 = 200_000;
 
+/// Rules of a user that the sentence of a refusal names: enough for a person, and no work for who
+/// is refused again and again; the rest is a number.
+pub const RULES_NAMED_MAX: usize = 12;
+
 /// Largest file of users: ten thousand of them.
 pub const USERS_FILE_BYTES_MAX: u64 = 2 * 1024 * 1024;
 

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use maison::cli::{
-    self, acl, ca, check, completions, demo, drivers, import, log, manual, publish, read, record,
-    reload, replay, run, scan, schema, simulate, status, store, subscribe, subscriber, user,
+    self, acl, ca, check, completions, demo, doctor, drivers, import, log, manual, publish, read,
+    record, reload, replay, run, scan, schema, simulate, status, store, subscribe, subscriber,
+    user,
 };
 
 /// The thermometer and the message hub of a house.
@@ -22,6 +23,7 @@ enum Command {
     Demo(demo::Arguments),
     Simulate(simulate::Arguments),
     Check(check::Arguments),
+    Doctor(doctor::Arguments),
     Status(status::Arguments),
     Reload(reload::Arguments),
     Log(log::Arguments),
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Check(arguments) => Ok(check::run(arguments)),
+        Command::Doctor(arguments) => Ok(doctor::run(arguments)),
         Command::Status(arguments) => Ok(status::run(arguments)),
         Command::Reload(arguments) => Ok(reload::run(arguments)),
         Command::Log(arguments) => Ok(log::run(arguments)),

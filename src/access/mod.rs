@@ -132,10 +132,25 @@ pub enum Refusal {
     NoCertificate,
     /// The certificate's name is no user of ours.
     UnknownCertificate,
-    /// The certificate is one of ours, and not on the list of its user any more.
+    /// The certificate is one of ours, and not on the list of its user any more; or it is on a
+    /// revocation list.
     RevokedCertificate,
     /// User name and certificate are of different users.
     CertificateMismatch,
+    /// The certificate has ended.
+    ExpiredCertificate,
+    /// The certificate has not begun.
+    EarlyCertificate,
+    /// Nobody whom the listener trusts signed the certificate.
+    UnknownAuthority,
+    /// The certificate is none of a client.
+    OtherPurpose,
+    /// There are revocation lists, and none of the certificate's authority.
+    NoRevocationList,
+    /// The revocation list of the certificate's authority has ended.
+    ExpiredRevocationList,
+    /// The certificate cannot be read, or is wrong in another way.
+    BadCertificate,
     /// Too many logins are being checked.
     Busy,
 }
@@ -150,6 +165,13 @@ impl fmt::Display for Refusal {
             Self::UnknownCertificate => "unknown-certificate",
             Self::RevokedCertificate => "revoked-certificate",
             Self::CertificateMismatch => "certificate-mismatch",
+            Self::ExpiredCertificate => "expired-certificate",
+            Self::EarlyCertificate => "certificate-not-valid-yet",
+            Self::UnknownAuthority => "unknown-authority",
+            Self::OtherPurpose => "certificate-for-another-purpose",
+            Self::NoRevocationList => "no-revocation-list",
+            Self::ExpiredRevocationList => "expired-revocation-list",
+            Self::BadCertificate => "bad-certificate",
             Self::Busy => "busy",
         })
     }

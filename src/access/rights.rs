@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::scope::{Rule, Scope};
 use super::{Principal, User, UserName, Users};
+use crate::limits::RULES_NAMED_MAX;
 use crate::mqtt::{TopicFilter, TopicName};
+use crate::printable::printable;
 
 /// Why something is not allowed: the deciding rule, as a sentence for log and reason string.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -221,26 +223,16 @@ impl Scoped {
 
     fn denied(&self, access: Access, asked: &str) -> Denied {
         let (name, verb) = (&self.name, access.verb());
-        let rules: Vec<_> = self.rules(access).iter().map(ToString::to_string).collect();
-        let may = if rules.is_empty() { "nothing".to_owned() } else { rules.join(", ") };
+        let rules = self.rules(access);
+        let mut named: Vec<_> =
+            rules.iter().take(RULES_NAMED_MAX).map(ToString::to_string).collect();
+        let more = rules.len().saturating_sub(RULES_NAMED_MAX);
+        if more > 0 {
+            named.push(format!("{more} more"));
+        }
+        let may = if named.is_empty() { "nothing".to_owned() } else { named.join(", ") };
         Denied(printable(&format!("`{name}` may {verb} {may}; not `{asked}`")).into())
     }
-}
-
-/// The text with what moves a cursor or turns the writing written as an escape: topics and client
-/// identifiers are a peer's words, and the sentence goes to terminals and into reason strings.
-fn printable(text: &str) -> String {
-    let mut printable = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                printable.extend(letter.escape_unicode());
-            }
-            _ if letter.is_control() => printable.extend(letter.escape_debug()),
-            _ => printable.push(letter),
-        }
-    }
-    printable
 }
 
 fn is_below(topic: &TopicName, root: &str) -> bool {

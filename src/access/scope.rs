@@ -76,7 +76,7 @@ impl Pattern {
     }
 
     /// The filter for one client, if its names may stand in one.
-    fn of(&self, user: &str, client_id: &str) -> Option<TopicFilter> {
+    pub fn of(&self, user: &str, client_id: &str) -> Option<TopicFilter> {
         let level = |level| match level {
             "%u" => literal(user),
             "%c" => literal(client_id),

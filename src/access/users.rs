@@ -81,6 +81,9 @@ pub struct Issued {
     pub serial: String,
     /// When it ends, in seconds since 1970.
     pub expires: u64,
+    /// Which authority signed it, where that was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
 }
 
 /// What a change of the users has taken away.

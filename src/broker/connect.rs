@@ -26,7 +26,7 @@ impl Broker {
             }
             Life::Stopping => self.outputs.close(&mut connection),
         }
-        let previous = self.connections.insert(id, connection);
+        let previous = self.connections.insert(id, Box::new(connection));
         debug_assert!(previous.is_none(), "a connection's name is never used again");
     }
 
@@ -265,7 +265,14 @@ const fn refused(refusal: Refusal) -> Objection {
         Refusal::NoCertificate
         | Refusal::UnknownCertificate
         | Refusal::RevokedCertificate
-        | Refusal::CertificateMismatch => Objection::new(
+        | Refusal::CertificateMismatch
+        | Refusal::ExpiredCertificate
+        | Refusal::EarlyCertificate
+        | Refusal::UnknownAuthority
+        | Refusal::OtherPurpose
+        | Refusal::NoRevocationList
+        | Refusal::ExpiredRevocationList
+        | Refusal::BadCertificate => Objection::new(
             ReasonCode::NotAuthorized,
             "a client certificate of this user is asked for",
         ),

@@ -19,6 +19,7 @@ impl Broker {
         for connection in self.connections.values() {
             timers += self.check_connection(connection);
         }
+        self.sessions.check_counts();
         let (mut subscriptions, mut subscription_bytes) = (0, 0);
         for (index, session) in self.sessions.iter() {
             timers += self.check_session(index, session);

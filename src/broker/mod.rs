@@ -317,8 +317,8 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Broker {
     settings: Settings,
-    /// Nobody chooses their names, so a quick hash is enough.
-    connections: HashMap<ConnectionId, Connection, FixedState>,
+    /// Nobody chooses their names, so a quick hash is enough. Boxed, as half of a table is empty.
+    connections: HashMap<ConnectionId, Box<Connection>, FixedState>,
     sessions: Sessions,
     subscriptions: Subscriptions,
     retained: Retained,

@@ -1,5 +1,6 @@
 //! Sessions: what the broker keeps for a client, with or without a connection.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::ops::{Index, IndexMut};
 use std::sync::Arc;
@@ -131,10 +132,13 @@ pub(super) struct SessionIndex(usize);
 /// All sessions, found by key when a client connects and by index ever after.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
-    places: Vec<Option<Session>>,
+    /// Boxed, as half of them may be empty.
+    places: Vec<Option<Box<Session>>>,
     free: Vec<SessionIndex>,
     by_key: HashMap<SessionKey, SessionIndex>,
     by_id: HashMap<SessionId, SessionIndex>,
+    /// How many each has; none of those who have none.
+    by_principal: HashMap<Principal, usize>,
 }
 
 impl Sessions {
@@ -161,9 +165,11 @@ impl Sessions {
         }
         let previous = self.by_key.insert(session.key.clone(), index);
         assert_eq!(previous, None, "a session is not replaced");
+        *self.by_principal.entry(session.key.principal.clone()).or_default() += 1;
+        let session = Some(Box::new(session));
         match self.places.get_mut(index.0) {
-            Some(place) => *place = Some(session),
-            None => self.places.push(Some(session)),
+            Some(place) => *place = session,
+            None => self.places.push(session),
         }
         index
     }
@@ -176,8 +182,28 @@ impl Sessions {
         if let Some(id) = session.id {
             self.by_id.remove(&id);
         }
+        if let Entry::Occupied(mut mine) = self.by_principal.entry(session.key.principal.clone()) {
+            *mine.get_mut() -= 1;
+            if *mine.get() == 0 {
+                mine.remove();
+            }
+        }
         self.free.push(index);
-        session
+        *session
+    }
+
+    /// Asserts that those of each are counted.
+    pub(super) fn check_counts(&self) {
+        let mut counts = HashMap::<Principal, usize>::new();
+        for (_, session) in self.iter() {
+            *counts.entry(session.key.principal.clone()).or_default() += 1;
+        }
+        assert_eq!(self.by_principal, counts, "everybody's sessions are counted");
+    }
+
+    /// How many sessions somebody has.
+    pub(super) fn count_of(&self, principal: &Principal) -> usize {
+        self.by_principal.get(principal).copied().unwrap_or(0)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -185,12 +211,12 @@ impl Sessions {
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Session> {
-        self.places.iter_mut().flatten()
+        self.places.iter_mut().flatten().map(|session| &mut **session)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (SessionIndex, &Session)> {
         let places = self.places.iter().enumerate();
-        places.filter_map(|(index, place)| Some((SessionIndex(index), place.as_ref()?)))
+        places.filter_map(|(index, place)| Some((SessionIndex(index), place.as_deref()?)))
     }
 }
 
@@ -198,14 +224,14 @@ impl Index<SessionIndex> for Sessions {
     type Output = Session;
 
     fn index(&self, index: SessionIndex) -> &Session {
-        let place = self.places.get(index.0).and_then(Option::as_ref);
+        let place = self.places.get(index.0).and_then(Option::as_deref);
         place.expect("an index is of a session that is there")
     }
 }
 
 impl IndexMut<SessionIndex> for Sessions {
     fn index_mut(&mut self, index: SessionIndex) -> &mut Session {
-        let place = self.places.get_mut(index.0).and_then(Option::as_mut);
+        let place = self.places.get_mut(index.0).and_then(Option::as_deref_mut);
         place.expect("an index is of a session that is there")
     }
 }
@@ -237,14 +263,14 @@ impl Broker {
     /// must not lock everybody out, and costs its own user first.
     pub(super) fn make_room_for(&mut self, now: Tick, key: &SessionKey) -> bool {
         let mine = |session: &Session| session.key.principal == key.principal;
-        let of_user = self.sessions.iter().filter(|(_, session)| mine(session)).count();
-        let goes = if of_user >= self.settings.bounds.sessions_per_user {
-            self.longest_absent(mine)
-        } else if self.sessions.len() >= self.settings.bounds.sessions {
-            self.longest_absent(|_| true)
-        } else {
-            return true;
-        };
+        let goes =
+            if self.sessions.count_of(&key.principal) >= self.settings.bounds.sessions_per_user {
+                self.longest_absent(mine)
+            } else if self.sessions.len() >= self.settings.bounds.sessions {
+                self.longest_absent(|_| true)
+            } else {
+                return true;
+            };
         let Some(index) = goes else { return false };
         let client_id = self.sessions[index].key.client_id.to_string();
         let user = self.sessions[index].key.principal.name().to_owned();

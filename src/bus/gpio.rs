@@ -21,7 +21,6 @@ use crate::bus::reopen::{Refused, Reopening};
 use crate::bus::spi::SpiBus;
 use crate::bus::tap::{Tap, Tapped};
 use crate::bus::{Attached, Bus, Missing};
-use crate::limits;
 use crate::sensors::dht::Kind;
 use crate::sensors::spi::Timing;
 use crate::sensors::{Fault, OneWireId};
@@ -45,17 +44,10 @@ pub fn bus(pin: u8, attached: Vec<Attached>, tap: Tap) -> Box<dyn Bus> {
     Box::new(Reopening::new(name, move || Ok(OneWirePin::new(opened()?, Spin, &attached))))
 }
 
-/// Every 1-Wire device on this pin. A search that met noise is made again.
+/// Every 1-Wire device on this pin.
 pub fn search(pin: u8) -> Result<Vec<OneWireId>, Refused> {
-    let mut wire = OneWirePin::new(open(pin)?, Spin, &[]);
-    let mut found = wire.search();
-    for _ in 1..limits::SEARCHES_MAX {
-        if found.is_ok() {
-            break;
-        }
-        found = wire.search();
-    }
-    found
+    OneWirePin::new(open(pin)?, Spin, &[])
+        .search()
         .map_err(|fault| Refused { fault, hint: format!("GPIO {pin}: no device answers: {fault}") })
 }
 

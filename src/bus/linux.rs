@@ -50,11 +50,8 @@ pub fn survey(number: u8, owned: &[u8]) -> Result<Vec<Resident>, Refused> {
     let mut i2c = device(&path)?;
     survey::survey(&mut i2c, &mut Delay, &Door::of(&path), owned).map_err(|fault| Refused {
         fault,
-        hint: match fault {
-            Fault::StuckLow => "every address answers: the data line touches ground".to_owned(),
-            Fault::Timeout => "the clock line is held: take chips off one by one".to_owned(),
-            _ => format!("`{}` does not work: {fault}", path.display()),
-        },
+        hint: survey::remedy(fault)
+            .map_or_else(|| format!("`{}` does not work: {fault}", path.display()), str::to_owned),
     })
 }
 

@@ -55,8 +55,20 @@ where
         &mut self.pin
     }
 
-    /// Every device on the wire, whatever its family; 75 ms for five.
+    /// Every device on the wire, whatever its family; 75 ms for five. A search that met noise is
+    /// made again.
     pub fn search(&mut self) -> Result<Vec<OneWireId>, Fault> {
+        let mut found = self.search_once();
+        for _ in 1..limits::SEARCHES_MAX {
+            if found.is_ok() {
+                break;
+            }
+            found = self.search_once();
+        }
+        found
+    }
+
+    fn search_once(&mut self) -> Result<Vec<OneWireId>, Fault> {
         let mut master = Master::new(&mut self.pin, &mut self.delay)?;
         master.search()
     }

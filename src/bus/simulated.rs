@@ -41,8 +41,14 @@ const BUS_NOISE: Odds = Odds::one_in(800);
 /// A bus with its name, and the sensors on it.
 pub type Wired = (String, Box<dyn Bus>, Vec<Attached>);
 
-/// One bus for each kind of wiring that `attached` needs, by its name, in that house.
-pub fn buses(attached: &[Attached], house: &Arc<House>, plans: &Plans) -> Vec<Wired> {
+/// One bus for each kind of wiring that `attached` needs, by its name, in that house. Those of one
+/// real bus, which are of one kind, have its name.
+pub fn buses(
+    attached: &[Attached],
+    house: &Arc<House>,
+    plans: &Plans,
+    real: Option<&str>,
+) -> Vec<Wired> {
     fn put<B: Bus + Scene + 'static>(
         bus: B,
         sensors: &[Attached],
@@ -51,6 +57,7 @@ pub fn buses(attached: &[Attached], house: &Arc<House>, plans: &Plans) -> Vec<Wi
         Box::new(Simulated::new(bus, house, sensors, plans))
     }
     let here = (house, plans);
+    let called = |name: &str| real.map_or_else(|| format!("simulated-{name}"), str::to_owned);
     let on = |wiring: fn(&Address) -> bool| -> Vec<Attached> {
         attached.iter().filter(|sensor| wiring(&sensor.address)).cloned().collect()
     };
@@ -58,17 +65,17 @@ pub fn buses(attached: &[Attached], house: &Arc<House>, plans: &Plans) -> Vec<Wi
     let i2c = on(|address| matches!(address, Address::I2c(_)));
     let mut buses: Vec<Wired> = Vec::new();
     if !wire.is_empty() {
-        let name = "simulated-w1";
-        let bus = put(one_wire(name, &wire, house), &wire, here);
-        buses.push((name.into(), bus, wire));
+        let name = called("w1");
+        let bus = put(one_wire(&name, &wire, house), &wire, here);
+        buses.push((name, bus, wire));
     }
     if !i2c.is_empty() {
-        let name = "simulated-i2c";
-        let bus = put(i2c_bus(name, &i2c, house), &i2c, here);
-        buses.push((name.into(), bus, i2c));
+        let name = called("i2c");
+        let bus = put(i2c_bus(&name, &i2c, house), &i2c, here);
+        buses.push((name, bus, i2c));
     }
     for (name, sensors) in chip_selects(attached) {
-        let name = format!("simulated-{name}");
+        let name = called(&name);
         if let Some(bus) = chip_select(&name, &sensors, house) {
             let bus = put(bus, &sensors, here);
             buses.push((name, bus, sensors));
@@ -76,14 +83,14 @@ pub fn buses(attached: &[Attached], house: &Arc<House>, plans: &Plans) -> Vec<Wi
     }
     for (class, name) in [(Class::Hwmon, "hwmon"), (Class::Iio, "iio"), (Class::Thermal, "thermal")]
     {
-        let name = format!("simulated-{name}");
+        let name = called(name);
         if let Some((bus, sensors)) = kernel_files(&name, class, attached, house) {
             let bus = put(bus, &sensors, here);
             buses.push((name, bus, sensors));
         }
     }
     for sensor in attached {
-        let name = format!("simulated-{}", sensor.address);
+        let name = called(&sensor.address.to_string());
         if let Some(bus) = dht_pin(&name, sensor, house) {
             let sensors = vec![sensor.clone()];
             let bus = put(bus, &sensors, here);
@@ -276,7 +283,7 @@ mod tests {
     fn day(seed: u64) -> Vec<Vec<Result<i32, Fault>>> {
         let wall = Arc::new(Wall(AtomicU64::new(NEW_YEAR_MS)));
         let clock: Arc<dyn Clock> = wall.clone();
-        let mut buses = buses(&house(), &Arc::new(House::new(seed, &clock)), &Plans::new());
+        let mut buses = buses(&house(), &Arc::new(House::new(seed, &clock)), &Plans::new(), None);
         let mut answers = vec![Vec::new(); 4];
         for _ in 0..24 * 30 {
             for ((_, bus, _), sensors) in buses.iter_mut().zip([[0, 2], [1, 3]]) {
@@ -325,7 +332,7 @@ mod tests {
                 })
                 .collect();
             let mut read = vec![None; attached.len()];
-            for (_, mut bus, sensors) in buses(&attached, &house, &Plans::new()) {
+            for (_, mut bus, sensors) in buses(&attached, &house, &Plans::new(), None) {
                 let ids: Vec<_> = sensors.iter().map(|sensor| sensor.id).collect();
                 for _ in 0..3 {
                     bus.read(&ids, &mut |id, result| read[id.0] = result.ok().or(read[id.0]));
@@ -365,7 +372,7 @@ mod tests {
         let clock: Arc<dyn Clock> = Arc::new(Wall(AtomicU64::new(NEW_YEAR_MS)));
         let here = Arc::new(House::new(1, &clock));
         let names = |attached: &[Attached]| -> Vec<String> {
-            buses(attached, &here, &Plans::new()).into_iter().map(|(name, ..)| name).collect()
+            buses(attached, &here, &Plans::new(), None).into_iter().map(|(name, ..)| name).collect()
         };
         assert_eq!(names(&house()), ["simulated-w1", "simulated-i2c"]);
         assert_eq!(names(&house()[..1]), ["simulated-w1"]);

@@ -50,13 +50,13 @@ pub struct Arguments {
     duration: Option<Duration>,
 }
 
-/// Slug, name, driver and address.
-const ROOMS: [(&str, &str, &str, &str); 5] = [
-    ("salon", "Salon", "ds18b20", "28-01131e858aef"),
-    ("chambre", "Chambre d'été", "ds18b20", "28-0114a2b3c4d5"),
-    ("cuisine", "Cuisine", "sht3x", "0x44"),
-    ("bureau", "Bureau", "tmp117", "0x48"),
-    ("cave", "Cave à vin", "ds18b20", "28-0115deadbeef"),
+/// Slug, name, driver, address and what kind of place it is.
+const ROOMS: [(&str, &str, &str, &str, &str); 5] = [
+    ("salon", "Salon", "ds18b20", "28-01131e858aef", "room"),
+    ("chambre", "Chambre d'été", "ds18b20", "28-0114a2b3c4d5", "room"),
+    ("cuisine", "Cuisine", "sht3x", "0x44", "room"),
+    ("bureau", "Bureau", "tmp117", "0x48", "room"),
+    ("cave", "Cave à vin", "ds18b20", "28-0115deadbeef", "cellar"),
 ];
 
 /// Runs until told to stop.
@@ -151,11 +151,13 @@ fn own_house(mut text: String) -> String {
     text
 }
 
-fn room((slug, name, driver, address): (&str, &str, &str, &str)) -> String {
+/// Each reading is told, so that something is to be seen; a cellar is one, whatever its address.
+fn room((slug, name, driver, address, place): (&str, &str, &str, &str, &str)) -> String {
     format!(
         "\n[rooms.{slug}]\nname = \"{name}\"\n\n\
          [[rooms.{slug}.sensors]]\ndriver = \"{driver}\"\nbus = \"simulated\"\n\
-         address = \"{address}\"\ninterval = \"2s\"\ndecimals = 2\ndeadband = 0.01\n"
+         address = \"{address}\"\ninterval = \"2s\"\ndeadband = 0.0\n\n\
+         [[simulation.places]]\nroom = \"{slug}\"\nplace = \"{place}\"\n"
     )
 }
 
@@ -297,5 +299,66 @@ impl Screen {
         }
         self.drawn = u16::try_from(lines.len()).unwrap_or(u16::MAX);
         out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::bus::clock::ManualClock;
+    use crate::bus::{Attached, Clock};
+    use crate::daemon::{Fitted, Roster, World};
+
+    /// What each room may be over the year, in °C.
+    const BANDS: [(&str, i32, i32); 5] = [
+        ("salon", 17, 27),
+        ("chambre", 17, 27),
+        ("cuisine", 17, 27),
+        ("bureau", 17, 27),
+        ("cave", 11, 15),
+    ];
+
+    /// In each month, each at another hour.
+    #[test]
+    fn every_room_has_one_decimal_and_a_temperature_that_such_a_room_can_have() {
+        let settings = house().unwrap();
+        let roster = Roster::new(&settings);
+        for fitted in roster.sensors() {
+            assert_eq!(fitted.sensor.sampling.temperature.decimals, 1, "{}", fitted.room);
+        }
+        for month in 0..12 {
+            let since_new_year = month * (30 * 24 + 2) * 3600;
+            let start = 1000 * (1_767_225_600 + since_new_year);
+            let mut there = settings.clone();
+            there.simulation.start = Some(start);
+            for (room, read) in readings(&there, &roster) {
+                let (_, low, high) = BANDS.into_iter().find(|(slug, ..)| *slug == room).unwrap();
+                assert!((low * 1000..high * 1000).contains(&read), "{month}: {room}: {read}");
+            }
+        }
+    }
+
+    /// Of each room, where it can be read.
+    fn readings(settings: &Settings, roster: &Roster) -> BTreeMap<String, i32> {
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
+        let sensors = || roster.sensors().iter();
+        let attached = sensors().map(Fitted::attached);
+        let mut read = BTreeMap::new();
+        let world = World::new(settings, Some(1), &clock);
+        for (_, mut bus, there) in world.wired(attached, &settings.hardware.sysfs) {
+            let ids: Vec<_> = there.iter().map(|Attached { id, .. }| *id).collect();
+            for _ in 0..3 {
+                bus.read(&ids, &mut |id, result| {
+                    let room = sensors().find(|fitted| fitted.id == id).unwrap().room.to_string();
+                    if let Ok(measured) = result {
+                        read.insert(room, measured.temperature.thousandths());
+                    }
+                });
+            }
+        }
+        assert_eq!(read.len(), ROOMS.len());
+        read
     }
 }

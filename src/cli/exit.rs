@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::daemon::signals::Asked;
+
 /// A check said no.
 pub(super) const FAILED: u8 = 1;
 /// Asked in a way that cannot be answered, as `clap` ends.
@@ -14,6 +16,15 @@ pub(super) const OUTPUT: u8 = 74;
 pub(super) const PERMISSION: u8 = 77;
 /// `EX_CONFIG`: the configuration is wrong; systemd does not try again.
 pub(super) const CONFIGURATION: u8 = 78;
+
+/// Asked to end by a signal, as a shell shows it: 128 and the number of the signal.
+pub(super) const fn asked(asked: Asked) -> u8 {
+    match asked {
+        Asked::HangUp => 129,
+        Asked::Interrupt => 130,
+        Asked::Terminate => 143,
+    }
+}
 
 /// As the process ends.
 pub(super) fn code(code: u8) -> ExitCode {

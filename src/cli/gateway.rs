@@ -10,6 +10,8 @@ use crate::daemon::settings;
 /// Where the gateway of a configuration is asked.
 pub(super) struct Running {
     state_dir: PathBuf,
+    /// The file that should name that folder, and says nothing.
+    silent: Option<PathBuf>,
 }
 
 /// Why there is no answer, in words and as the code to end with.
@@ -23,7 +25,10 @@ impl Running {
     /// with it.
     pub(super) fn of(path: Option<&Path>) -> Result<Self, ExitCode> {
         match settings::load(path) {
-            Ok(settings) => Ok(Self { state_dir: settings.gateway.state_dir }),
+            Ok(settings) => Ok(Self {
+                state_dir: settings.gateway.state_dir,
+                silent: settings::silent(path).map(Path::to_owned),
+            }),
             Err(error) => {
                 complain(error);
                 Err(exit::code(exit::CONFIGURATION))
@@ -35,8 +40,17 @@ impl Running {
     pub(super) fn ask(&self, request: Request) -> Result<Answer, Unanswered> {
         control::ask(&self.state_dir, request).map_err(|trouble| {
             let state_dir = self.state_dir.display();
-            let (words, code) = match trouble {
-                Trouble::NotRunning => (
+            let (words, code) = match (trouble, &self.silent) {
+                (Trouble::NotRunning, Some(file)) => (
+                    format!(
+                        "`{}` says nothing, and no gateway is running on the default state folder \
+                         `{state_dir}`\n  hint: was it emptied? A gateway at work goes on by what \
+                         it said before: put that back, then reload",
+                        file.display()
+                    ),
+                    exit::CONFIGURATION,
+                ),
+                (Trouble::NotRunning, None) => (
                     format!(
                         "no gateway is running on the state folder `{state_dir}`\n  hint: \
                          `systemctl status maison` or `maison run`; a new `state_dir` needs a \
@@ -44,7 +58,7 @@ impl Running {
                     ),
                     exit::UNAVAILABLE,
                 ),
-                Trouble::Forbidden => (
+                (Trouble::Forbidden, _) => (
                     format!(
                         "not allowed to ask the gateway of `{state_dir}`\n  hint: as its user or \
                          as root; where systemd started it, its group may as well: \
@@ -52,10 +66,10 @@ impl Running {
                     ),
                     exit::PERMISSION,
                 ),
-                Trouble::Silent(error) => {
+                (Trouble::Silent(error), _) => {
                     (format!("the gateway does not answer: {error}"), exit::UNAVAILABLE)
                 }
-                Trouble::Misunderstood(why) => (
+                (Trouble::Misunderstood(why), _) => (
                     format!(
                         "the gateway is not understood: {why}\n  hint: after an upgrade it needs \
                          a restart"

@@ -15,6 +15,9 @@ use clap::{Args, Subcommand};
 use crate::access::{PasswordHash, Pattern, Scope, User, UserName, Users};
 use crate::config::Settings;
 use crate::daemon::state;
+use crate::limits::USERS_FILE_BYTES_MAX;
+use crate::net::read_whole;
+use crate::printable::printable;
 
 use conf::{Includes, Mosquitto};
 
@@ -72,7 +75,8 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         }
         for (line, why) in &left_out.0 {
             let Line { file, number, text } = line;
-            eprintln!("{}:{number}: not taken over: `{text}`: {why}", file.display());
+            let said = format!("{}:{number}: not taken over: `{text}`: {why}", file.display());
+            eprintln!("{}", printable(&said));
         }
         if *write {
             add(settings, users)?;
@@ -181,12 +185,8 @@ fn may(user: &User) -> String {
 }
 
 fn content(file: &Path) -> Result<Vec<u8>> {
-    const BYTES_MAX: u64 = crate::limits::USERS_FILE_BYTES_MAX;
-    let cannot = || format!("cannot read `{}`", file.display());
-    if std::fs::metadata(file).with_context(cannot)?.len() > BYTES_MAX {
-        bail!("too large: `{}`, {BYTES_MAX} bytes at most", file.display());
-    }
-    std::fs::read(file).with_context(cannot)
+    read_whole(file, USERS_FILE_BYTES_MAX)
+        .with_context(|| format!("cannot read `{}`", file.display()))
 }
 
 /// The lines of a file that say something.

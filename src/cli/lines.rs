@@ -1,21 +1,63 @@
 //! All buses of a configuration, each read in a thread of its own by its sampler, without a broker;
 //! what happens comes out in one order.
 
+use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use clap::Args;
 
+use super::exit;
 use crate::bus::Clock;
 use crate::bus::line::{Line, Told};
 use crate::bus::tap::{Said, Taps};
 use crate::config::{Room, Settings};
-use crate::daemon::{Fitted, Roster, SystemClock, World, sensors};
+use crate::daemon::{Fitted, Roster, SystemClock, World, sensors as sampled};
 use crate::limits;
 use crate::sampling::SensorId;
 use crate::time::{Tick, Timestamp};
+
+/// Whose sensors, and on what.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Sensors {
+    /// Simulate all buses of the configuration, with the weather and the faults of its
+    /// `[simulation]`
+    #[arg(long)]
+    simulated: bool,
+    /// Configuration file [default: `/etc/maison/maison.toml`]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Sensors {
+    /// Does something with the settings, with those of one room if one is named by its slug or its
+    /// name. Without any sensor there is nothing to do.
+    pub(super) fn with(
+        &self,
+        room: Option<&str>,
+        run: impl FnOnce(&Settings) -> Result<ExitCode>,
+    ) -> ExitCode {
+        super::with_settings(self.config.as_deref(), |settings| {
+            let settings = only(settings, room)?;
+            if settings.rooms.iter().all(|room| room.sensors.is_empty()) {
+                super::complain(
+                    "no sensor is configured\n  hint: `maison scan` lists what there is",
+                );
+                return Ok(exit::code(exit::FAILED));
+            }
+            run(&settings)
+        })
+    }
+
+    /// How fast the clock of the simulated house goes; `None`: what is not simulated is real.
+    pub(super) const fn speed(&self) -> Option<u32> {
+        if self.simulated { Some(1) } else { None }
+    }
+}
 
 /// Something that happened on a bus.
 #[derive(Clone, Debug)]
@@ -45,8 +87,9 @@ pub(super) enum Hear {
 }
 
 impl Lines {
-    /// Starts reading.
-    pub(super) fn start(settings: &Settings, hear: Hear) -> Result<Self> {
+    /// Starts reading the sensors of these settings; where all are simulated, with a clock of that
+    /// speed.
+    pub(super) fn start(settings: &Settings, simulated: Option<u32>, hear: Hear) -> Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let (sender, heard) = mpsc::sync_channel(limits::EVENTS_WAITING_MAX);
         let taps = match hear {
@@ -58,13 +101,13 @@ impl Lines {
             }
         };
         let roster = Roster::new(settings);
-        let world = World::heard(settings, &clock, &taps);
+        let world = World::heard(settings, simulated, &clock, &taps);
         let fitted = roster.sensors().iter().map(Fitted::attached);
         let wired = world.wired(fitted, &settings.hardware.sysfs);
         let start = (clock.now(), clock.wall());
         let (mut buses, mut stops) = (Vec::new(), Vec::new());
         for (seed, (name, bus, attached)) in (0..).zip(wired) {
-            let mine: Vec<_> = sensors(&roster, &attached).into_values().collect();
+            let mine: Vec<_> = sampled(&roster, &attached).into_values().collect();
             buses.push((name.clone(), seed, mine.iter().map(|sensor| sensor.id).collect()));
             let tap = taps.of(&name);
             let line = Line::new(name, bus, (mine, seed), start.0, tap);
@@ -112,8 +155,8 @@ fn read(
     }
 }
 
-/// The settings with this room only, by its slug or its name; with all, if none is named.
-pub(super) fn only(settings: &Settings, room: Option<&str>) -> Result<Settings> {
+/// The settings with this room only; with all, if none is named.
+fn only(settings: &Settings, room: Option<&str>) -> Result<Settings> {
     let Some(room) = room else { return Ok(settings.clone()) };
     let is_it = |it: &&Room| it.slug == room || it.name == room;
     let found = settings.rooms.iter().find(is_it).cloned().with_context(|| {

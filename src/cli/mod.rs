@@ -10,10 +10,12 @@ pub mod ca;
 pub mod check;
 pub mod completions;
 pub mod demo;
+pub mod doctor;
 pub mod drivers;
 mod exit;
 mod gateway;
 pub mod import;
+mod interruption;
 mod lines;
 pub mod log;
 pub mod manual;
@@ -47,10 +49,14 @@ use anyhow::Result;
 use crate::config::Settings;
 use crate::daemon::settings;
 use crate::daemon::state::StateError;
+use crate::printable::printable;
 
-/// Prints one message for the operator: an error, with its hints.
+/// Prints one message for the operator: an error, with its hints a line each. Whatever it repeats
+/// moves no cursor.
 pub fn complain(message: impl fmt::Display) {
-    eprintln!("error: {message}");
+    let message = message.to_string();
+    let lines: Vec<String> = message.split('\n').map(printable).collect();
+    eprintln!("error: {}", lines.join("\n"));
 }
 
 /// Turns what a subcommand says into the code the process ends with.

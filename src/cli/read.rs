@@ -2,8 +2,8 @@
 //! broker; beside a gateway at work too.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -11,7 +11,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::exit;
-use super::lines::{Event, Hear, Lines, PATIENCE, only};
+use super::lines::{Event, Hear, Lines, PATIENCE, Sensors};
 use super::spoken::spoken;
 use crate::bus::line::{Told, What};
 use crate::config::Settings;
@@ -34,22 +34,18 @@ pub struct Arguments {
     /// Answer in JSON: an array, or with `--watch` an object a line
     #[arg(long)]
     json: bool,
-    /// Configuration file [default: `/etc/maison/maison.toml`]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    sensors: Sensors,
 }
 
 /// Status 0; 1 if a sensor failed.
 pub fn run(arguments: &Arguments) -> ExitCode {
-    super::with_settings(arguments.config.as_deref(), |settings| {
-        let settings = only(settings, arguments.room.as_deref())?;
-        read(arguments, &settings)
-    })
+    arguments.sensors.with(arguments.room.as_deref(), |settings| read(arguments, settings))
 }
 
 fn read(arguments: &Arguments, settings: &Settings) -> Result<ExitCode> {
     let hear = if arguments.raw { Hear::All } else { Hear::Readings };
-    let lines = Lines::start(settings, hear)?;
+    let lines = Lines::start(settings, arguments.sensors.speed(), hear)?;
     let mut latest: BTreeMap<SensorId, BTreeMap<Quantity, Report>> = BTreeMap::new();
     let began = Instant::now();
     let sensors = lines.roster.sensors();
@@ -62,7 +58,7 @@ fn read(arguments: &Arguments, settings: &Settings) -> Result<ExitCode> {
                 continue;
             }
             Ok((bus, Event::Told(told))) => (bus, told),
-            Err(_) if arguments.watch && !sensors.is_empty() => continue,
+            Err(RecvTimeoutError::Timeout) if arguments.watch => continue,
             Err(_) => break,
         };
         let (bus, told) = event;

@@ -1,24 +1,26 @@
 //! `maison record`: what the buses say, to a file that can be attached to a report and replayed.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use super::exit;
-use super::lines::{Event, Hear, Lines, only};
-use super::output::Standard;
+use super::lines::{Event, Hear, Lines, Sensors};
 use super::recording::{Content, Entry, Header, Publisher, Recorded, VERSION, content};
 use crate::config::Settings;
 use crate::daemon::signals::Signals;
 use crate::limits;
+use crate::printable::printable;
 
 /// Record what the buses say, byte by byte, to a file for a report; `maison replay` reads it
 #[derive(Args, Clone, Debug)]
@@ -41,19 +43,14 @@ pub struct Arguments {
     /// Print it as JSON, an object a line
     #[arg(long, requires = "print")]
     json: bool,
-    /// Configuration file [default: `/etc/maison/maison.toml`]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    sensors: Sensors,
 }
 
 /// Status 0, whoever ended it; 1 if the file cannot be written.
 pub fn run(arguments: &Arguments) -> ExitCode {
-    super::with_settings(arguments.config.as_deref(), |settings| {
-        let settings = only(settings, arguments.room.as_deref())?;
-        if settings.rooms.iter().all(|room| room.sensors.is_empty()) {
-            super::complain("no sensor is configured: nothing to record");
-            return Ok(exit::code(exit::FAILED));
-        }
+    arguments.sensors.with(arguments.room.as_deref(), |settings| {
+        let settings = settings.clone();
         super::block_on(async {
             let mut signals = Signals::listen()?;
             let asked = Arc::new(AtomicBool::new(false));
@@ -64,7 +61,14 @@ pub fn run(arguments: &Arguments) -> ExitCode {
                 done = &mut work => return done.context("the recorder panicked")?,
                 _ = signals.next() => asked.store(true, Ordering::Relaxed),
             }
-            work.await.context("the recorder panicked")?
+            // Who asks twice does not wait for a reader or a disk that takes nothing more.
+            tokio::select! {
+                done = &mut work => done.context("the recorder panicked")?,
+                again = signals.next() => {
+                    super::complain("interrupted again: the end of the record may be missing");
+                    process::exit(exit::asked(again).into());
+                }
+            }
         })?;
         Ok(ExitCode::SUCCESS)
     })
@@ -73,13 +77,17 @@ pub fn run(arguments: &Arguments) -> ExitCode {
 /// Until it is asked to end, or the time is over, or the file is full.
 fn record(arguments: &Arguments, settings: &Settings, is_asked: &AtomicBool) -> Result<()> {
     let mut file = RecordFile::create(&arguments.file, arguments.max_size)?;
-    let lines = Lines::start(settings, Hear::All)?;
+    let lines = Lines::start(settings, arguments.sensors.speed(), Hear::All)?;
     file.write(&header(&lines, settings))?;
-    let out: Box<dyn Write> =
-        if arguments.print { Box::new(Standard) } else { Box::new(io::sink()) };
+    ensure!(!file.is_full, "the configuration alone is more than `--max-size`");
+    let is_left = Rc::new(Cell::new(false));
+    let out: Box<dyn Write> = if arguments.print {
+        Box::new(Audience(Rc::clone(&is_left)))
+    } else {
+        Box::new(io::sink())
+    };
     let root = &settings.gateway.root;
-    let (_, began) = lines.start;
-    let mut publisher = Publisher::start(root, &lines.roster, began, arguments.json, out)?;
+    let mut publisher = Publisher::start(root, &lines.roster, lines.start.1, arguments.json, out)?;
     let (started, mut progress) = (Instant::now(), Progress::new());
     // Of each bus: what is said has no time of its own.
     let mut last: BTreeMap<Arc<str>, u64> = BTreeMap::new();
@@ -90,8 +98,11 @@ fn record(arguments: &Arguments, settings: &Settings, is_asked: &AtomicBool) -> 
         if arguments.duration.is_some_and(|duration| started.elapsed() >= duration) {
             break "time is over";
         }
-        if file.is_full() {
+        if file.is_full {
             break "file is full";
+        }
+        if is_left.get() {
+            break "nobody reads what is printed";
         }
         progress.show(&file, &publisher.counts)?;
         let Ok((bus, event)) = lines.heard.recv_timeout(limits::RECORD_POLL) else { continue };
@@ -105,18 +116,43 @@ fn record(arguments: &Arguments, settings: &Settings, is_asked: &AtomicBool) -> 
         };
         let t = *last;
         file.write(&Entry { t, bus: bus.to_string(), content })?;
-        if let Event::Told(told) = event {
+        if let (false, Event::Told(told)) = (file.is_full, event) {
             publisher.tell(&told)?;
         }
     };
     let t = last.into_values().max().unwrap_or_default();
-    file.write(&Entry { t, bus: String::new(), content: Content::End(why.to_owned()) })?;
-    file.finish()?;
+    file.end(&Entry { t, bus: String::new(), content: Content::End(why.to_owned()) })?;
     progress.end()?;
     let [readings, faults, _] = publisher.counts;
-    let (path, bytes) = (arguments.file.display(), file.bytes);
+    let (path, bytes) = (printable(&arguments.file.display().to_string()), file.bytes);
     eprintln!("recorded: {readings} readings, {faults} faults, {bytes} bytes in `{path}`: {why}");
     Ok(())
+}
+
+/// Standard output for as long as somebody reads it. Who goes away, as `head` does, must not cost
+/// the end of the record.
+struct Audience(Rc<Cell<bool>>);
+
+impl Audience {
+    fn unless_left<T>(&self, done: io::Result<T>, otherwise: T) -> io::Result<T> {
+        match done {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.0.set(true);
+                Ok(otherwise)
+            }
+            done => done,
+        }
+    }
+}
+
+impl Write for Audience {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.unless_left(io::stdout().write(bytes), bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.unless_left(io::stdout().flush(), ())
+    }
 }
 
 fn header(lines: &Lines, settings: &Settings) -> Header {
@@ -136,35 +172,41 @@ fn header(lines: &Lines, settings: &Settings) -> Header {
     }
 }
 
-/// A file that grows by whole lines up to a bound.
+/// A file that grows by whole lines up to a bound, with room for the one that ends it.
 struct RecordFile {
     out: BufWriter<std::fs::File>,
     path: PathBuf,
     bytes: u64,
     bytes_max: u64,
+    /// A line did not fit, and is not in it.
+    is_full: bool,
 }
 
 impl RecordFile {
     fn create(path: &Path, mib: u64) -> Result<Self> {
         let open = OpenOptions::new().write(true).create_new(true).open(path);
         let file = open.with_context(|| format!("cannot make `{}`", path.display()))?;
+        let (out, path) = (BufWriter::new(file), path.to_owned());
         let bytes_max = mib.saturating_mul(1024 * 1024);
-        Ok(Self { out: BufWriter::new(file), path: path.to_owned(), bytes: 0, bytes_max })
+        Ok(Self { out, path, bytes: 0, bytes_max, is_full: false })
     }
 
     fn write(&mut self, line: &impl serde::Serialize) -> Result<()> {
-        let mut text = serde_json::to_vec(line)?;
-        text.push(b'\n');
-        self.bytes += u64::try_from(text.len()).unwrap_or(u64::MAX);
-        self.out.write_all(&text).with_context(|| self.cannot())
+        let text = serde_json::to_vec(line)?;
+        let bytes = self.bytes.saturating_add(u64::try_from(text.len())? + 1);
+        self.is_full |= bytes.saturating_add(limits::RECORD_END_BYTES) > self.bytes_max;
+        if self.is_full { Ok(()) } else { self.put(&text, bytes) }
     }
 
-    /// A line more might not fit.
-    const fn is_full(&self) -> bool {
-        self.bytes.saturating_add(limits::RECORD_LINE_BYTES) > self.bytes_max
+    fn put(&mut self, text: &[u8], bytes: u64) -> Result<()> {
+        self.bytes = bytes;
+        let written = self.out.write_all(text).and_then(|()| self.out.write_all(b"\n"));
+        written.with_context(|| self.cannot())
     }
 
-    fn finish(&mut self) -> Result<()> {
+    fn end(&mut self, line: &impl serde::Serialize) -> Result<()> {
+        let text = serde_json::to_vec(line)?;
+        self.put(&text, self.bytes.saturating_add(u64::try_from(text.len())? + 1))?;
         self.out.flush().and_then(|()| self.out.get_ref().sync_all()).with_context(|| self.cannot())
     }
 
@@ -190,8 +232,12 @@ impl Progress {
         }
         self.shown = Instant::now();
         let kib = file.bytes / 1024;
+        let line = format!("{readings} readings, {faults} faults, {kib} KiB (Ctrl-C ends) ");
+        // A line that is wrapped is not written over.
+        let columns = crossterm::terminal::size().map_or(80, |(columns, _)| columns);
+        let line: String = line.chars().take(usize::from(columns.saturating_sub(1))).collect();
         let mut out = io::stderr().lock();
-        write!(out, "\r{readings} readings, {faults} faults, {kib} KiB (Ctrl-C ends) ")?;
+        write!(out, "\r{line}")?;
         out.flush()
     }
 
@@ -207,17 +253,18 @@ mod tests {
     #[test]
     fn a_record_ends_with_a_whole_line_below_its_bound() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.rec");
-        let mut file = RecordFile::create(&path, 1).unwrap();
-        let line = "x".repeat(20_000);
-        while !file.is_full() {
-            file.write(&line).unwrap();
+        for line in ["x".repeat(20_000), "x".repeat(5_000_000), String::new()] {
+            let path = folder.path().join(line.len().to_string());
+            let mut file = RecordFile::create(&path, 1).unwrap();
+            while !file.is_full {
+                file.write(&line).unwrap();
+            }
+            file.end(&Content::End("nobody reads what is printed".to_owned())).unwrap();
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert!(text.ends_with("{\"end\":\"nobody reads what is printed\"}\n"));
+            assert!(text.len() <= 1_048_576, "{}", text.len());
+            assert!(text.len() + line.len() > 1_048_000, "{}", text.len());
+            assert_eq!(u64::try_from(text.len()), Ok(file.bytes));
         }
-        file.write(&"end").unwrap();
-        file.finish().unwrap();
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.ends_with("\n\"end\"\n"));
-        assert!((1_000_000..=1_048_576).contains(&text.len()), "{}", text.len());
-        assert_eq!(u64::try_from(text.len()), Ok(file.bytes));
     }
 }

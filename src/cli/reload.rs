@@ -18,8 +18,8 @@ pub struct Arguments {
     config: Option<PathBuf>,
 }
 
-/// Status 0 if it holds now; 78 if the files are wrong, 1 if the gateway refused them, 69 if none
-/// is running, 77 if it may not be asked.
+/// Status 0 if it holds now; 78 if the files are wrong or empty, 1 if the gateway refused them, 69
+/// if none is running, 77 if it may not be asked.
 pub fn run(arguments: &Arguments) -> ExitCode {
     let running = match Running::of(arguments.config.as_deref()) {
         Ok(running) => running,

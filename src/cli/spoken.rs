@@ -3,12 +3,17 @@
 use std::fmt::Write;
 
 use crate::bus::tap::{FileStep, Said, Step, Trouble};
+use crate::printable::printable;
 
 /// Most that is shown of what was seen of a pin.
 const LOOKS_SHOWN: usize = 200;
 
-/// One line.
+/// One line. Files say what they like: nothing of it moves a cursor.
 pub(super) fn spoken(said: &Said) -> String {
+    printable(&words(said))
+}
+
+fn words(said: &Said) -> String {
     match said {
         Said::Opened => "opened".to_owned(),
         Said::Refused(name) => format!("cannot be opened: {}", name.0),

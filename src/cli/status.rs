@@ -14,6 +14,7 @@ use super::exit;
 use super::gateway::{Running, Unanswered, unexpected};
 use crate::daemon::control::{Answer, Request};
 use crate::daemon::status::Status;
+pub(super) use table::Style;
 
 /// Show how the running gateway is: warnings, rooms, listeners, clients, queues, store,
 /// certificates
@@ -44,7 +45,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         return watch(&running, arguments);
     }
     match ask(&running) {
-        Ok(Ok(status)) => written(show(&status, arguments, table::Style::of_output()).as_bytes()),
+        Ok(Ok(status)) => written(show(&status, arguments, Style::of_output()).as_bytes()),
         Ok(Err(other)) => unexpected(&other),
         Err(unanswered) => unanswered.told(),
     }
@@ -57,7 +58,7 @@ fn ask(running: &Running) -> Result<Result<Box<Status>, Answer>, Unanswered> {
     })
 }
 
-fn show(status: &Status, arguments: &Arguments, style: table::Style) -> String {
+fn show(status: &Status, arguments: &Arguments, style: Style) -> String {
     if arguments.json {
         // It came as JSON, so it can be written as such.
         return serde_json::to_string(status).unwrap_or_default() + "\n";
@@ -71,7 +72,7 @@ fn watch(running: &Running, arguments: &Arguments) -> ExitCode {
     let redraws = out.is_terminal() && !arguments.json;
     loop {
         let text = match ask(running) {
-            Ok(Ok(status)) => show(&status, arguments, table::Style::of_output()),
+            Ok(Ok(status)) => show(&status, arguments, Style::of_output()),
             Ok(Err(other)) => return unexpected(&other),
             Err(unanswered) if arguments.json => {
                 super::complain(unanswered.words);

@@ -1,10 +1,13 @@
 //! `maison subscriber`: who is let in, to which rooms, and all that it needs to come. A gateway at
 //! work sees each change at once, for those who are in as well.
 
+mod authorities;
 mod bundle;
 mod list;
 mod place;
 mod snippets;
+mod topics;
+mod wanted;
 
 use std::fs;
 use std::io::{self, IsTerminal, Write as _};
@@ -15,14 +18,16 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Subcommand};
 
 use super::ca;
+use super::interruption::Interruption;
 use super::user::first_line;
-use crate::access::{ALL_ROOMS, Issued, Pattern, Policy, Scope, UserName};
-use crate::config::{Room, Settings, slug_fault};
+use crate::access::{ALL_ROOMS, Issued, Pattern, Policy, Scope, UserName, Users};
+use crate::config::Settings;
 use crate::daemon::state::{self, StateError};
 use crate::net::ClientIdentity;
 
 use bundle::{Bundle, Contents, Keys};
 use place::Host;
+use wanted::pattern;
 
 /// Let people and devices in, to the rooms that are theirs
 #[derive(Args, Debug)]
@@ -145,23 +150,6 @@ struct Place {
     no_qr: bool,
 }
 
-fn pattern(text: &str) -> Result<Pattern> {
-    if text == "$share" || text.starts_with("$share/") {
-        bail!(
-            "rights are for topics, and `$share` is only a way to subscribe to them\n  hint: the \
-             filter behind the group, as `a/b` of `$share/group/a/b`"
-        );
-    }
-    Ok(Pattern::parse(text)?)
-}
-
-/// The first that comes again.
-fn twice(rooms: &[String]) -> Option<&String> {
-    let is_again =
-        |(index, room): &(usize, &String)| rooms.iter().take(*index).any(|it| it == *room);
-    rooms.iter().enumerate().find(is_again).map(|(_, room)| room)
-}
-
 /// Shortest passphrase that is taken from a person.
 const PASSPHRASE_CHARS_MIN: usize = 8;
 
@@ -215,8 +203,7 @@ impl Add {
         let certificates: Vec<Issued> = keys.iter().map(|keys| issued(&keys.identity)).collect();
         let drawn = password.filter(|_| !self.password_stdin);
         let contents = Contents { scope: scope.clone(), ways, password: drawn, keys };
-        let written = bundle.write(settings, &contents)?;
-        state::edit_users(folder, |users| {
+        hand_over(&bundle, settings, &contents, name, |users| {
             if users.contains(name) {
                 return Err(StateError::UserExists(name.clone()));
             }
@@ -226,45 +213,6 @@ impl Add {
             user.certificates = certificates;
             Ok(())
         })
-        .map_err(hinted)?;
-        written.hand_over(name)
-    }
-
-    fn scope(&self, settings: &Settings) -> Result<Scope> {
-        if let Some(room) = twice(&self.rooms) {
-            bail!("named twice: `{room}`\n  hint: each room once in `--rooms`");
-        }
-        for room in self.rooms.iter().filter(|room| *room != ALL_ROOMS) {
-            let is_known = settings.rooms.iter().any(|known| known.slug == **room);
-            if !is_known && !self.write {
-                let known: Vec<&str> = settings.rooms.iter().map(|it| it.slug.as_str()).collect();
-                bail!(
-                    "no such room: `{room}`\n  hint: there are {}; a device brings a room of its \
-                     own with `--write`",
-                    known.join(", ")
-                );
-            }
-            let has_sensors = |it: &Room| it.slug == **room && !it.sensors.is_empty();
-            if self.write && settings.rooms.iter().any(has_sensors) {
-                bail!(
-                    "the gateway's own sensors tell of the room `{room}`\n  hint: a device has a \
-                     room of its own: `--rooms {room}-device --write`"
-                );
-            }
-            if let Some(fault) = slug_fault(room) {
-                bail!("{fault}: `{room}`");
-            }
-        }
-        let (rooms, read, publish) = (self.rooms.clone(), self.read.clone(), self.publish.clone());
-        let scope = Scope { rooms, write: self.write, admin: self.admin, read, publish };
-        if scope == Scope::default() {
-            bail!(
-                "`{}` would be let in and may nothing\n  hint: `--rooms salon`, `--rooms '*'` for \
-                 all, `--read FILTER`, `--publish FILTER` or `--admin`",
-                self.name
-            );
-        }
-        Ok(scope)
     }
 
     /// As asked for, else as the listeners do.
@@ -368,8 +316,7 @@ fn renew(
     let keys = passphrase.keys(settings, name)?;
     let new = issued(&keys.identity);
     let contents = Contents { scope, ways, password: None, keys: Some(keys) };
-    let written = bundle.write(settings, &contents)?;
-    state::edit_users(&settings.gateway.state_dir, |users| {
+    hand_over(&bundle, settings, &contents, name, |users| {
         if !users.contains(name) {
             return Err(StateError::UserUnknown(name.clone()));
         }
@@ -380,7 +327,21 @@ fn renew(
         certificates.push(new);
         Ok(())
     })
-    .map_err(hinted)?;
+}
+
+/// Writes a bundle, lets in whom it is for, and says how to use it. Ctrl-C leaves all or nothing.
+fn hand_over(
+    bundle: &Bundle,
+    settings: &Settings,
+    contents: &Contents,
+    name: &UserName,
+    change: impl FnOnce(&mut Users) -> Result<(), StateError>,
+) -> Result<()> {
+    let interruption = Interruption::wait()?;
+    let written = bundle.write(settings, contents)?;
+    interruption.last_moment()?;
+    state::edit_users(&settings.gateway.state_dir, change).map_err(hinted)?;
+    interruption.over();
     written.hand_over(name)
 }
 
@@ -453,8 +414,10 @@ fn given(what: &str) -> Result<String> {
     String::from_utf8(line).with_context(|| format!("the {what} is not UTF-8"))
 }
 
-fn issued(identity: &ClientIdentity) -> Issued {
-    Issued { serial: identity.serial.clone(), expires: identity.expires_unix_s }
+/// What the list of its user says of a certificate.
+pub(super) fn issued(identity: &ClientIdentity) -> Issued {
+    let authority = Some(identity.authority.clone());
+    Issued { serial: identity.serial.clone(), expires: identity.expires_unix_s, authority }
 }
 
 /// PEM of the authority that clients are to trust.

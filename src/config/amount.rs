@@ -211,6 +211,13 @@ impl Written for Decimal {
             let written = node.value.written().unwrap_or_default();
             complaints.push(Complaint::value(node.place, "not a number of use").found(written));
         }
+        // What would be taken for zero, which often means that something is off.
+        if rounded == Some(0) && number != Some(0.0) {
+            let written = node.value.written().unwrap_or_default();
+            let complaint = Complaint::value(node.place, "finer than a thousandth").found(written);
+            complaints.push(complaint.hint("three digits after the dot count: `0.001`"));
+            return None;
+        }
         rounded.map(Self)
     }
 }

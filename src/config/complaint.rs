@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::Source;
 use super::report::{Mistake, Position, Report};
+use crate::printable::shortened;
 
 /// Longest value that a message repeats in full, in characters.
 const VALUE_CHARS_MAX: usize = 60;
@@ -80,13 +81,13 @@ impl Complaint {
 
     /// Repeats what was written.
     pub(super) fn found(mut self, value: impl AsRef<str>) -> Self {
-        self.value = Some(shown(value.as_ref(), VALUE_CHARS_MAX));
+        self.value = Some(shortened(value.as_ref(), VALUE_CHARS_MAX));
         self
     }
 
     /// Says what to do about it.
     pub(super) fn hint(mut self, hint: impl AsRef<str>) -> Self {
-        self.hint = Some(shown(hint.as_ref(), HINT_CHARS_MAX));
+        self.hint = Some(shortened(hint.as_ref(), HINT_CHARS_MAX));
         self
     }
 
@@ -174,23 +175,6 @@ fn mistake(texts: &[Text<'_>], file: usize, position: Position, complaint: Compl
         value: complaint.value,
         hint,
     }
-}
-
-/// One line of plain text: what is repeated goes to terminals and logs.
-fn shown(text: &str, chars_max: usize) -> String {
-    let mut shown = String::new();
-    for (index, letter) in text.chars().enumerate() {
-        if index == chars_max {
-            shown.push('…');
-            break;
-        }
-        if letter.is_control() {
-            shown.extend(letter.escape_default());
-        } else {
-            shown.push(letter);
-        }
-    }
-    shown
 }
 
 /// A source with the starts of its lines, so that many positions are found fast.

@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::{
-    Broker, Durability, Gateway, Hardware, Library, Limits, Listener, Log, LogFilter, LogFormat,
-    Settings, Simulation, Tls, Transport,
+    Announce, Broker, Durability, Gateway, Hardware, Library, Limits, Listener, Log, LogFilter,
+    LogFormat, Settings, Simulation, Tls, Transport,
 };
 use crate::access::Policy;
 use crate::limits;
@@ -25,6 +25,7 @@ impl Default for Settings {
             hardware: Hardware::default(),
             log: Log::default(),
             metrics: None,
+            announce: Announce::Private,
             simulation: Simulation::default(),
             listeners: listeners(),
             rooms: Vec::new(),

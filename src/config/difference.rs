@@ -5,7 +5,8 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use super::{Listener, Room, Sensor, Settings, Tls};
-use crate::sampling::{Rules, SensorSettings};
+use crate::sampling::{Calibration, Rules, SensorSettings};
+use crate::sensors::element::ElementKind;
 use crate::units::Quantity;
 
 /// One thing that differs.
@@ -98,6 +99,7 @@ const LIVE: &[Key] = keys![
     "gateway.watch_files": gateway.watch_files,
     "log.level": log.level,
     "metrics": metrics,
+    "mdns.announce": announce,
     "broker.session_expiry": broker.session_expiry,
     "broker.queue.messages": broker.queue_messages,
     "broker.queue.bytes": broker.queue_bytes,
@@ -261,8 +263,14 @@ fn of_room(old: &Room, new: &Room, changes: &mut Vec<Change>) {
 
 fn sensor_keys(old: &Sensor, new: &Sensor) -> Vec<String> {
     let SensorSettings { interval, retries, heartbeat, stale_after, .. } = &old.sampling;
+    let hangs = |kind: ElementKind| {
+        let at = |sensor: &Sensor| sensor.element.filter(|element| element.kind() == kind);
+        at(old) != at(new)
+    };
     let keys = [
-        ("element", old.element != new.element),
+        ("thermistor", hangs(ElementKind::Thermistor)),
+        ("rtd", hangs(ElementKind::Rtd)),
+        ("tmp36", hangs(ElementKind::Tmp36)),
         ("interval", *interval != new.sampling.interval),
         ("retries", *retries != new.sampling.retries),
         ("heartbeat", *heartbeat != new.sampling.heartbeat),
@@ -271,27 +279,30 @@ fn sensor_keys(old: &Sensor, new: &Sensor) -> Vec<String> {
     let mut keys: Vec<String> =
         keys.into_iter().filter(|(_, is)| *is).map(|(key, _)| key.to_owned()).collect();
     for quantity in Quantity::ALL {
+        // What a chip measures is no key: it is the same at the place of the same driver.
         let rules = [old.sampling.rules_of(quantity), new.sampling.rules_of(quantity)];
-        let differing = match rules {
-            [Some(old), Some(new)] => rule_keys(old, new),
-            [None, None] => continue,
-            [Some(_), None] | [None, Some(_)] => vec!["readings"],
-        };
-        keys.extend(differing.into_iter().map(|key| match quantity {
+        let [Some(old), Some(new)] = rules else { continue };
+        keys.extend(rule_keys(old, new).into_iter().map(|key| match quantity {
             Quantity::Temperature => key.to_owned(),
-            Quantity::Humidity | Quantity::Pressure => format!("{} {key}", quantity.name()),
+            Quantity::Humidity | Quantity::Pressure => format!("{}.{key}", quantity.name()),
         }));
     }
     keys
 }
 
+/// As they are written.
 fn rule_keys(old: &Rules, new: &Rules) -> Vec<&'static str> {
-    let Rules { promise, lowest, highest, rate_per_minute, calibration, .. } = old;
+    let corrections = [old, new].map(|rules| match &rules.calibration {
+        Calibration::Offset(offset) => (*offset, None),
+        curve => (rules.lowest.with(0), Some(curve)),
+    });
+    let [(old_offset, old_curve), (new_offset, new_curve)] = corrections;
     let keys = [
-        ("readings", *promise != new.promise),
-        ("range", (*lowest, *highest) != (new.lowest, new.highest)),
-        ("rate", *rate_per_minute != new.rate_per_minute),
-        ("calibration", *calibration != new.calibration),
+        ("min", old.lowest != new.lowest),
+        ("max", old.highest != new.highest),
+        ("max_rate", old.rate_per_minute != new.rate_per_minute),
+        ("offset", old_offset != new_offset),
+        ("calibration", old_curve != new_curve),
         ("median", old.median != new.median),
         ("alpha", old.alpha != new.alpha),
         ("decimals", old.decimals != new.decimals),

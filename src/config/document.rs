@@ -148,6 +148,7 @@ impl Value {
         match self {
             Self::Text(text) | Self::Date(text) => Some(text.clone()),
             Self::Integer(integer) => Some(integer.to_string()),
+            Self::Float(float) if (1e-9..1.0).contains(&float.abs()) => Some(float.to_string()),
             Self::Float(float) => Some(format!("{float:?}").to_lowercase()),
             Self::Boolean(truth) => Some(truth.to_string()),
             Self::Array(_) | Self::Table(_) | Self::Unreadable => None,

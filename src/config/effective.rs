@@ -7,7 +7,9 @@ use std::path::Path;
 
 use super::amount::{Bounded, Decimal, Size};
 use super::check::needs_open;
-use super::words::{DURABILITIES, LIBRARIES, LOG_FORMATS, PLATINUM, POLICIES, SIDES, WIRES, word};
+use super::words::{
+    ANNOUNCEMENTS, DURABILITIES, LIBRARIES, LOG_FORMATS, PLATINUM, POLICIES, SIDES, WIRES, word,
+};
 use super::{
     Broker, Bus, Gateway, Hardware, Limits, Listener, Room, Sensor, Settings, Tls, Transport,
 };
@@ -43,6 +45,8 @@ impl Settings {
             let open = !metrics.bind.ip().to_canonical().is_loopback();
             writeln!(out, "\n[metrics]\nbind = \"{}\"\nopen = {open}", metrics.bind)?;
         }
+        let announce = quoted(word(&ANNOUNCEMENTS, &self.announce));
+        writeln!(out, "\n[mdns]\nannounce = {announce}")?;
         simulation::house(out, &self.simulation)?;
         self.listeners.iter().try_for_each(|it| listener(out, it))?;
         self.rooms.iter().try_for_each(|it| room(out, it))?;

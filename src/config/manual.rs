@@ -5,7 +5,9 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::words::{DURABILITIES, LIBRARIES, LOG_FORMATS, PLATINUM, POLICIES, SIDES, word};
+use super::words::{
+    ANNOUNCEMENTS, DURABILITIES, LIBRARIES, LOG_FORMATS, PLATINUM, POLICIES, SIDES, word,
+};
 use super::{Library, schema};
 use crate::limits::{ROOM_SLUG_BYTES_MAX, ROOMS_MAX};
 use crate::sensors::catalog::Driver;
@@ -200,6 +202,7 @@ fn words(table: &str, key: &str) -> Option<Vec<&'static str>> {
         ("`[broker]`", "durability") => Some(listed(&DURABILITIES)),
         ("`[hardware]`", "i2c") => Some(vec![word(&LIBRARIES, &Library::LinuxEmbeddedHal)]),
         ("`[hardware]`", "spi") => Some(listed(&LIBRARIES)),
+        ("`[mdns]`", "announce") => Some(listed(&ANNOUNCEMENTS)),
         ("`[log]`", "format") => Some(listed(&LOG_FORMATS)),
         ("`[[listener]]`", "auth") => Some(listed(&POLICIES)),
         ("`thermistor` of a sensor", "side") => Some(listed(&SIDES)),

@@ -78,6 +78,8 @@ pub struct Settings {
     pub log: Log,
     /// `[metrics]`; `None`: there are none.
     pub metrics: Option<Metrics>,
+    /// `announce` of `[mdns]`.
+    pub announce: Announce,
     /// `[simulation]`.
     pub simulation: Simulation,
     /// `[[listener]]`, in order; one at least.
@@ -209,6 +211,17 @@ pub struct Log {
 pub struct Metrics {
     /// Address and port.
     pub bind: SocketAddr,
+}
+
+/// `announce` of `[mdns]`: where listeners are announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Announce {
+    /// On addresses of private networks.
+    Private,
+    /// On all.
+    Always,
+    /// Nowhere.
+    Off,
 }
 
 /// `[simulation]`: what the house is like where its buses are simulated.

@@ -86,6 +86,8 @@ tables! {
         log: Log,
         /// Where programs that watch over the gateway ask by HTTP. Without it: nowhere.
         metrics: Metrics,
+        /// Whether programs on the network find the gateway by itself.
+        mdns: Mdns,
         /// Where clients are let in. Without any: `127.0.0.1:1883` for programs on this machine,
         /// without a login, and `[::]:8883` for all others, by TLS and password.
         listener: Vec<At<Listener>>,
@@ -217,6 +219,15 @@ tables! {
         bind: String,
         /// Says that everyone beyond this machine may read them. Default: `false`.
         open: bool,
+    }
+
+    /// `[mdns]`.
+    table Mdns at "`[mdns]`" {
+        /// Where listeners are announced by mDNS, as `_secure-mqtt._tcp` and `_mqtt._tcp`:
+        /// `"private"`, on private networks only; `"always"`, on public addresses, too; `"off"`.
+        /// Where avahi runs it is left to that, and `maison doctor` has its file. Default:
+        /// `"private"`.
+        announce: String,
     }
 
     /// `[[listener]]`.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::log::LogFormat;
-use super::{Bus, Durability, Library};
+use super::{Announce, Bus, Durability, Library};
 use crate::access::Policy;
 use crate::sampling::Combination;
 use crate::sensors::element::{Platinum, Side, Wires};
@@ -19,6 +19,10 @@ pub(super) const DURABILITIES: [(&str, Durability); 3] = [
 /// `format` of `[log]`.
 pub(super) const LOG_FORMATS: [(&str, LogFormat); 2] =
     [("text", LogFormat::Text), ("json", LogFormat::Json)];
+
+/// `announce` of `[mdns]`.
+pub(super) const ANNOUNCEMENTS: [(&str, Announce); 3] =
+    [("private", Announce::Private), ("always", Announce::Always), ("off", Announce::Off)];
 
 /// `auth`.
 pub(super) const POLICIES: [(&str, Policy); 5] = [

@@ -131,13 +131,12 @@ impl World {
         let Self { house, is_simulated, spi, .. } = self;
         let wire = |(bus, attached): (config::Bus, Vec<Attached>)| {
             if bus == config::Bus::Simulated {
-                return simulated::buses(&attached, house, &plans);
+                return simulated::buses(&attached, house, &plans, None);
             }
             if !is_simulated {
                 return wire(bus, attached, sysfs, (*spi, &house.taps));
             }
-            let wired = simulated::buses(&attached, house, &plans);
-            wired.into_iter().map(|(_, hands, there)| (bus.to_string(), hands, there)).collect()
+            simulated::buses(&attached, house, &plans, Some(&bus.to_string()))
         };
         by_bus.into_iter().flat_map(wire).collect()
     }
@@ -158,10 +157,15 @@ impl World {
     }
 
     /// The same, with somebody who hears what all its buses say, real or simulated.
-    pub(crate) fn heard(settings: &Settings, clock: &Arc<dyn Clock>, taps: &Taps) -> Self {
-        let house = Arc::into_inner(Self::new(settings, None, clock).house);
+    pub(crate) fn heard(
+        settings: &Settings,
+        speed: Option<u32>,
+        clock: &Arc<dyn Clock>,
+        taps: &Taps,
+    ) -> Self {
+        let house = Arc::into_inner(Self::new(settings, speed, clock).house);
         let house = house.expect("a house that was just built has one owner").tapped(taps);
-        Self::of(house, settings, None)
+        Self::of(house, settings, speed)
     }
 
     fn of(house: House, settings: &Settings, speed: Option<u32>) -> Self {
@@ -170,7 +174,8 @@ impl World {
         Self { house, simulation, is_simulated: speed.is_some(), spi }
     }
 
-    fn plan(&self, room: &str, sensor: &Address) -> Plan {
+    /// What is special about a sensor of this room.
+    pub(crate) fn plan(&self, room: &str, sensor: &Address) -> Plan {
         let Simulation { places, faults, .. } = &self.simulation;
         let place = places.iter().rev().find(|(target, _)| target.is(room, sensor));
         let mine = faults.iter().filter(|(target, _)| target.is(room, sensor));

@@ -36,11 +36,13 @@ pub(super) type Shown = BTreeMap<Arc<str>, Arc<Tls>>;
 pub(crate) struct Expiry(Arc<Mutex<Ends>>);
 
 /// In seconds since 1970.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Ends {
     /// Of the certificate of this host, if a listener shows it.
     own: Option<u64>,
     authority: Option<u64>,
+    /// By which people and programs know the authority.
+    fingerprint: Option<String>,
 }
 
 impl Expiry {
@@ -52,6 +54,18 @@ impl Expiry {
     /// Of its own certificate.
     pub(crate) fn authority_unix_s(&self) -> Option<u64> {
         self.lock().authority
+    }
+
+    /// SHA-256 of its certificate, in lower-case hexadecimal digits.
+    pub(crate) fn fingerprint(&self) -> Option<String> {
+        self.lock().fingerprint.clone()
+    }
+
+    fn authority(&self, authority: &Authority) {
+        let facts = authority.facts().ok();
+        let mut ends = self.lock();
+        ends.authority = facts.as_ref().map(|facts| facts.until_unix_s);
+        ends.fingerprint = facts.map(|facts| facts.fingerprint.replace(':', "").to_lowercase());
     }
 
     fn lock(&self) -> MutexGuard<'_, Ends> {
@@ -87,7 +101,7 @@ impl Certificates {
         if listener.tls == Some(config::Tls::Own) {
             self.expiry.lock().own = own.expires_unix_s();
         }
-        self.expiry.lock().authority = authority.facts().ok().map(|facts| facts.until_unix_s);
+        self.expiry.authority(&authority);
         Ok(Some(tls))
     }
 
@@ -121,6 +135,7 @@ impl Certificates {
         if self.expiry.unix_s().is_some() {
             self.expiry.lock().own = own.expires_unix_s();
         }
+        self.expiry.authority(&authority);
         self.look_at_clients(hub);
         Ok(())
     }

@@ -8,11 +8,12 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tracing::{info, warn};
 
+use super::diary::Diary;
 use super::hub::Hub;
 use super::roster::Roster;
 use crate::bus::Clock;
 use crate::bus::mailbox::Reports;
-use crate::sampling::{Report, SensorId, Silence, State};
+use crate::sampling::{Reason, Report, SensorId, Silence, State};
 use crate::telemetry::{Alarm, House, SeenRoom};
 use crate::time::Tick;
 use crate::units::{MilliCelsius, Quantity};
@@ -63,6 +64,7 @@ struct Care {
     labels: BTreeMap<SensorId, Label>,
     states: BTreeMap<(SensorId, Quantity), State>,
     heard: Heard,
+    diary: Diary,
     silence: Silence,
     /// Losses of the mailbox that were told.
     folded: u64,
@@ -83,6 +85,7 @@ impl Steward {
             labels: roster.labels(),
             states: BTreeMap::new(),
             heard: Heard::new(),
+            diary: Diary::default(),
             silence: Silence::new(roster.sampling(), clock.now()),
             folded: 0,
         };
@@ -107,12 +110,13 @@ impl Steward {
     pub(super) fn refit(&self, roster: &Roster) {
         let mut care = self.lock();
         let rooms = roster.rooms();
-        self.hub.publish(care.house.refit(&rooms, self.clock.wall()));
+        self.hub.publish(care.house.refit(&rooms, self.clock.now(), self.clock.wall()));
         care.rooms = rooms.len();
         care.labels = roster.labels();
-        let Care { states, heard, labels, .. } = &mut *care;
+        let Care { states, heard, diary, labels, .. } = &mut *care;
         states.retain(|(sensor, _), _| labels.contains_key(sensor));
         heard.retain(|(sensor, _), _| labels.contains_key(sensor));
+        diary.retain(|sensor| labels.contains_key(&sensor));
         care.silence.refit(roster.sampling(), self.clock.now());
         self.health.send_replace(care.health());
         drop(care);
@@ -123,6 +127,16 @@ impl Steward {
     pub(super) fn seen(&self) -> (Vec<SeenRoom>, Heard) {
         let care = self.lock();
         (care.house.seen(), care.heard.clone())
+    }
+
+    /// What is wrong with each sensor that is not well, by its name: the first that it measures.
+    pub(super) fn errors(&self) -> BTreeMap<SensorId, &'static str> {
+        let care = self.lock();
+        let states = care.states.iter().rev();
+        let is_bad = |state: &State| !matches!(state, State::Ok | State::Unknown);
+        let bad = states.filter(|(_, state)| is_bad(state));
+        let name = |state: &State| state.reason().map_or(state.name(), Reason::name);
+        bad.map(|((sensor, _), state)| (*sensor, name(state))).collect()
     }
 
     /// Takes reports until the task is dropped.
@@ -163,7 +177,9 @@ impl Steward {
             care.heard.insert(subject, self.clock.now());
         }
         if care.states.get(&subject) != Some(&report.state) {
-            care.tell(report);
+            if care.diary.is_news(subject, report.state) {
+                care.tell(report);
+            }
             care.states.insert(subject, report.state);
             self.health.send_replace(care.health());
         }

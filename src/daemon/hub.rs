@@ -11,7 +11,7 @@ use foldhash::fast::FixedState;
 use tokio::sync::{Notify, mpsc};
 
 use super::visits::Visits;
-use crate::access::{Certificate, ConnectionId, Login, Peer, Revoked, Rights, Verdict};
+use crate::access::{Certificate, ConnectionId, Login, Peer, Refusal, Revoked, Rights, Verdict};
 use crate::broker::record::{Page, Restored};
 use crate::broker::{
     Allowance, Broker, Client, Event, Input, Output, Retention, Settings, Statistics,
@@ -406,6 +406,14 @@ impl Service for Hub {
         self.lock().outboxes.insert(connection, outbox);
         self.enter([Input::Opened { connection, peer }]);
         connection
+    }
+
+    fn refused(&self, peer: &Peer, user: &str, reason: Refusal) {
+        let (listener, client_id) = (Arc::clone(&peer.listener), String::new());
+        let user = user.to_owned();
+        let event = Event::Refused { peer: peer.address, listener, user, client_id, reason };
+        journal::record(&event);
+        self.lock().turned_away.note(&event);
     }
 
     fn received(&self, connection: ConnectionId, packets: &mut Vec<Packet>) {

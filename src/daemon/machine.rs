@@ -16,6 +16,9 @@ const CPU_TEMPERATURE: &str = "class/thermal/thermal_zone0/temp";
 /// The driver `raspberrypi-hwmon`, as it calls itself, and its word on the supply.
 const SUPPLY: (&str, &str) = ("rpi_volt", "in0_lcrit_alarm");
 
+/// Where the firmware of a Raspberry Pi is, and its word on supply and heat, in hexadecimal digits.
+const FIRMWARE: (&str, &str) = ("devices/platform", "get_throttled");
+
 /// Resident memory of this process, from the kernel's books: no allocator knows the whole.
 pub(super) fn memory() -> Option<Memory> {
     memory_in(&fs::read_to_string("/proc/self/status").ok()?)
@@ -34,32 +37,55 @@ fn memory_in(status: &str) -> Option<Memory> {
 
 /// How the machine was when it was looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Condition {
+pub(crate) struct Condition {
     /// Temperature of the processor.
     pub cpu: Option<MilliCelsius>,
     /// Whether a Raspberry Pi's supply was too weak since it was last asked.
     pub under_voltage: Option<bool>,
+    /// What the firmware of a Raspberry Pi did about its supply and its heat.
+    pub throttled: Option<Throttled>,
     /// Bytes that may still be written to the file system of the state folder.
     pub disk_free: Option<u64>,
 }
 
+/// Bits of the firmware's `get_throttled`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Throttled(u32);
+
+impl Throttled {
+    /// The supply is below 4.63 V.
+    pub(crate) const UNDER_VOLTAGE: Self = Self(1);
+    /// The processor is slower than it could be: capped, throttled, or near its limit of heat.
+    pub(crate) const SLOWED: Self = Self(1 << 1 | 1 << 2 | 1 << 3);
+    /// The supply was, since the boot.
+    pub(crate) const UNDER_VOLTAGE_EVER: Self = Self(1 << 16);
+    /// The processor was, since the boot.
+    pub(crate) const SLOWED_EVER: Self = Self(1 << 17 | 1 << 18 | 1 << 19);
+
+    /// Whether any of these bits is set.
+    pub(crate) const fn has(self, bits: Self) -> bool {
+        self.0 & bits.0 != 0
+    }
+}
+
 /// The parts of this machine that are looked at.
 #[derive(Clone, Debug)]
-pub(super) struct Machine {
+pub(crate) struct Machine {
     sysfs: Files,
     state_dir: PathBuf,
 }
 
 impl Machine {
     /// With the kernel's files below `sysfs`.
-    pub(super) fn new(sysfs: &Path, state_dir: &Path) -> Self {
+    pub(crate) fn new(sysfs: &Path, state_dir: &Path) -> Self {
         Self { sysfs: Files::new(sysfs), state_dir: state_dir.to_owned() }
     }
 
     /// Looks at it. May block, as files do.
-    pub(super) fn look(&mut self) -> Condition {
+    pub(crate) fn look(&mut self) -> Condition {
         let under_voltage = self.under_voltage();
-        Condition { cpu: self.cpu(), under_voltage, disk_free: self.disk_free() }
+        let (throttled, disk_free) = (self.throttled(), self.disk_free());
+        Condition { cpu: self.cpu(), under_voltage, throttled, disk_free }
     }
 
     fn cpu(&mut self) -> Option<MilliCelsius> {
@@ -73,6 +99,22 @@ impl Machine {
             if name.is_ok_and(|name| name.trim_ascii() == driver.as_bytes()) {
                 let alarm = self.number(&format!("class/hwmon/{device}/{alarm}"))?;
                 return Some(alarm != 0);
+            }
+        }
+        None
+    }
+
+    /// Its folder has another name on each model: `soc/soc:firmware` up to the Pi 4.
+    fn throttled(&mut self) -> Option<Throttled> {
+        let (platform, file) = FIRMWARE;
+        for soc in self.sysfs.list(platform).ok()? {
+            let below = self.sysfs.list(&format!("{platform}/{soc}")).unwrap_or_default();
+            for part in below.iter().filter(|part| part.ends_with("firmware")) {
+                let Ok(word) = self.sysfs.read(&format!("{platform}/{soc}/{part}/{file}")) else {
+                    continue;
+                };
+                let word = str::from_utf8(&word).ok()?.trim();
+                return u32::from_str_radix(word, 16).ok().map(Throttled);
             }
         }
         None
@@ -130,11 +172,30 @@ mod tests {
         put("class/hwmon/hwmon1/name", "rpi_volt\n");
         put("class/hwmon/hwmon1/in0_lcrit_alarm", "0\n");
         let cpu = Some(MilliCelsius::new(48_312));
-        let seen = Condition { cpu, under_voltage: Some(false), disk_free: None };
+        let seen = Condition { cpu, under_voltage: Some(false), throttled: None, disk_free: None };
         assert_eq!(machine.look(), seen);
         put("class/hwmon/hwmon1/in0_lcrit_alarm", "1\n");
         put("class/thermal/thermal_zone0/temp", "warm\n");
         assert_eq!(machine.look(), Condition { cpu: None, under_voltage: Some(true), ..seen });
+    }
+
+    #[test]
+    fn the_firmware_tells_what_it_did_about_supply_and_heat() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut machine = Machine::new(folder.path(), folder.path());
+        for soc in ["soc/soc:firmware", "soc@107c000000/soc@107c000000:firmware"] {
+            let firmware = folder.path().join("devices/platform").join(soc);
+            fs::create_dir_all(&firmware).unwrap();
+            fs::write(firmware.join("get_throttled"), "50005\n").unwrap();
+            let throttled = machine.look().throttled.expect("the firmware is found");
+            assert!(throttled.has(Throttled::UNDER_VOLTAGE) && throttled.has(Throttled::SLOWED));
+            assert!(throttled.has(Throttled::UNDER_VOLTAGE_EVER));
+            assert!(throttled.has(Throttled::SLOWED_EVER));
+            fs::write(firmware.join("get_throttled"), "50000\n").unwrap();
+            let throttled = machine.look().throttled.unwrap();
+            assert!(!throttled.has(Throttled::UNDER_VOLTAGE) && !throttled.has(Throttled::SLOWED));
+            fs::remove_dir_all(&firmware).unwrap();
+        }
     }
 
     #[test]

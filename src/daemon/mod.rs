@@ -6,6 +6,7 @@ mod buses;
 mod certificates;
 mod clock;
 pub mod control;
+mod diary;
 mod house;
 mod hub;
 mod journal;
@@ -14,6 +15,7 @@ mod listeners;
 pub mod logging;
 mod logins;
 mod machine;
+pub(crate) mod mdns;
 mod metrics;
 mod observer;
 mod people;
@@ -63,7 +65,8 @@ use hub::{Hub, Logins};
 use keeper::Opened;
 use listeners::Listeners;
 use logins::Checks;
-use machine::Machine;
+pub(crate) use machine::{Condition, Machine, Throttled};
+use mdns::Announcer;
 use metrics::Office;
 use observer::{Counter, Physician};
 pub(crate) use roster::{Fitted, Roster};
@@ -142,6 +145,7 @@ struct Works {
     listeners: Listeners,
     office: Office,
     buses: Buses,
+    announcer: Announcer,
     rights: watch::Sender<Rights>,
 }
 
@@ -213,7 +217,9 @@ impl Gateway {
         let settings = settings.clone();
         let machine = Machine::new(&settings.hardware.sysfs, &settings.gateway.state_dir);
         let office = Office::default();
-        let works = Works { settings, roster, listeners, office, buses, rights };
+        let mut announcer = Announcer::default();
+        announcer.apply(&settings, expiry.fingerprint().as_deref());
+        let works = Works { settings, roster, listeners, office, buses, announcer, rights };
         let survey = Arc::new(Survey {
             hub,
             clock,
@@ -260,6 +266,8 @@ impl Gateway {
             logging::change(&settings.log.level);
         }
         works.settings = settings;
+        let fingerprint = self.survey.expiry.fingerprint();
+        works.announce(fingerprint.as_deref());
         let restart = changes.iter().filter_map(Change::restart);
         self.survey.trials.applied(restart.collect());
         fitted.map_err(StartError::Thread)?;
@@ -268,7 +276,10 @@ impl Gateway {
 
     /// Looks at all certificates again: the command line has changed them.
     pub fn refresh_certificates(&self) -> Result<(), StartError> {
-        self.certificates.refresh(&self.survey.hub)
+        self.certificates.refresh(&self.survey.hub)?;
+        let fingerprint = self.survey.expiry.fingerprint();
+        self.survey.works().announce(fingerprint.as_deref());
+        Ok(())
     }
 
     /// The broker with what earlier lives left, its store at work, and the logins it wants checked.
@@ -307,6 +318,7 @@ impl Gateway {
             let mut works = self.survey.works();
             works.listeners.stop();
             works.office = Office::default();
+            works.announcer.stop();
             works.buses.take().collect()
         };
         buses.iter().for_each(BusThread::ask_to_stop);
@@ -334,6 +346,11 @@ impl Gateway {
 }
 
 impl Works {
+    /// As the settings say, with the authority that clients are to trust.
+    fn announce(&mut self, fingerprint: Option<&str>) {
+        self.announcer.apply(&self.settings, fingerprint);
+    }
+
     /// The first bus whose loop has not gone round for too long, if any.
     fn late_bus(&self, now: Tick) -> Option<String> {
         let late = |bus: &&BusThread| now.since(bus.beat()) > BUS_LATE_MAX;

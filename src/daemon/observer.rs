@@ -180,7 +180,7 @@ impl Physician {
     }
 
     fn health(&self, condition: Condition) -> Health {
-        let Condition { cpu, under_voltage, disk_free } = condition;
+        let Condition { cpu, under_voltage, disk_free, .. } = condition;
         let Survey { hub, clock, expiry, store_damage, .. } = &*self.survey;
         let statistics = hub.statistics();
         let sensors = self.sensors.borrow();

@@ -30,7 +30,7 @@ pub async fn attend(gateway: &Gateway, path: Option<&Path>, signals: &mut Signal
     loop {
         tokio::select! {
             asked = signals.next() => match asked {
-                Asked::End => return,
+                Asked::Interrupt | Asked::Terminate => return,
                 Asked::HangUp => drop(reader.reload()),
             },
             Some(visitor) = visitors.recv() => reader.serve(visitor),

@@ -7,7 +7,7 @@ use super::house::Label;
 use crate::bus::Attached;
 use crate::config::{self, Settings};
 use crate::sampling::{Combination, SensorId, SensorSettings, Tolerance};
-use crate::telemetry::{Room, Sensor};
+use crate::telemetry::{Offer, Room, Sensor};
 
 /// The sensors of the configuration, in its order.
 #[derive(Clone, Debug)]
@@ -79,7 +79,7 @@ impl Roster {
         let sensor = |fitted: &Fitted| Sensor {
             id: fitted.id,
             address: Arc::from(fitted.sensor.address.to_string()),
-            quantities: fitted.sensor.sampling.rules().map(|(quantity, _)| quantity).collect(),
+            offers: Offer::all(&fitted.sensor.sampling),
         };
         let room = |(slug, combine, tolerance): &(Arc<str>, Combination, Tolerance)| {
             let mine = self.fitted.iter().filter(|fitted| fitted.room == *slug);

@@ -65,6 +65,13 @@ pub(super) fn load_again(main: &Path, before: &Saying) -> Result<(Settings, Sayi
 #[derive(Clone, Debug, Default)]
 pub(super) struct Saying(BTreeSet<PathBuf>);
 
+/// The main file of a configuration, if it is there and says nothing.
+pub fn silent(path: Option<&Path>) -> Option<&Path> {
+    let main = path.unwrap_or(Path::new(DEFAULT_PATH));
+    let says = Saying::of(&[source(main).ok()?]).0.contains(main);
+    (!says).then_some(main)
+}
+
 impl Saying {
     /// As the files are now.
     pub(super) fn now(main: &Path) -> Self {
@@ -131,7 +138,8 @@ pub(super) fn is_part(name: &OsStr) -> bool {
     name.ends_with(b".toml") && !name.starts_with(b".")
 }
 
-fn source(path: &Path) -> Result<Source, LoadError> {
+/// One file, up to its bound.
+pub(crate) fn source(path: &Path) -> Result<Source, LoadError> {
     let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => LoadError::Absent(path.to_owned()),
         _ => LoadError::Unreadable(path.to_owned(), error),

@@ -15,8 +15,10 @@ pub struct Signals {
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// SIGTERM or SIGINT: end.
-    End,
+    /// SIGINT, as by Ctrl-C: end.
+    Interrupt,
+    /// SIGTERM: end.
+    Terminate,
     /// SIGHUP: the terminal is gone, or a service manager means "reload".
     HangUp,
 }
@@ -34,8 +36,8 @@ impl Signals {
     /// Waits for the next one.
     pub async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.terminate.recv() => Asked::End,
-            _ = self.interrupt.recv() => Asked::End,
+            _ = self.terminate.recv() => Asked::Terminate,
+            _ = self.interrupt.recv() => Asked::Interrupt,
             _ = self.hangup.recv() => Asked::HangUp,
         }
     }

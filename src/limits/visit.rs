@@ -29,11 +29,25 @@ pub const EVENTS_WAITING_MAX: usize = 4096;
 /// MiB that a record may have unless more is asked for: some days of a house of five sensors.
 pub const RECORD_MIB_DEFAULT: u64 = 16;
 
-/// MiB that a record may have at all: a replay holds it in memory.
-pub const RECORD_MIB_MAX: u64 = 256;
+/// MiB that a record may have at all: a replay holds it in memory, and takes seven times as much.
+pub const RECORD_MIB_MAX: u64 = 64;
 
-/// What a line of a record takes at most: a page of a file, each byte escaped as six.
-pub const RECORD_LINE_BYTES: u64 = 32 * 1024;
+/// Room for the last line of a record, which says why it ends.
+pub const RECORD_END_BYTES: u64 = 128;
+
+/// Longest first line of a record: a configuration of [`super::CONFIG_FILE_BYTES_MAX`] with every
+/// key written out, escaped.
+pub const RECORD_HEADER_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Longest other line: a page of a file, each byte escaped as six, or some thousand names of a
+/// folder.
+pub const RECORD_LINE_BYTES_MAX: u64 = 256 * 1024;
+
+/// Damages of a record that are named, each by its line; the others are counted.
+pub const RECORD_DAMAGES_NAMED: usize = 8;
+
+/// Letters that are shown of what a record says of itself.
+pub const RECORD_LETTERS_SHOWN: usize = 200;
 
 /// How often a recorder looks whether it is to end.
 pub const RECORD_POLL: Duration = Duration::from_millis(200);

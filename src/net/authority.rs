@@ -8,9 +8,7 @@ mod facts;
 mod pkcs12;
 mod rotation;
 
-use std::collections::BTreeSet;
 use std::iter;
-use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
@@ -20,7 +18,7 @@ use rcgen::{
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tracing::{info, warn};
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 use rotation::Retiring;
 
@@ -51,7 +49,7 @@ const BACKDATED: Duration = Duration::from_secs(30 * 24 * 3600);
 const COMMON_NAME_CHARS_MAX: usize = 64;
 
 pub use client::ClientIdentity;
-pub use facts::{AuthorityFacts, root_of};
+pub use facts::{AuthorityFacts, CertificateFacts, root_of};
 pub use pkcs12::PKCS12_CHANCE_BYTES;
 
 /// The authority of this house.
@@ -269,21 +267,7 @@ fn due_by_time(certificate: &X509Certificate<'_>, now: SystemTime) -> Option<&'s
 }
 
 fn says(certificate: &X509Certificate<'_>, names: &Names) -> bool {
-    let Ok(Some(extension)) = certificate.subject_alternative_name() else { return false };
-    let general = &extension.value.general_names;
-    let dns: BTreeSet<&str> = general
-        .iter()
-        .filter_map(|name| if let GeneralName::DNSName(name) = name { Some(*name) } else { None })
-        .collect();
-    let addresses: BTreeSet<IpAddr> = general.iter().filter_map(address).collect();
-    names.dns.iter().all(|name| dns.contains(name.as_str()))
-        && names.addresses.is_subset(&addresses)
-}
-
-fn address(name: &GeneralName<'_>) -> Option<IpAddr> {
-    let GeneralName::IPAddress(bytes) = name else { return None };
-    let v4 = <[u8; 4]>::try_from(*bytes).map(IpAddr::from);
-    v4.or_else(|_| <[u8; 16]>::try_from(*bytes).map(IpAddr::from)).ok()
+    facts::names_of(certificate).lacks(names).is_empty()
 }
 
 fn ca_parameters(host: &str, now: SystemTime) -> CertificateParams {

@@ -6,16 +6,17 @@
 //!     └───────────────────┴─── outbox closed, or the peer is done ───────┴──▶ farewell
 //! ```
 
-use std::future::ready;
+use std::future::poll_fn;
 use std::io;
 use std::mem;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Sleep, sleep, timeout};
 use tracing::{debug, warn};
 
 use super::input::Input;
@@ -44,19 +45,8 @@ pub(super) struct Terms {
 }
 
 /// Serves a peer until it or the service is done.
-pub(super) fn serve<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: S,
-    service: Arc<dyn Service>,
-    peer: Peer,
-    terms: Terms,
-) -> impl Future<Output = ()> + use<S> {
-    // Here, or the future would keep room for the stream.
-    let halves = tokio::io::split(stream);
-    serve_halves(halves, service, peer, terms)
-}
-
-async fn serve_halves<S: AsyncRead + AsyncWrite + Unpin>(
-    (mut reader, mut writer): (ReadHalf<S>, WriteHalf<S>),
+pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
     service: Arc<dyn Service>,
     peer: Peer,
     terms: Terms,
@@ -72,19 +62,22 @@ async fn serve_halves<S: AsyncRead + AsyncWrite + Unpin>(
         arrived: Vec::new(),
         backlog: Backlog::None,
         listening: Listening::Open,
+        reading: Reading::On,
         decoder: Decoder::new(Role::Client, terms.packet_bytes_before_login),
         encoder: None,
         packet_bytes_max: terms.packet_bytes_max,
         input: Input::new(),
         claim: Claim::new(terms.unfinished),
         writer: Writer::default(),
+        stall: Stall::default(),
     };
-    let end = connection.run(&mut reader, &mut writer).await;
+    let end = connection.run(&mut stream).await;
     if !matches!(end, End::ByService) {
         connection.finish().await;
     }
     if matches!(end, End::ByService | End::ByPeer) {
-        connection.say_good_bye(&mut reader, &mut writer).await;
+        // Apart, so that a quiet connection keeps no room for it.
+        Box::pin(connection.say_good_bye(&mut stream)).await;
     }
     debug!(peer = %address, ?end, "connection ended");
 }
@@ -106,6 +99,8 @@ struct Connection<'a> {
     /// What is behind those.
     backlog: Backlog,
     listening: Listening,
+    /// As the outbox said last.
+    reading: Reading,
     decoder: Decoder,
     /// Made for the CONNECT of the peer, or for the refusal of what was to be one.
     encoder: Option<Encoder>,
@@ -114,7 +109,12 @@ struct Connection<'a> {
     /// Room for what `input` has unfinished.
     claim: Claim,
     writer: Writer,
+    stall: Stall,
 }
+
+/// How long a peer has taken nothing of what is to be written; no timer while it takes all.
+#[derive(Debug, Default)]
+struct Stall(Option<Pin<Box<Sleep>>>);
 
 /// Whether bytes of the peer are read and decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,60 +159,91 @@ impl Drop for Registered<'_> {
 }
 
 impl Connection<'_> {
-    /// Reads while it writes: a peer that is slow to take messages can still acknowledge.
-    async fn run<S: AsyncRead + AsyncWrite>(
-        &mut self,
-        reader: &mut ReadHalf<S>,
-        writer: &mut WriteHalf<S>,
-    ) -> End {
-        let mut stall = pin!(sleep(WRITE_STALL_TIMEOUT));
+    /// Works until the peer or the service is done.
+    async fn run<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S) -> End {
         loop {
-            let has_more = self.has_more() && self.outbox.reading() == Reading::On;
-            if has_more {
-                yield_now().await;
-                self.decode();
-            }
-            let busy = self.writer.is_busy();
-            tokio::select! {
-                read = self.input.read(reader), if self.listens() => match read {
-                    Ok(0) => return End::ByPeer,
-                    Ok(bytes) => {
-                        self.claim.received(bytes);
-                        self.decode();
-                    }
-                    Err(error) => return End::Failed(error),
-                },
-                standing = self.claim.turn() => if standing == Standing::Lost {
-                    self.crowded_out();
-                },
-                () = self.outbox.filled() => {
-                    if self.collect() == Flow::Closing {
-                        return End::ByService;
-                    }
-                    if !busy {
-                        stall.as_mut().reset(Instant::now() + WRITE_STALL_TIMEOUT);
-                    }
-                }
-                written = self.writer.step(writer), if busy => match written {
-                    Ok(weight) => {
-                        self.give_back(weight);
-                        stall.as_mut().reset(Instant::now() + WRITE_STALL_TIMEOUT);
-                    }
-                    Err(error) => return End::Failed(error),
-                },
-                () = &mut stall, if busy => return End::Stalled,
-                () = ready(()), if has_more => {}
+            match poll_fn(|context| self.poll(stream, context)).await {
+                Ok(()) => yield_now().await,
+                Err(end) => return end,
             }
         }
+    }
+
+    /// Does what can be done without waiting; ready when others are to have their turn, or at the
+    /// end. Writes and reads alternate: a peer that is slow to take messages can still acknowledge.
+    fn poll<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), End>> {
+        if self.may_hand_over() {
+            self.decode();
+        }
+        loop {
+            if self.collect() == Flow::Closing {
+                return Poll::Ready(Err(End::ByService));
+            }
+            let written = self.poll_write(stream, context)?;
+            if self.may_hand_over() {
+                return Poll::Ready(Ok(()));
+            }
+            let read = self.poll_read(stream, context)?;
+            if written.is_pending() && read.is_pending() {
+                ready!(self.outbox.poll_changed(context));
+            }
+        }
+    }
+
+    /// One write.
+    fn poll_write<S: AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), End>> {
+        if !self.writer.is_busy() {
+            return Poll::Pending;
+        }
+        let Poll::Ready(written) = self.writer.poll_step(Pin::new(stream), context) else {
+            return self.stall.poll(context).map(|()| Err(End::Stalled));
+        };
+        self.stall = Stall::default();
+        self.give_back(written.map_err(End::Failed)?);
+        Poll::Ready(Ok(()))
+    }
+
+    /// One read, if anything is to be read now.
+    fn poll_read<S: AsyncRead + Unpin>(
+        &mut self,
+        stream: &mut S,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), End>> {
+        if self.claim.poll_turn(context) == Poll::Ready(Standing::Lost) {
+            self.crowded_out();
+        }
+        if !self.listens() {
+            return Poll::Pending;
+        }
+        match ready!(self.input.poll_read(stream, context)) {
+            Ok(0) => return Poll::Ready(Err(End::ByPeer)),
+            Ok(bytes) => self.claim.received(bytes),
+            Err(error) => return Poll::Ready(Err(End::Failed(error))),
+        }
+        self.decode();
+        Poll::Ready(Ok(()))
     }
 
     /// Whether more is read now.
     fn listens(&self) -> bool {
         self.listening == Listening::Open
             && !self.has_more()
-            && self.outbox.reading() == Reading::On
+            && self.reading == Reading::On
             && !self.writer.is_crowded()
             && self.claim.standing() != Standing::Waiting
+    }
+
+    /// Whether there is something to hand over, and it may be.
+    fn may_hand_over(&self) -> bool {
+        self.has_more() && self.reading == Reading::On
     }
 
     /// Whether there is something to hand over when the others had their turn.
@@ -226,12 +257,14 @@ impl Connection<'_> {
         if self.arrived.is_empty() && self.listening == Listening::Open {
             self.backlog = self.take_packets();
         }
-        if !self.arrived.is_empty() {
+        let count = self.arrived.len();
+        if count > 0 {
             self.registered.service.received(self.registered.id, &mut self.arrived);
         }
         if !self.arrived.is_empty() || self.backlog == Backlog::Bytes {
             return;
         }
+        give_back_room(&mut self.arrived, count);
         if let Backlog::Fault(error) = mem::replace(&mut self.backlog, Backlog::None) {
             return self.stop_listening(error);
         }
@@ -291,6 +324,9 @@ impl Connection<'_> {
     /// Encodes what is in the outbox. An answer to CONNECT opens the ear again.
     fn collect(&mut self) -> Flow {
         let flow = self.outbox.take(&mut self.packets);
+        if let Flow::Open(reading) = flow {
+            self.reading = reading;
+        }
         if self.packets.is_empty() {
             return flow;
         }
@@ -299,8 +335,10 @@ impl Connection<'_> {
         }
         let version = self.decoder.version().unwrap_or(Version::V3_1_1);
         let encoder = self.encoder.get_or_insert_with(|| Encoder::new(version));
+        let count = self.packets.len();
         self.writer.encode(&mut self.packets, encoder);
-        if self.listening == Listening::Answering && flow == Flow::Open {
+        give_back_room(&mut self.packets, count);
+        if self.listening == Listening::Answering && flow != Flow::Closing {
             self.listening = Listening::Open;
             self.decode();
         }
@@ -315,21 +353,18 @@ impl Connection<'_> {
 
     /// Writes what is left, says that no more follows, and waits until the peer has done so too:
     /// unread bytes would make the kernel take back what was written last. All in a bounded time.
-    async fn say_good_bye<S: AsyncRead + AsyncWrite>(
-        &mut self,
-        reader: &mut ReadHalf<S>,
-        writer: &mut WriteHalf<S>,
-    ) {
+    async fn say_good_bye<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S) {
         self.collect();
         self.input.discard();
         self.claim.release();
         let farewell = async {
             while self.writer.is_busy() {
-                let weight = self.writer.step(writer).await?;
+                let step = poll_fn(|context| self.writer.poll_step(Pin::new(stream), context));
+                let weight = step.await?;
                 self.give_back(weight);
             }
-            writer.shutdown().await?;
-            while self.input.read(reader).await? > 0 {
+            stream.shutdown().await?;
+            while poll_fn(|context| self.input.poll_read(stream, context)).await? > 0 {
                 self.input.buffer.clear();
             }
             io::Result::Ok(())
@@ -339,6 +374,21 @@ impl Connection<'_> {
             Ok(Err(error)) => debug!(%error, "peer left before the farewell"),
             Err(_) => debug!("peer did not take the farewell"),
         }
+    }
+}
+
+impl Stall {
+    /// Ready when it has lasted too long.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let patience = || Box::pin(sleep(WRITE_STALL_TIMEOUT));
+        self.0.get_or_insert_with(patience).as_mut().poll(context)
+    }
+}
+
+/// After a small batch the room of a large one is given back; after a large one the next may be.
+fn give_back_room(packets: &mut Vec<Packet>, last_batch: usize) {
+    if last_batch <= packets.capacity() / 4 {
+        *packets = Vec::new();
     }
 }
 

@@ -1,6 +1,5 @@
 //! What has arrived from a peer and is no whole packet yet, and the room it takes.
 
-use std::future::poll_fn;
 use std::io;
 use std::mem;
 use std::pin::pin;
@@ -48,16 +47,9 @@ impl Input {
         *self = Self::new();
     }
 
-    /// One read. Dropped before it is ready, nothing has happened.
-    pub(super) async fn read(
-        &mut self,
-        reader: &mut (impl AsyncRead + Unpin),
-    ) -> io::Result<usize> {
-        poll_fn(|context| self.poll_read(reader, context)).await
-    }
-
-    /// While there is nothing to read, an empty buffer takes no room.
-    fn poll_read(
+    /// One read; while it is not ready, nothing has happened. While there is nothing to read, an
+    /// empty buffer takes no room.
+    pub(super) fn poll_read(
         &mut self,
         reader: &mut (impl AsyncRead + Unpin),
         context: &mut Context<'_>,
@@ -119,11 +111,18 @@ impl Input {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
     use std::time::Duration;
 
     use tokio::io::AsyncWriteExt;
 
     use super::*;
+
+    impl Input {
+        async fn read(&mut self, reader: &mut (impl AsyncRead + Unpin)) -> io::Result<usize> {
+            poll_fn(|context| self.poll_read(reader, context)).await
+        }
+    }
 
     #[tokio::test]
     async fn a_quiet_peer_lends_little_and_a_busy_one_much() {

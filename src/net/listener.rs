@@ -18,6 +18,7 @@ use super::bind::{BindError, bind};
 use super::complaint::Complaint;
 use super::connection::Terms;
 use super::meter::{Counted, Meter};
+use super::tls::{Failure, Reason};
 use super::websocket::{self, Origins, WebSocket};
 use super::{Service, Tls, connection, tls};
 use crate::access::{Certificate, Peer, Policy};
@@ -276,8 +277,8 @@ impl Context {
         let serving = match &self.listener.tls {
             None => self.welcome(stream, self.peer(address, None), service, stop),
             Some(tls) => {
-                let shaken = Box::pin(self.shake_hands(tls, stream, address, &stop)).await;
-                let Some((stream, peer)) = shaken else { return };
+                let shaken = self.shake_hands(tls, stream, address, &service, &stop);
+                let Some((stream, peer)) = Box::pin(shaken).await else { return };
                 self.welcome(stream, peer, service, stop)
             }
         };
@@ -290,9 +291,10 @@ impl Context {
         tls: &Tls,
         stream: Counted<TcpStream>,
         address: SocketAddr,
+        service: &Arc<dyn Service>,
         stop: &Stop,
     ) -> Option<(TlsStream<Counted<TcpStream>>, Peer)> {
-        let handshake = tls.acceptor().accept(stream);
+        let handshake = tls.accept(stream);
         let patience = self.admission.bounds.connect_timeout;
         let greeted = tokio::select! {
             () = stop.stopped() => return None,
@@ -306,8 +308,12 @@ impl Context {
                 let peer = self.peer(address, tls::read_verified(&shown, tls.issuer()));
                 return Some((stream, peer));
             }
-            Ok(Err(error)) => {
-                self.complain(address, "TLS", tls::reason(&error), &error.to_string());
+            Ok(Err(Failure { reason: Reason::Refused(refusal), user, error })) => {
+                debug!(peer = %address, %error, "certificate refused");
+                service.refused(&self.peer(address, None), &user, refusal);
+            }
+            Ok(Err(Failure { reason: Reason::Failed(reason), error, .. })) => {
+                self.complain(address, "TLS", reason, &error.to_string());
             }
             Err(_) => self.complain(address, "TLS", "timeout", "it took too long"),
         }

@@ -18,19 +18,19 @@ pub mod websocket;
 mod whole_file;
 mod writer;
 
-use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
-use tokio::sync::Notify;
-
-use crate::access::{ConnectionId, Peer};
+use crate::access::{ConnectionId, Peer, Refusal};
 use crate::mqtt::{DecodeError, Packet};
 
 pub(crate) use admission::household;
 pub use admission::{Admission, Bounds, TurnedAway};
-pub use authority::{Authority, AuthorityFacts, ClientIdentity, PKCS12_CHANCE_BYTES, root_of};
+pub use authority::{
+    Authority, AuthorityFacts, CertificateFacts, ClientIdentity, PKCS12_CHANCE_BYTES, root_of,
+};
 pub use bind::BindError;
 pub(crate) use credentials::credential;
 pub use listener::{Bound, Door, Listener, Stop, Taken, Transport};
@@ -61,6 +61,10 @@ pub trait Service: Send + Sync + 'static {
     /// `outbox`.
     fn opened(&self, peer: Peer, outbox: Arc<Outbox>) -> ConnectionId;
 
+    /// A peer was turned down in its handshake, for its certificate or for want of one: it is not
+    /// opened. Its certificate, if one was shown, names this `user`; whether it is, nobody knows.
+    fn refused(&self, peer: &Peer, user: &str, refusal: Refusal);
+
     /// Packets that arrived, in order. What would take too long is left, and comes again when
     /// others had their turn. After a CONNECT nothing is decoded until the outbox was filled or
     /// closed.
@@ -79,16 +83,17 @@ pub trait Service: Send + Sync + 'static {
 /// Packets on their way to one connection. The broker bounds what is in it (it counts what it sent
 /// and what [`Service::written`] gave back), so pushing never waits.
 #[derive(Debug, Default)]
-pub struct Outbox {
-    queue: Mutex<Queue>,
-    filled: Notify,
-}
+pub struct Outbox(Mutex<Queue>);
 
 #[derive(Debug, Default)]
 struct Queue {
-    packets: VecDeque<Packet>,
-    closed: bool,
+    packets: Vec<Packet>,
+    is_closed: bool,
     reading: Reading,
+    /// Whether something happened that the connection has not seen.
+    is_changed: bool,
+    /// The connection, while it waits.
+    waker: Option<Waker>,
 }
 
 /// Whether the connection is to read what its peer says.
@@ -104,8 +109,8 @@ pub enum Reading {
 /// Whether more will follow what [`Outbox::take`] gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// Yes.
-    Open,
+    /// Yes, and meanwhile the peer is to be read, or not.
+    Open(Reading),
     /// No: write what there is, then close.
     Closing,
 }
@@ -113,39 +118,51 @@ pub enum Flow {
 impl Outbox {
     /// Puts a packet at the end.
     pub fn push(&self, packet: Packet) {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.packets.push_back(packet);
-        drop(queue);
-        self.filled.notify_one();
+        self.change(|queue| queue.packets.push(packet));
     }
 
     /// After what is in it, the connection is to be closed.
     pub fn close(&self) {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
-        self.filled.notify_one();
+        self.change(|queue| queue.is_closed = true);
     }
 
     /// Lets the connection read on, or not.
     pub fn set_reading(&self, reading: Reading) {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).reading = reading;
-        self.filled.notify_one();
+        self.change(|queue| queue.reading = reading);
     }
 
-    /// Whether the connection is to read.
-    pub fn reading(&self) -> Reading {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).reading
-    }
-
-    /// Moves all packets to the end of `packets`.
+    /// Moves all packets into `packets`, which is empty.
     pub fn take(&self, packets: &mut Vec<Packet>) -> Flow {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        packets.extend(queue.packets.drain(..));
-        if queue.closed { Flow::Closing } else { Flow::Open }
+        debug_assert!(packets.is_empty(), "what was taken before is written");
+        let mut queue = self.lock();
+        queue.is_changed = false;
+        std::mem::swap(&mut queue.packets, packets);
+        if queue.is_closed { Flow::Closing } else { Flow::Open(queue.reading) }
     }
 
-    /// Waits until something was put in or it was closed; only one waits at a time.
-    pub async fn filled(&self) {
-        self.filled.notified().await;
+    /// Ready if anything has happened since [`Outbox::take`]; only one waits at a time.
+    pub fn poll_changed(&self, context: &Context<'_>) -> Poll<()> {
+        let mut queue = self.lock();
+        if queue.is_changed {
+            return Poll::Ready(());
+        }
+        queue.waker = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Queue)) {
+        let mut queue = self.lock();
+        change(&mut queue);
+        queue.is_changed = true;
+        let waiting = queue.waker.take();
+        drop(queue);
+        if let Some(waker) = waiting {
+            waker.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::mqtt::{ConnectAcknowledgement, ConnectAcknowledgementProperties, Reas
 #[derive(Debug, PartialEq)]
 pub(super) enum Seen {
     Opened { listener: String, certificate: Option<String> },
+    Refused { user: String, refusal: Refusal },
     Received(Vec<Packet>),
     Malformed(DecodeError),
     Written(usize),
@@ -103,6 +104,11 @@ impl Service for Recorder {
         id
     }
 
+    fn refused(&self, _: &Peer, user: &str, refusal: Refusal) {
+        let none = ConnectionId(u64::MAX);
+        self.see(none, Seen::Refused { user: user.to_owned(), refusal });
+    }
+
     fn received(&self, connection: ConnectionId, packets: &mut Vec<Packet>) {
         let count = self.bite.load(Ordering::Relaxed).min(packets.len());
         self.see(connection, Seen::Received(packets.drain(..count).collect()));
@@ -150,18 +156,38 @@ pub(super) fn refusal() -> Packet {
 fn an_outbox_gives_packets_in_order_and_then_that_it_is_closed() {
     let outbox = Outbox::default();
     let mut packets = Vec::new();
-    assert_eq!(outbox.take(&mut packets), Flow::Open);
+    assert_eq!(outbox.take(&mut packets), Flow::Open(Reading::On));
     outbox.push(Packet::PingResp);
     outbox.push(Packet::PingReq);
+    outbox.set_reading(Reading::Paused);
+    assert_eq!(outbox.take(&mut packets), Flow::Open(Reading::Paused));
     outbox.close();
+    assert_eq!(std::mem::take(&mut packets), [Packet::PingResp, Packet::PingReq]);
     assert_eq!(outbox.take(&mut packets), Flow::Closing);
-    assert_eq!(packets, [Packet::PingResp, Packet::PingReq]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_was_put_in_before_one_waits_is_not_missed() {
-    let outbox = Outbox::default();
+#[test]
+fn one_who_waits_is_woken_once_and_told_what_came_before() {
+    let (woken, outbox) = (Arc::new(Woken::default()), Outbox::default());
+    let waker = Arc::clone(&woken).into();
+    let context = Context::from_waker(&waker);
     outbox.push(Packet::PingResp);
-    timeout(Duration::from_secs(1), outbox.filled()).await.unwrap();
-    timeout(Duration::from_secs(1), outbox.filled()).await.unwrap_err();
+    assert!(outbox.poll_changed(&context).is_ready(), "what was put in before one waits");
+    outbox.take(&mut Vec::new());
+    assert!(outbox.poll_changed(&context).is_pending());
+    assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+    outbox.push(Packet::PingResp);
+    outbox.close();
+    assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+    assert!(outbox.poll_changed(&context).is_ready());
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl std::task::Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }

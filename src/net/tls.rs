@@ -1,6 +1,7 @@
 //! TLS: who we are, whom we let show a certificate, and what a peer's certificate calls it.
 
 mod error;
+mod handshake;
 mod naming;
 mod reason;
 mod trust;
@@ -29,9 +30,10 @@ use crate::limits::TLS_FILE_BYTES_MAX;
 use trust::{Trust, floor, unix_time};
 
 pub use error::TlsError;
+pub(super) use handshake::Failure;
 pub use naming::read_verified;
 pub(super) use naming::serial_of;
-pub(super) use reason::reason;
+pub(super) use reason::Reason;
 
 /// Where a listener's certificate comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,7 +172,7 @@ impl Tls {
         }
     }
 
-    pub(super) fn acceptor(&self) -> TlsAcceptor {
+    fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.current().config))
     }
 

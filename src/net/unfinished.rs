@@ -9,11 +9,11 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::future::pending;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
-use tokio::sync::Notify;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::complaint::Complaint;
 use crate::limits::{UNFINISHED_STALL_TIMEOUT, UNFINISHED_STEP_BYTES};
@@ -31,9 +31,10 @@ pub(super) struct Unfinished {
 #[derive(Debug)]
 pub(super) struct Claim {
     unfinished: Arc<Unfinished>,
-    changed: Arc<Notify>,
     ticket: Option<Ticket>,
     standing: Standing,
+    /// Until the first in line looks again who stalls.
+    look_again: Option<Pin<Box<Sleep>>>,
     /// Received since the last step that was told.
     received: usize,
 }
@@ -70,13 +71,25 @@ struct Holder {
     bytes: usize,
     last_step: Instant,
     is_lost: bool,
-    changed: Arc<Notify>,
+    connection: Sleeper,
 }
 
 #[derive(Debug)]
 struct Waiter {
     bytes: usize,
-    changed: Arc<Notify>,
+    connection: Sleeper,
+}
+
+/// The connection that a claim is of, as far as it waits for a change.
+#[derive(Debug, Default)]
+struct Sleeper(Option<Waker>);
+
+impl Sleeper {
+    fn wake(&mut self) {
+        if let Some(waker) = self.0.take() {
+            waker.wake();
+        }
+    }
 }
 
 impl Unfinished {
@@ -93,11 +106,11 @@ impl Unfinished {
 impl Claim {
     /// Nothing yet.
     pub(super) fn new(unfinished: Arc<Unfinished>) -> Self {
-        let (changed, ticket, standing) = (Arc::default(), None, Standing::Idle);
-        Self { unfinished, changed, ticket, standing, received: 0 }
+        let (ticket, standing, look_again) = (None, Standing::Idle, None);
+        Self { unfinished, ticket, standing, look_again, received: 0 }
     }
 
-    /// How it stands, as far as [`Claim::turn`] has told.
+    /// How it stands, as far as [`Claim::poll_turn`] has told.
     pub(super) fn standing(&self) -> Standing {
         self.standing
     }
@@ -106,8 +119,7 @@ impl Claim {
     pub(super) fn ask(&mut self, bytes: usize) {
         if self.ticket.is_none() {
             let mut claims = self.unfinished.claims();
-            let changed = Arc::clone(&self.changed);
-            let ticket = claims.ask(bytes, changed, self.unfinished.bytes_max, Instant::now());
+            let ticket = claims.ask(bytes, self.unfinished.bytes_max, Instant::now());
             self.standing = claims.standing(ticket);
             self.ticket = Some(ticket);
             self.received = 0;
@@ -129,29 +141,30 @@ impl Claim {
         if let Some(ticket) = self.ticket.take() {
             self.unfinished.claims().release(ticket, self.unfinished.bytes_max, Instant::now());
             self.standing = Standing::Idle;
+            self.look_again = None;
         }
     }
 
-    /// Waits until it stands otherwise. The first in line takes the room from whoever stalls.
-    /// Dropped before it is ready, nothing has happened.
-    pub(super) async fn turn(&mut self) -> Standing {
-        let Some(ticket) = self.ticket else { return pending().await };
+    /// Ready when it stands otherwise. The first in line takes the room from whoever stalls.
+    pub(super) fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<Standing> {
+        let Some(ticket) = self.ticket else { return Poll::Pending };
         loop {
-            let look_again = {
-                let mut claims = self.unfinished.claims();
-                let standing = claims.standing(ticket);
-                if standing != self.standing {
-                    self.standing = standing;
-                    return standing;
-                }
-                claims.press(ticket, Instant::now())
-            };
-            match look_again {
-                Some(at) => tokio::select! {
-                    () = self.changed.notified() => {}
-                    () = sleep_until(at) => {}
-                },
-                None => self.changed.notified().await,
+            let mut claims = self.unfinished.claims();
+            let standing = claims.standing(ticket);
+            if standing != self.standing {
+                drop(claims);
+                (self.standing, self.look_again) = (standing, None);
+                return Poll::Ready(standing);
+            }
+            claims.sleep(ticket, context.waker());
+            let Some(at) = claims.press(ticket, Instant::now()) else { return Poll::Pending };
+            drop(claims);
+            let alarm = self.look_again.get_or_insert_with(|| Box::pin(sleep_until(at)));
+            if alarm.deadline() != at {
+                alarm.as_mut().reset(at);
+            }
+            if alarm.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
             }
         }
     }
@@ -169,16 +182,10 @@ impl Drop for Claim {
 }
 
 impl Claims {
-    fn ask(
-        &mut self,
-        bytes: usize,
-        changed: Arc<Notify>,
-        bytes_max: usize,
-        now: Instant,
-    ) -> Ticket {
+    fn ask(&mut self, bytes: usize, bytes_max: usize, now: Instant) -> Ticket {
         self.made += 1;
         let ticket = Ticket(self.made);
-        self.waiting.insert(ticket, Waiter { bytes, changed });
+        self.waiting.insert(ticket, Waiter { bytes, connection: Sleeper::default() });
         self.admit(bytes_max, now);
         ticket
     }
@@ -188,6 +195,15 @@ impl Claims {
             None => Standing::Waiting,
             Some(holder) if holder.is_lost => Standing::Lost,
             Some(_) => Standing::Held,
+        }
+    }
+
+    /// Notes whom to wake when that claim stands otherwise.
+    fn sleep(&mut self, ticket: Ticket, waker: &Waker) {
+        let holder = self.holders.get_mut(&ticket).map(|holder| &mut holder.connection);
+        let waiter = self.waiting.get_mut(&ticket).map(|waiter| &mut waiter.connection);
+        if let Some(connection) = holder.or(waiter) {
+            connection.0 = Some(waker.clone());
         }
     }
 
@@ -208,15 +224,15 @@ impl Claims {
     /// Gives room to as many as it is enough for, in order; nobody is passed by. The first for whom
     /// it is not enough is woken to see who stalls.
     fn admit(&mut self, bytes_max: usize, now: Instant) {
-        while let Some(first) = self.waiting.first_entry() {
-            first.get().changed.notify_one();
+        while let Some(mut first) = self.waiting.first_entry() {
+            first.get_mut().connection.wake();
             let with_it = self.held.saturating_add(first.get().bytes);
             if with_it > bytes_max && !self.holders.is_empty() {
                 return;
             }
             self.held = with_it;
-            let (ticket, Waiter { bytes, changed }) = first.remove_entry();
-            let holder = Holder { bytes, last_step: now, is_lost: false, changed };
+            let (ticket, Waiter { bytes, connection }) = first.remove_entry();
+            let holder = Holder { bytes, last_step: now, is_lost: false, connection };
             self.holders.insert(ticket, holder);
         }
     }
@@ -235,7 +251,7 @@ impl Claims {
             return Some(due);
         }
         slowest.is_lost = true;
-        slowest.changed.notify_one();
+        slowest.connection.wake();
         None
     }
 }

@@ -2,13 +2,12 @@
 //! lie, all with as few system calls as possible.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncWrite;
 
 use crate::limits::{PACKETS_UNWRITTEN_MAX, PAYLOAD_BYTES_COPIED_MAX, WRITE_SLICES_MAX};
 use crate::mqtt::{Encoder, Packet};
@@ -85,36 +84,39 @@ impl Writer {
         self.packets >= PACKETS_UNWRITTEN_MAX
     }
 
-    /// Whether [`Writer::step`] has something to do.
+    /// Whether [`Writer::poll_step`] has something to do.
     pub(super) fn is_busy(&self) -> bool {
         self.pending > 0 || self.flush == Flush::Due || !self.marks.is_empty()
     }
 
-    /// One write, or the flush after the last. Gives the weight of packets that are now written.
-    /// Dropped before it is ready, nothing has happened.
-    pub(super) async fn step(
+    /// One write, and the flush after the last. Gives the weight of packets that are now written;
+    /// while it is not ready, nothing has happened.
+    pub(super) fn poll_step(
         &mut self,
-        stream: &mut (impl AsyncWrite + Unpin),
-    ) -> io::Result<usize> {
+        mut stream: Pin<&mut impl AsyncWrite>,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let mut written = 0;
         if self.pending > 0 {
-            let written = self.write(stream).await?;
+            written = ready!(self.poll_write(stream.as_mut(), context))?;
             if written == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.flush = Flush::Due;
             self.advance(written);
-            return Ok(self.settle(written));
         }
-        if self.flush == Flush::Due {
-            stream.flush().await?;
-            self.flush = Flush::Done;
+        let weight = self.settle(written);
+        if self.pending == 0 && self.flush == Flush::Due {
+            match stream.poll_flush(context) {
+                Poll::Ready(flushed) => {
+                    flushed?;
+                    self.flush = Flush::Done;
+                }
+                Poll::Pending if written == 0 => return Poll::Pending,
+                Poll::Pending => {}
+            }
         }
-        Ok(self.settle(0))
-    }
-
-    async fn write(&self, stream: &mut (impl AsyncWrite + Unpin)) -> io::Result<usize> {
-        // The slices are made anew at each turn, so that none are kept while it waits.
-        poll_fn(|context| self.poll_write(Pin::new(&mut *stream), context)).await
+        Poll::Ready(Ok(weight))
     }
 
     fn poll_write(

@@ -78,7 +78,7 @@ impl Channel {
     ) -> Option<Report> {
         self.good_readings = self.good_readings.saturating_add(1);
         let recovered = self.health.good(now, at);
-        if !recovered && !self.deadband.admits(settings, rules, now, value) {
+        if !recovered && !self.deadband.admits(&settings.pace(rules), now, value) {
             return None;
         }
         self.deadband.published(now, value);

@@ -1,58 +1,86 @@
 //! Which good readings are worth a publication: a change of the deadband, or the heartbeat.
 
+use std::time::Duration;
+
 use crate::time::Tick;
 use crate::units::Value;
 
-use super::{Rules, SensorSettings};
+/// How often something is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Smallest change that is published at once, in thousandths of the unit; 0: every reading.
+    pub deadband: u32,
+    /// From one reading to the next.
+    pub interval: Duration,
+    /// Longest time between two publications, to the nearest reading.
+    pub heartbeat: Duration,
+    /// Age at which what was published no longer counts.
+    pub stale_after: Duration,
+}
 
-/// What was last published of one quantity of a sensor.
-#[derive(Debug, Default)]
-pub(super) struct Deadband {
+/// What was last published of one quantity.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Deadband {
     published: Option<(Value, Tick)>,
 }
 
 impl Deadband {
     /// Whether a good reading is to be published now.
-    pub(super) fn admits(
-        &self,
-        settings: &SensorSettings,
-        rules: &Rules,
-        now: Tick,
-        value: Value,
-    ) -> bool {
+    pub fn admits(&self, pace: &Pace, now: Tick, value: Value) -> bool {
         let Some((before, at)) = self.published else { return true };
-        value.distance(before) >= rules.deadband || is_due(settings, now, at)
+        value.distance(before) >= pace.deadband || pace.is_due(now.since(at))
     }
 
     /// It was published.
-    pub(super) const fn published(&mut self, now: Tick, value: Value) {
+    pub const fn published(&mut self, now: Tick, value: Value) {
         self.published = Some((value, now));
+    }
+
+    /// When what was published is to be renewed at the latest; `None`: nothing was.
+    pub fn deadline(&self, pace: &Pace) -> Option<Tick> {
+        let fresh = pace.stale_after.saturating_sub(pace.interval);
+        let most = pace.heartbeat.min(fresh).max(pace.interval / 2);
+        self.published.map(|(_, at)| at.after(most))
     }
 }
 
-/// Whether this reading is the nearest to the heartbeat, or the last before the publication at `at`
-/// expires.
-fn is_due(settings: &SensorSettings, now: Tick, at: Tick) -> bool {
-    let (age, interval) = (now.since(at), settings.interval);
-    age.saturating_add(interval / 2) >= settings.heartbeat
-        || age.saturating_add(interval) >= settings.stale_after
+impl Pace {
+    /// Whether this reading is the nearest to the heartbeat, or the last before what was published
+    /// expires, at that age.
+    fn is_due(&self, age: Duration) -> bool {
+        age.saturating_add(self.interval / 2) >= self.heartbeat
+            || age.saturating_add(self.interval) >= self.stale_after
+    }
+
+    /// Of something that is made of both: as often as the more eager one.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            deadband: self.deadband.min(other.deadband),
+            interval: self.interval.min(other.interval),
+            heartbeat: self.heartbeat.min(other.heartbeat),
+            stale_after: self.stale_after.min(other.stale_after),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use super::super::SensorSettings;
     use super::super::tests::{milli, with_rules};
     use super::*;
 
     /// Which of the readings (milliseconds, thousandths) are published.
     fn published(settings: &SensorSettings, readings: &[(u64, i32)]) -> Vec<(u64, i32)> {
+        let pace = settings.pace(&settings.temperature);
         let mut deadband = Deadband::default();
         let mut published = Vec::new();
         for (milliseconds, thousandths) in readings {
             let now = Tick::from_micros(milliseconds * 1000);
             let value = milli(*thousandths);
-            if deadband.admits(settings, &settings.temperature, now, value) {
+            if deadband.admits(&pace, now, value) {
                 deadband.published(now, value);
                 published.push((*milliseconds, *thousandths));
             }

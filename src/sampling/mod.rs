@@ -29,6 +29,7 @@ use crate::time::{Tick, Timestamp};
 use crate::units::{Quantity, Value};
 
 pub use combination::{Agreement, Combination, Tolerance};
+pub use deadband::{Deadband, Pace};
 pub use health::{Reason, State};
 pub use polynomial::Polynomial;
 use probe::Probe;

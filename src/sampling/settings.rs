@@ -6,7 +6,7 @@ use crate::limits;
 use crate::sensors::catalog::Promise;
 use crate::units::{Quantity, Value};
 
-use super::Polynomial;
+use super::{Pace, Polynomial};
 
 /// How one sensor is sampled. Checked: see the configuration for what each means.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,6 +83,16 @@ impl SensorSettings {
             Quantity::Temperature => Some(&self.temperature),
             Quantity::Humidity => self.humidity.as_ref(),
             Quantity::Pressure => self.pressure.as_ref(),
+        }
+    }
+
+    /// How often a quantity with these rules is published.
+    pub const fn pace(&self, rules: &Rules) -> Pace {
+        Pace {
+            deadband: rules.deadband,
+            interval: self.interval,
+            heartbeat: self.heartbeat,
+            stale_after: self.stale_after,
         }
     }
 

@@ -72,6 +72,27 @@ pub struct KernelName {
     pub channel: Option<Arc<str>>,
 }
 
+/// Longest name or part of it, in bytes; the kernel's own are shorter.
+const PART_BYTES_MAX: usize = 64;
+
+impl KernelName {
+    /// Whether a text may be the name of a device, of what it belongs to, or of a channel: what may
+    /// be the name of a folder, and is no way out of it.
+    pub fn is_part(text: &str) -> bool {
+        let fits = |letter: char| letter.is_ascii_graphic() || letter == ' ';
+        (1..=PART_BYTES_MAX).contains(&text.len())
+            && text.chars().all(|letter| fits(letter) && letter != '/')
+            && text.trim() == text
+            && !matches!(text, "." | "..")
+    }
+
+    /// Whether a configuration can name it.
+    pub fn is_nameable(&self) -> bool {
+        let further = [&self.device, &self.channel].into_iter().flatten();
+        [&self.name].into_iter().chain(further).all(|part| Self::is_part(part))
+    }
+}
+
 impl I2cAddress {
     /// A chip that is reached directly and is one thermometer.
     pub const fn of(chip: u8) -> Self {

@@ -6,7 +6,7 @@ use embedded_hal::i2c::I2c;
 use crate::sensors::aosong::{Aosong, Kind};
 use crate::sensors::catalog::{Facts, Span, Wiring};
 use crate::sensors::i2c::I2cChip;
-use crate::sensors::pinout::{I2C_PULL_UPS, Line, Pinout, Terminal};
+use crate::sensors::packages;
 use crate::sensors::{Fault, Measurement};
 use crate::units::MilliCelsius;
 
@@ -18,20 +18,8 @@ pub const FACTS: Facts = Facts {
     temperature: Span::celsius(MilliCelsius::new(-40_000), MilliCelsius::new(85_000), 191),
     humidity: Some(Span::percent(96)),
     addresses: &[0x38, 0x39],
-    pinout: Some(&PINOUT),
+    pinout: Some(&packages::AHT_BOARD),
     ..Facts::BLANK
-};
-
-/// Its pins, and where they go.
-const PINOUT: Pinout = Pinout {
-    package: "small board",
-    terminals: &[
-        Terminal::to(0, "VIN", Line::Supply),
-        Terminal::to(0, "SDA", Line::Sda),
-        Terminal::to(0, "SCL", Line::Scl),
-        Terminal::to(0, "GND", Line::Ground),
-    ],
-    parts: &I2C_PULL_UPS,
 };
 
 /// The chip at one address.

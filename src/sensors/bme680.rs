@@ -7,7 +7,7 @@ use embedded_hal::i2c::I2c;
 
 use crate::sensors::catalog::{Facts, Span, Wiring};
 use crate::sensors::i2c::{I2cChip, read, read_twice, write};
-use crate::sensors::pinout::{I2C_PARTS, Line, Pinout, Terminal};
+use crate::sensors::packages;
 use crate::sensors::{Fault, Measurement, humidity};
 use crate::units::{DeciPascal, MilliCelsius};
 
@@ -20,24 +20,8 @@ pub const FACTS: Facts = Facts {
     humidity: Some(Span::percent(8000)),
     pressure: Some(Span::hectopascal(DeciPascal::new(300_000), DeciPascal::new(1_100_000), 1900)),
     addresses: &[0x76, 0x77],
-    pinout: Some(&PINOUT),
+    pinout: Some(&packages::BOSCH),
     ..Facts::BLANK
-};
-
-/// Its pins, and where they go.
-const PINOUT: Pinout = Pinout {
-    package: "LGA-8",
-    terminals: &[
-        Terminal::to(8, "VDD", Line::Supply),
-        Terminal::to(6, "VDDIO", Line::Supply),
-        Terminal::to(2, "CSB", Line::Supply),
-        Terminal::to(3, "SDI", Line::Sda),
-        Terminal::to(4, "SCK", Line::Scl),
-        Terminal::to(5, "SDO", Line::Ground),
-        Terminal::to(1, "GND", Line::Ground),
-        Terminal::to(7, "GND", Line::Ground),
-    ],
-    parts: &I2C_PARTS,
 };
 
 /// BME680 datasheet BST-BME680-DS001, section 5.2.

@@ -3,7 +3,7 @@
 //! What its bits mean is in `sensors/dht.rs`, how they are timed in `bus/dht.rs`.
 
 use crate::sensors::catalog::{Facts, Span, Wiring};
-use crate::sensors::pinout::{DECOUPLING, Line, Part, Pinout, Role, Terminal};
+use crate::sensors::packages;
 use crate::units::{MilliCelsius, MilliPercent};
 
 /// DHT11.
@@ -18,25 +18,6 @@ pub const FACTS: Facts = Facts {
         MilliPercent::new(95_000),
         1_000_000,
     )),
-    pinout: Some(&PINOUT),
+    pinout: Some(&packages::DHT),
     ..Facts::BLANK
-};
-
-/// Its pins, and where they go.
-const PINOUT: Pinout = Pinout {
-    package: "four legs, counted from the left with the grid towards you",
-    terminals: &[
-        Terminal::to(1, "VDD", Line::Supply),
-        Terminal::to(2, "DATA", Line::Data),
-        Terminal::open(3, "NC"),
-        Terminal::to(4, "GND", Line::Ground),
-    ],
-    parts: &[
-        Part {
-            value: "4.7 to 10 kΩ",
-            role: Role::PullUp(Line::Data),
-            remark: "modules with three legs have it",
-        },
-        DECOUPLING,
-    ],
 };

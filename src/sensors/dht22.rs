@@ -4,7 +4,7 @@
 //! What their bits mean is in `sensors/dht.rs`, how they are timed in `bus/dht.rs`.
 
 use crate::sensors::catalog::{Facts, Span, Wiring};
-use crate::sensors::pinout::{DECOUPLING, Line, Part, Pinout, Role, Terminal};
+use crate::sensors::packages;
 use crate::units::MilliCelsius;
 
 /// DHT22 and its relatives.
@@ -14,25 +14,6 @@ pub const FACTS: Facts = Facts {
     wirings: &[Wiring::Pin, Wiring::Iio],
     temperature: Span::celsius(MilliCelsius::new(-40_000), MilliCelsius::new(80_000), 100_000),
     humidity: Some(Span::percent(100_000)),
-    pinout: Some(&PINOUT),
+    pinout: Some(&packages::DHT),
     ..Facts::BLANK
-};
-
-/// Its pins, and where they go.
-const PINOUT: Pinout = Pinout {
-    package: "four legs, counted from the left with the grid towards you",
-    terminals: &[
-        Terminal::to(1, "VDD", Line::Supply),
-        Terminal::to(2, "DATA", Line::Data),
-        Terminal::open(3, "NC"),
-        Terminal::to(4, "GND", Line::Ground),
-    ],
-    parts: &[
-        Part {
-            value: "4.7 to 10 kΩ",
-            role: Role::PullUp(Line::Data),
-            remark: "modules with three legs have it",
-        },
-        DECOUPLING,
-    ],
 };

@@ -7,7 +7,8 @@ use embedded_hal::delay::DelayNs;
 use embedded_hal::spi::{MODE_0, SpiDevice};
 
 use crate::sensors::catalog::{Facts, Span, Wiring};
-use crate::sensors::pinout::{DECOUPLING, Line, Net, Pinout, Terminal};
+use crate::sensors::packages::thermocouple;
+use crate::sensors::pinout::{DECOUPLING, Net, Pinout};
 use crate::sensors::spi::{SpiChip, Timing, exchange, exchange_alike, not_stuck};
 use crate::sensors::{Fault, Measurement};
 use crate::units::MilliCelsius;
@@ -27,16 +28,7 @@ pub const FACTS: Facts = Facts {
 /// Its pins, and where they go.
 const PINOUT: Pinout = Pinout {
     package: "SO-8",
-    terminals: &[
-        Terminal::to(4, "VCC", Line::Supply),
-        Terminal::to(7, "SO", Line::Miso),
-        Terminal::to(5, "SCK", Line::Clock),
-        Terminal::to(6, "CS", Line::Select(0)),
-        Terminal::open(8, "NC"),
-        Terminal::to(1, "GND", Line::Ground),
-        Terminal::on(3, "T+", Net::Plus),
-        Terminal::on(2, "T-", Net::MinusGrounded),
-    ],
+    terminals: &thermocouple("NC", Net::MinusGrounded),
     parts: &[DECOUPLING],
 };
 

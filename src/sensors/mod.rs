@@ -32,6 +32,7 @@ pub mod max6675;
 pub mod mcp3008;
 pub mod mcp9808;
 pub mod onewire;
+mod packages;
 pub mod pct2075;
 pub mod pinout;
 mod sensirion;

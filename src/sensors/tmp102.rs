@@ -9,7 +9,8 @@ use embedded_hal::i2c::I2c;
 use crate::sensors::catalog::{Facts, Span, Wiring};
 use crate::sensors::i2c::{I2cChip, read, write};
 use crate::sensors::identity::Identity;
-use crate::sensors::pinout::{I2C_PARTS, Line, Pinout, Terminal};
+use crate::sensors::packages::six_pins;
+use crate::sensors::pinout::Pinout;
 use crate::sensors::{Fault, Measurement};
 use crate::units::MilliCelsius;
 
@@ -25,18 +26,7 @@ pub const FACTS: Facts = Facts {
 };
 
 /// Its pins, and where they go.
-const PINOUT: Pinout = Pinout {
-    package: "SOT563-6",
-    terminals: &[
-        Terminal::to(5, "V+", Line::Supply),
-        Terminal::to(6, "SDA", Line::Sda),
-        Terminal::to(1, "SCL", Line::Scl),
-        Terminal::open(3, "ALERT"),
-        Terminal::to(4, "ADD0", Line::Ground),
-        Terminal::to(2, "GND", Line::Ground),
-    ],
-    parts: &I2C_PARTS,
-};
+const PINOUT: Pinout = six_pins("SOT563-6");
 
 /// Section 7.5, register map.
 const TEMPERATURE: u8 = 0x00;

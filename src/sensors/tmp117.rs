@@ -11,7 +11,8 @@ use embedded_hal::i2c::I2c;
 use crate::sensors::catalog::{Facts, Span, Wiring};
 use crate::sensors::i2c::{I2cChip, fault};
 use crate::sensors::identity::Identity;
-use crate::sensors::pinout::{I2C_PARTS, Line, Pinout, Terminal};
+use crate::sensors::packages::six_pins;
+use crate::sensors::pinout::Pinout;
 use crate::sensors::{Fault, Measurement};
 use crate::units::MilliCelsius;
 
@@ -30,18 +31,7 @@ pub const FACTS: Facts = Facts {
 };
 
 /// Its pins, and where they go.
-const PINOUT: Pinout = Pinout {
-    package: "WSON-6",
-    terminals: &[
-        Terminal::to(5, "V+", Line::Supply),
-        Terminal::to(6, "SDA", Line::Sda),
-        Terminal::to(1, "SCL", Line::Scl),
-        Terminal::open(3, "ALERT"),
-        Terminal::to(4, "ADD0", Line::Ground),
-        Terminal::to(2, "GND", Line::Ground),
-    ],
-    parts: &I2C_PARTS,
-};
+const PINOUT: Pinout = six_pins("WSON-6");
 
 /// Section 7.6, register map.
 const TEMPERATURE: u8 = 0x00;
@@ -65,6 +55,9 @@ const CONVERSION_MS: u32 = 140;
 const POLL_MS: u32 = 20;
 /// Looks before the conversion counts as failed.
 const POLLS_MAX: u32 = 4;
+/// How often a chip must repeat what speaks against it: one wrong bit of sixteen in each read is
+/// the same one three times in a row in one of 256 cases.
+const CONFIRMATIONS: u32 = 2;
 
 /// The chip at one address.
 #[derive(Debug)]
@@ -98,7 +91,7 @@ impl Tmp117 {
             0x0000 => Err(Fault::StuckLow),
             0xffff => Err(Fault::StuckHigh),
             id if id & 0x0fff == TMP117 => Ok(()),
-            _ => Err(Fault::WrongChip),
+            id => Err(self.accused(i2c, (DEVICE_ID, 0xffff), id, Fault::WrongChip)),
         }
     }
 
@@ -108,12 +101,35 @@ impl Tmp117 {
                 0x0000 => return Err(Fault::StuckLow),
                 0xffff => return Err(Fault::StuckHigh),
                 // After a loss of power the chip has its own settings again.
-                found if found & SETTINGS != ONE_SHOT & SETTINGS => return Err(Fault::PowerOn),
+                found if found & SETTINGS != ONE_SHOT & SETTINGS => {
+                    let accused = (CONFIGURATION, SETTINGS);
+                    return Err(self.accused(i2c, accused, found, Fault::PowerOn));
+                }
                 found if found & DATA_READY != 0 => return Ok(()),
                 _ => delay.delay_ms(POLL_MS),
             }
         }
         Err(Fault::Timeout)
+    }
+
+    /// What is wrong with a register that was `found` not to be what it should be. The chip is at
+    /// fault only if it says the same again and again; else the wires are, which change a bit now
+    /// here and now there and would give the trouble another name each time.
+    fn accused<I: I2c>(
+        &self,
+        i2c: &mut I,
+        (register, mask): (u8, u16),
+        found: u16,
+        fault: Fault,
+    ) -> Fault {
+        for _ in 0..CONFIRMATIONS {
+            match self.read_register(i2c, register) {
+                Ok(again) if again & mask == found & mask => {}
+                Ok(_) => return Fault::Garbled,
+                Err(other) => return other,
+            }
+        }
+        fault
     }
 
     /// With a repeated start: after a stop another master could move the pointer.

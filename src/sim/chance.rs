@@ -1,18 +1,26 @@
 //! Seeded chance: the same seed gives the same house, the same noise and the same faults.
 
-/// How often something happens.
+/// How often something happens: so often of so many times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Odds(u32);
+pub struct Odds {
+    often: u32,
+    of: u32,
+}
 
 impl Odds {
     /// It does not happen.
-    pub const NEVER: Self = Self(0);
+    pub const NEVER: Self = Self { often: 0, of: 1 };
     /// It happens each time.
-    pub const ALWAYS: Self = Self(1);
+    pub const ALWAYS: Self = Self { often: 1, of: 1 };
 
     /// Once in `times` on average; zero is [`Odds::NEVER`].
     pub const fn one_in(times: u32) -> Self {
-        Self(times)
+        if times == 0 { Self::NEVER } else { Self { often: 1, of: times } }
+    }
+
+    /// So many times in a thousand on average.
+    pub const fn in_thousand(often: u32) -> Self {
+        if often == 0 { Self::NEVER } else { Self { often, of: 1000 } }
     }
 }
 
@@ -43,7 +51,7 @@ impl Chance {
 
     /// Whether something of these odds happens now. [`Odds::NEVER`] draws nothing.
     pub fn happens(&mut self, odds: Odds) -> bool {
-        odds != Odds::NEVER && self.below(u64::from(odds.0)) == 0
+        odds != Odds::NEVER && self.below(u64::from(odds.of)) < u64::from(odds.often)
     }
 }
 
@@ -57,6 +65,17 @@ pub const fn mix(number: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_is_as_often_as_it_says() {
+        for share in [0, 1, 400, 600, 999, 1000] {
+            let mut chance = Chance::new(5);
+            let odds = Odds::in_thousand(share);
+            let often = (0..100_000).filter(|_| chance.happens(odds)).count();
+            let expected = usize::try_from(share).unwrap() * 100;
+            assert!(often.abs_diff(expected) < 800, "{share}: {often}");
+        }
+    }
 
     /// First values of the published generator for seed 1234567.
     #[test]

@@ -12,6 +12,7 @@ use crate::sim::chance::{Chance, Odds};
 use crate::sim::clock::{Jitter, VirtualClock};
 use crate::sim::mishap::{Mishap, Mishaps, failure, invert};
 use crate::sim::model::Model;
+use crate::sim::socket::Socket;
 use crate::sim::transcript::{self, Transcript};
 use crate::time::Tick;
 
@@ -161,8 +162,7 @@ pub enum Line {
 #[derive(Debug)]
 pub struct DhtPin {
     clock: VirtualClock,
-    chip: Option<Dht>,
-    unplugged: Option<Dht>,
+    socket: Socket<Dht>,
     fell: Option<Tick>,
     /// When the line changes, and to what; the first is the earliest.
     edges: Vec<(Tick, bool)>,
@@ -178,8 +178,7 @@ impl DhtPin {
     pub fn new(chip: Dht, clock: VirtualClock) -> Self {
         Self {
             clock,
-            chip: Some(chip),
-            unplugged: None,
+            socket: Socket::new(chip),
             fell: None,
             edges: Vec::new(),
             transcript: None,
@@ -190,31 +189,27 @@ impl DhtPin {
 
     /// The chip, if it is there.
     pub fn chip_mut(&mut self) -> Option<&mut Dht> {
-        self.chip.as_mut()
+        self.socket.chip.as_mut()
     }
 
     /// Takes the chip away.
     pub fn detach(&mut self) -> Option<Dht> {
-        self.chip.take()
+        self.socket.chip.take()
     }
 
     /// Takes the chip away, to be put back.
     pub fn unplug(&mut self) {
-        self.unplugged = self.chip.take().or(self.unplugged.take());
+        self.socket.unplug();
     }
 
     /// Puts it back: it powers up, and has a second until it is asked.
     pub fn plug(&mut self) {
-        if let Some(mut chip) = self.unplugged.take() {
-            chip.power_up(self.clock.now());
-            self.clock.advance(Duration::from_secs(1));
-            self.chip = Some(chip);
-        }
+        self.socket.plug(&self.clock, Model::power_up);
     }
 
     /// Puts a chip there.
     pub fn attach(&mut self, chip: Dht) {
-        self.chip = Some(chip);
+        self.socket.chip = Some(chip);
     }
 
     /// What its clock shows.
@@ -246,7 +241,9 @@ impl DhtPin {
     fn asked(&mut self, fell: Tick) {
         let now = self.clock.now();
         self.edges.clear();
-        let Some(chip) = self.chip.as_mut().filter(|_| self.line == Line::Working) else { return };
+        let Some(chip) = self.socket.chip.as_mut().filter(|_| self.line == Line::Working) else {
+            return;
+        };
         let mishap = self.mishaps.next(5);
         if let Some(Mishap::PowerFailure(ago)) = mishap {
             chip.power_up(failure(now, ago));

@@ -45,6 +45,17 @@ pub enum Form {
     Raw,
 }
 
+/// What a device shows of the air besides its temperature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Besides {
+    /// Nothing.
+    Nothing,
+    /// The humidity.
+    Humidity,
+    /// On IIO, the pressure too.
+    Pressure,
+}
+
 /// Whether a device is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
@@ -67,8 +78,8 @@ pub struct Device {
     pub channel: String,
     /// As which numbers; of IIO only.
     pub form: Form,
-    /// Whether it shows the humidity and, on IIO, the pressure.
-    pub shows_air: bool,
+    /// What it shows besides.
+    pub besides: Besides,
     /// What it is in.
     pub air: Air,
     /// Whether it is there.
@@ -88,7 +99,7 @@ impl Device {
             parent: parent.to_owned(),
             channel: channel.to_owned(),
             form: Form::Processed,
-            shows_air: false,
+            besides: Besides::Nothing,
             air: Air::default(),
             presence: Presence::Plugged,
             fails: false,
@@ -125,11 +136,16 @@ impl Device {
             (Class::Hwmon | Class::Thermal, _) => {}
         }
         match self.class {
-            Class::Hwmon if self.shows_air => {
+            Class::Hwmon if self.besides != Besides::Nothing => {
                 files.push(("humidity1_input".into(), percent.to_string()));
             }
-            Class::Iio if self.shows_air => {
+            Class::Iio if self.besides != Besides::Nothing => {
                 files.push(("in_humidityrelative_input".into(), percent.to_string()));
+            }
+            _ => {}
+        }
+        match self.class {
+            Class::Iio if self.besides == Besides::Pressure => {
                 let deci = self.air.pressure.thousandths();
                 let kilopascal = format!("{}.{:04}00000", deci / 10_000, deci % 10_000);
                 files.push(("in_pressure_input".into(), kilopascal));

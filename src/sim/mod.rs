@@ -31,6 +31,7 @@ mod sensirion;
 pub mod sht3x;
 pub mod sht4x;
 pub mod shtc3;
+mod socket;
 pub mod spi;
 pub mod stranger;
 pub mod sysfs;

@@ -114,7 +114,7 @@ impl State {
                 Trouble::Unplugged => state.presence = Presence::Nobody,
                 Trouble::WrongChip => state.presence = Presence::Stranger,
                 Trouble::PowerOn => state.is_powering_on = true,
-                Trouble::Crc { share } => state.crc = Some(Odds::one_in(1000 / share.max(1))),
+                Trouble::Crc { share } => state.crc = Some(Odds::in_thousand(share)),
                 Trouble::Stuck => state.is_stuck = true,
                 Trouble::Drift { by, over } => state.away += drifted(by, over, lasted),
                 Trouble::Noise { by } => state.away += noise(by, mix(key ^ now)),
@@ -196,7 +196,7 @@ mod tests {
         let found = [0, 10, 40, 70, 99, 100, 130].map(away);
         assert_eq!(found, [0, 0, -1500, -3000, -3000, -2500, 500]);
         let state = State::of(&episodes, 1, START, START);
-        assert_eq!(state, State { crc: Some(Odds::one_in(100)), ..State::default() });
+        assert_eq!(state, State { crc: Some(Odds::in_thousand(10)), ..State::default() });
     }
 
     #[test]

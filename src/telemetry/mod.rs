@@ -34,6 +34,7 @@ mod probe;
 mod retained;
 mod room;
 mod seen;
+mod standing;
 mod store;
 mod strand;
 mod system;
@@ -45,7 +46,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::mqtt::{Message, QoS, TopicName};
-use crate::sampling::{Combination, Report, SensorId, Tolerance};
+use crate::sampling::{Combination, Pace, Report, Rules, SensorId, SensorSettings, Tolerance};
+use crate::sensors::catalog::Promise;
 use crate::time::{Tick, Timestamp};
 use crate::units::Quantity;
 
@@ -92,7 +94,30 @@ pub struct Sensor {
     /// Its printed address.
     pub address: Arc<str>,
     /// What it measures, the temperature at least.
-    pub quantities: Vec<Quantity>,
+    pub offers: Vec<Offer>,
+}
+
+/// A quantity that a sensor measures.
+#[derive(Clone, Copy, Debug)]
+pub struct Offer {
+    /// Which.
+    pub quantity: Quantity,
+    /// Whether each reading has it: of what nobody has promised nothing is told before the first.
+    pub promise: Promise,
+    /// How often it is told.
+    pub pace: Pace,
+}
+
+impl Offer {
+    /// What a sensor that is sampled so measures.
+    pub fn all(settings: &SensorSettings) -> Vec<Self> {
+        let offer = |(quantity, rules): (_, &Rules)| Self {
+            quantity,
+            promise: rules.promise,
+            pace: settings.pace(rules),
+        };
+        settings.rules().map(offer).collect()
+    }
 }
 
 /// The sensors of a room disagree, or agree again: for the log.
@@ -139,7 +164,7 @@ impl House {
 
     /// These rooms and sensors from now on. Who stays goes on without a gap; a room that is gone is
     /// offline, and what nobody speaks for any more is no longer retained.
-    pub fn refit(&mut self, rooms: &[Room], at: Timestamp) -> Vec<Publication> {
+    pub fn refit(&mut self, rooms: &[Room], now: Tick, at: Timestamp) -> Vec<Publication> {
         let mut before = std::mem::take(&mut self.rooms);
         let mut old: BTreeSet<TopicName> =
             before.iter().flat_map(RoomView::topics).cloned().collect();
@@ -147,7 +172,7 @@ impl House {
         for room in rooms {
             let mut view = RoomView::new(&self.root, room);
             news.extend(match before.iter().position(|other| other.slug() == &*room.slug) {
-                Some(index) => view.inherit(before.swap_remove(index), at),
+                Some(index) => view.inherit(before.swap_remove(index), now, at),
                 None => view.unknown(at),
             });
             old.retain(|topic| !view.topics().any(|mine| mine == topic));
@@ -167,7 +192,7 @@ impl House {
 
     /// What a report means to subscribers; `at` is for people.
     pub fn report(&mut self, report: &Report, now: Tick, at: Timestamp) -> Vec<Publication> {
-        let told = self.rooms.iter_mut().find_map(|room| Some((room.report(report)?, room)));
+        let told = self.rooms.iter_mut().find_map(|room| Some((room.report(report, now)?, room)));
         let Some((mut publications, room)) = told else {
             debug_assert!(false, "{:?} is in no room", report.sensor);
             return Vec::new();
@@ -181,12 +206,16 @@ impl House {
 
     /// What the passing of time means to them.
     pub fn wake(&mut self, now: Tick, at: Timestamp) -> Vec<Publication> {
+        let mut publications = Vec::new();
         let is_due = |room: &&mut RoomView| room.deadline().is_some_and(|due| due <= now);
-        let due = self.rooms.iter_mut().filter(is_due);
-        let told = due.filter_map(|room| room.judge(now, at));
-        let (publications, alarms): (Vec<_>, Vec<_>) = told.unzip();
-        self.alarms.extend(alarms);
-        publications.into_iter().flatten().collect()
+        for room in self.rooms.iter_mut().filter(is_due) {
+            if let Some((told, alarm)) = room.judge(now, at) {
+                publications.extend(told);
+                self.alarms.push(alarm);
+            }
+            publications.extend(room.renew(now));
+        }
+        publications
     }
 
     /// When to call [`House::wake`] at the latest.

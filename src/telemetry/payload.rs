@@ -13,6 +13,8 @@ use crate::sampling::{Reading, State};
 use crate::time::Timestamp;
 use crate::units::Value as Measured;
 
+use super::standing::Standing;
+
 /// A reading with its origin.
 #[derive(Clone, Debug)]
 pub(super) struct Sourced {
@@ -62,7 +64,8 @@ impl Sourced {
 }
 
 /// `{"state":"failed","error":"crc","since":"…","last_good":"…"}`; `null` where there is none.
-pub(super) fn status(state: State, since: Timestamp, last_good: Option<Timestamp>) -> String {
+pub(super) fn status(standing: &Standing, last_good: Option<Timestamp>) -> String {
+    let Standing { state, since, .. } = *standing;
     let error = state.reason().map(|reason| text(reason.name()));
     let last_good = last_good.map(|at| text(&at.to_string()));
     let mut fields = vec![
@@ -206,7 +209,8 @@ mod tests {
 
     #[track_caller]
     fn check_status(state: State, since: Timestamp, last_good: Option<Timestamp>, json: &str) {
-        assert_eq!(status(state, since, last_good), json);
+        let standing = Standing { of: None, state, since };
+        assert_eq!(status(&standing, last_good), json);
         serde_json::from_str::<Value>(json).unwrap();
     }
 

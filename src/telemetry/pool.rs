@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use crate::sampling::{Combination, Reading, State};
-use crate::time::Timestamp;
+use crate::sampling::{Combination, Deadband, Pace, Reading, State};
+use crate::time::Tick;
 use crate::units::Value;
 
 use super::payload::Sourced;
@@ -14,20 +14,23 @@ use super::probe::Probe;
 #[derive(Debug)]
 pub(super) struct Pool {
     combination: Combination,
+    pace: Pace,
     /// Values that were shown.
-    shown: u64,
-    /// What was shown last.
-    last: Option<(Value, State)>,
-    /// How the room is, and since when.
-    state: State,
-    since: Timestamp,
+    number: u64,
+    /// How what was shown last is; `None`: nothing is.
+    shown: Option<State>,
+    deadband: Deadband,
 }
 
 impl Pool {
-    /// Of a room in which nothing was read yet.
-    pub(super) const fn new(combination: Combination) -> Self {
-        let since = Timestamp::new(0, false);
-        Self { combination, shown: 0, last: None, state: State::Unknown, since }
+    /// Of a room in which nothing was read yet, of sensors that are told this often; `None`: there
+    /// are no several.
+    pub(super) fn new(combination: Combination, paces: &[Pace]) -> Option<Self> {
+        if combination == Combination::FirstHealthy || paces.len() < 2 {
+            return None;
+        }
+        let pace = of_all(paces)?;
+        Some(Self { combination, pace, number: 0, shown: None, deadband: Deadband::default() })
     }
 
     /// The value of all that count, if one does.
@@ -40,7 +43,7 @@ impl Pool {
             value: self.combination.of(&values)?.rounded(decimals),
             decimals,
             at: readings().map(|reading| reading.at).max_by_key(|at| at.unix_ms())?,
-            number: self.shown.saturating_add(1),
+            number: self.number.saturating_add(1),
             stale_after: readings().map(|reading| reading.stale_after).min()?,
         };
         let sensor = match counting.as_slice() {
@@ -50,38 +53,52 @@ impl Pool {
         Some(Sourced { reading, state: counting.first()?.state, sensor })
     }
 
-    /// Whether it says other than what was shown last.
-    pub(super) fn is_news(&self, value: &Sourced) -> bool {
-        self.last != Some((value.reading.value, value.state))
+    /// Whether it is to be shown: it is otherwise than what was shown last, or it is time.
+    pub(super) fn is_news(&self, now: Tick, value: &Sourced) -> bool {
+        self.shown != Some(value.state)
+            || self.deadband.admits(&self.pace, now, value.reading.value)
     }
 
     /// It is shown.
-    pub(super) fn show(&mut self, value: &Sourced) {
-        self.shown = value.reading.number;
-        self.last = Some((value.reading.value, value.state));
+    pub(super) fn show(&mut self, now: Tick, value: &Sourced) {
+        self.number = value.reading.number;
+        self.shown = Some(value.state);
+        self.deadband.published(now, value.reading.value);
     }
 
-    /// A sensor is as it is since `at`, which may change how the room is: as the first that counts,
-    /// or `else_state` where none does.
-    pub(super) fn enter(&mut self, probes: &[Probe], else_state: State, at: Timestamp) {
-        let state = counting(probes).first().map_or(else_state, |one| one.state);
-        if self.state.name() != state.name() {
-            self.since = at;
-        }
-        self.state = state;
+    /// Nothing is shown any more.
+    pub(super) fn hide(&mut self) {
+        (self.shown, self.deadband) = (None, Deadband::default());
     }
 
-    /// How the room is, since when, and when it was last good.
-    pub(super) fn condition(&self, probes: &[Probe]) -> (State, Timestamp, Option<Timestamp>) {
-        let last_good = probes.iter().filter_map(|probe| probe.condition().2);
-        (self.state, self.since, last_good.max_by_key(|at| at.unix_ms()))
+    /// When what is shown is to be renewed though nothing was read.
+    pub(super) fn deadline(&self) -> Option<Tick> {
+        self.deadband.deadline(&self.pace)
     }
 
     /// It goes on for the other.
     pub(super) fn inherit(&mut self, other: &Self) {
-        let combination = self.combination;
-        *self = Self { combination, ..*other };
+        (self.number, self.shown, self.deadband) = (other.number, other.shown, other.deadband);
     }
+}
+
+/// How they are together: as the first that counts, or `else_state` where none does.
+pub(super) fn state(probes: &[Probe], else_state: State) -> State {
+    counting(probes).first().map_or(else_state, |one| one.state)
+}
+
+/// How often that is shown which is made of sensors with these. Each of them has a reading in an
+/// interval, and without a deadband the room has one too, not one for each of them.
+fn of_all(paces: &[Pace]) -> Option<Pace> {
+    let all = paces.iter().copied().reduce(Pace::and)?;
+    let number = u32::try_from(paces.len()).unwrap_or(u32::MAX);
+    let heartbeat = if all.deadband == 0 { all.interval } else { all.heartbeat };
+    Some(Pace {
+        deadband: all.deadband.max(1),
+        interval: all.interval / number,
+        heartbeat: heartbeat.min(all.heartbeat),
+        ..all
+    })
 }
 
 /// Those whose value counts: the healthy ones, else the suspected.

@@ -4,17 +4,15 @@ use std::sync::Arc;
 
 use crate::mqtt::TopicName;
 use crate::sampling::{Reading, Report, SensorId, State};
+use crate::sensors::catalog::Promise;
 use crate::time::Timestamp;
 use crate::units::Quantity;
 
 use super::Publication;
 use super::payload::{self, Sourced};
 use super::retained::{News, Number, named};
+use super::standing::Standing;
 use super::strand::{Source, status_topic};
-
-/// What a status message tells; another time of the last good reading alone is no news.
-/// Where a room's value is made of several sensors, its status is of none of them.
-pub(super) type Status = (Option<SensorId>, State, Timestamp);
 
 /// One sensor.
 #[derive(Debug)]
@@ -32,21 +30,24 @@ struct Condition {
     since: Timestamp,
     last_good: Option<Timestamp>,
     reading: Option<Reading>,
+    /// Nobody has promised that it gives the quantity, and it never did.
+    is_moot: bool,
 }
 
 /// The topics of a sensor.
 #[derive(Debug)]
 struct Own {
     number: Number,
-    status: News<Status>,
+    status: News<Standing>,
 }
 
 impl Probe {
     /// The only sensor of its room that gives the quantity: its topics are the room's.
-    pub(super) const fn alone(id: SensorId, address: Arc<str>) -> Self {
+    pub(super) fn alone(Source { id, address, promise, .. }: Source) -> Self {
         let condition = Condition {
             id,
             address,
+            is_moot: promise == Promise::Perhaps,
             state: State::Unknown,
             since: Timestamp::new(0, false),
             last_good: None,
@@ -57,15 +58,20 @@ impl Probe {
 
     /// One of several: it has topics of its own.
     pub(super) fn among_others(source: Source, quantity: Quantity) -> Self {
-        let Source { id, address, base } = source;
+        let base = &source.base;
         let number = Number::of_sensor(named(&format!("{base}/{}", quantity.name())));
-        let status = News::new(named(&status_topic(&base, quantity)));
-        Self { own: Some(Own { number, status }), ..Self::alone(id, address) }
+        let status = News::new(named(&status_topic(base, quantity)));
+        Self { own: Some(Own { number, status }), ..Self::alone(source) }
     }
 
     /// Its name in the house.
     pub(super) const fn id(&self) -> SensorId {
         self.condition.id
+    }
+
+    /// Whether nobody can tell if it gives the quantity at all.
+    pub(super) const fn is_moot(&self) -> bool {
+        self.condition.is_moot
     }
 
     /// Whether its last cycle gave a good reading.
@@ -88,10 +94,14 @@ impl Probe {
         &self.condition.address
     }
 
-    /// How it is, since when, and when it was last good.
-    pub(super) const fn condition(&self) -> (State, Timestamp, Option<Timestamp>) {
-        let Condition { state, since, last_good, .. } = self.condition;
-        (state, since, last_good)
+    /// How it is, and since when.
+    pub(super) const fn standing(&self) -> Standing {
+        self.condition.standing()
+    }
+
+    /// When it was last good.
+    pub(super) const fn last_good(&self) -> Option<Timestamp> {
+        self.condition.last_good
     }
 
     /// Takes a report of this sensor, and tells it on its own topics.
@@ -124,7 +134,9 @@ impl Probe {
 
     /// What its own topics do not tell yet.
     pub(super) fn catch_up(&mut self) -> Vec<Publication> {
-        let Some(own) = &mut self.own else { return Vec::new() };
+        let Some(own) = self.own.as_mut().filter(|_| !self.condition.is_moot) else {
+            return Vec::new();
+        };
         let mut publications = match self.condition.value() {
             Some(value) if !own.number.is_shown() => own.number.show(&value),
             Some(_) => Vec::new(),
@@ -138,15 +150,16 @@ impl Probe {
     pub(super) fn unknown(&mut self, at: Timestamp) -> Option<Publication> {
         self.condition.state = State::Unknown;
         self.condition.since = at;
-        let own = self.own.as_mut()?;
+        let own = self.own.as_mut().filter(|_| !self.condition.is_moot)?;
         own.tell_status(&self.condition)
     }
 }
 
 impl Own {
     fn tell_status(&mut self, condition: &Condition) -> Option<Publication> {
-        let (status, payload) = condition.status();
-        self.status.tell(status, payload, Some(payload::json()))
+        let standing = condition.standing();
+        let payload = payload::status(&standing, condition.last_good);
+        self.status.tell(standing, payload, Some(payload::json()))
     }
 }
 
@@ -156,6 +169,7 @@ impl Condition {
         self.since = report.since;
         self.last_good = report.last_good;
         self.reading = report.value.or(self.reading);
+        self.is_moot = false;
     }
 
     fn value(&self) -> Option<Sourced> {
@@ -166,8 +180,7 @@ impl Condition {
         Some(Sourced { reading, state: self.state, sensor: Arc::clone(&self.address) })
     }
 
-    fn status(&self) -> (Status, String) {
-        let payload = payload::status(self.state, self.since, self.last_good);
-        ((Some(self.id), self.state, self.since), payload)
+    const fn standing(&self) -> Standing {
+        Standing { of: Some(self.id), state: self.state, since: self.since }
     }
 }

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::mqtt::TopicName;
-use crate::sampling::Report;
+use crate::sampling::{Report, SensorId};
 use crate::time::{Tick, Timestamp};
 use crate::units::Quantity;
 
 use super::alert::{Alert, spread};
 use super::retained::{News, named};
 use super::strand::{Outcome, Source, Strand};
-use super::{Alarm, Publication, Room, SeenRoom, Sensor};
+use super::{Alarm, Offer, Publication, Room, SeenRoom, Sensor};
 
 /// One room.
 #[derive(Debug)]
@@ -46,9 +46,13 @@ impl RoomView {
         let base = format!("{above}/{}", room.slug);
         let sources = sources(&base, &room.sensors);
         let giving = |quantity| -> Vec<Source> {
-            let giving = sources.iter().zip(&room.sensors);
-            let giving = giving.filter(|(_, sensor)| sensor.quantities.contains(&quantity));
-            giving.map(|(source, _)| source.clone()).collect()
+            let giving = sources.iter().zip(&room.sensors).filter_map(|(source, sensor)| {
+                let offer = sensor.offers.iter().find(|offer| offer.quantity == quantity)?;
+                let Offer { promise, pace, .. } = *offer;
+                let Place { id, address, base } = source.clone();
+                Some(Source { id, address, base, promise, pace })
+            });
+            giving.collect()
         };
         let others = [Quantity::Humidity, Quantity::Pressure].map(|it| (it, giving(it)));
         let others = others.into_iter().filter(|(_, sources)| !sources.is_empty());
@@ -86,19 +90,19 @@ impl RoomView {
 
     /// It goes on for the other, perhaps with other sensors; of new ones nothing is known from `at`
     /// on.
-    pub(super) fn inherit(&mut self, other: Self, at: Timestamp) -> Vec<Publication> {
+    pub(super) fn inherit(&mut self, other: Self, now: Tick, at: Timestamp) -> Vec<Publication> {
         let Self { availability, alert, temperature, mut others, .. } = other;
         self.availability.inherit(availability);
         let sensors = self.temperature.len();
         let cleared = self.alert.inherit(alert, sensors);
-        let doubted = temperature.doubted().filter(|_| self.alert.is_raised());
-        let outcome = self.temperature.inherit(Some(temperature), doubted, at);
+        let is_doubted = temperature.is_doubted() && self.alert.is_raised();
+        let outcome = self.temperature.inherit(Some(temperature), is_doubted, (now, at));
         let mut publications = self.lead(outcome);
         publications.extend(cleared);
         for strand in &mut self.others {
             let same = others.iter().position(|other| other.quantity() == strand.quantity());
             let before = same.map(|index| others.swap_remove(index));
-            let outcome = strand.inherit(before, None, at);
+            let outcome = strand.inherit(before, false, (now, at));
             publications.extend(follow(strand, outcome));
         }
         publications
@@ -114,7 +118,7 @@ impl RoomView {
         let mut publications = self.temperature.unknown(at);
         publications.extend(self.tell(Availability::Offline));
         publications.extend(self.alert.forget());
-        publications.extend(self.temperature.doubt(None));
+        publications.extend(self.temperature.tell_status());
         for strand in &mut self.others {
             publications.extend(strand.unknown(at));
             publications.extend(strand.tell_status());
@@ -133,24 +137,31 @@ impl RoomView {
             return None;
         }
         let mut publications: Vec<_> = told.into_iter().collect();
-        publications.extend(self.temperature.doubt(is_raised.then_some(at)));
+        publications.extend(self.temperature.doubt(is_raised, now, at));
         let spread = spread(&sensors);
         Some((publications, Alarm { room: Arc::clone(&self.slug), is_raised, spread }))
     }
 
-    /// When to judge though nothing was read.
+    /// What is to be told again now that time has passed.
+    pub(super) fn renew(&mut self, now: Tick) -> Vec<Publication> {
+        let strands = [&mut self.temperature].into_iter().chain(&mut self.others);
+        strands.flat_map(|strand| strand.renew(now)).collect()
+    }
+
+    /// When to judge or to renew though nothing was read.
     pub(super) fn deadline(&self) -> Option<Tick> {
-        self.alert.deadline()
+        let strands = [&self.temperature].into_iter().chain(&self.others);
+        self.alert.deadline().into_iter().chain(strands.filter_map(Strand::deadline)).min()
     }
 
     /// What a report means here; `None` if the sensor is elsewhere.
-    pub(super) fn report(&mut self, report: &Report) -> Option<Vec<Publication>> {
-        if let Some(outcome) = self.temperature.report(report) {
+    pub(super) fn report(&mut self, report: &Report, now: Tick) -> Option<Vec<Publication>> {
+        if let Some(outcome) = self.temperature.report(report, now) {
             return Some(self.lead(outcome));
         }
         let mut strands = self.others.iter_mut();
-        let (strand, outcome) =
-            strands.find_map(|strand| strand.report(report).map(|outcome| (strand, outcome)))?;
+        let (outcome, strand) =
+            strands.find_map(|strand| Some((strand.report(report, now)?, strand)))?;
         Some(follow(strand, outcome))
     }
 
@@ -183,15 +194,24 @@ fn follow(strand: &mut Strand, outcome: Outcome) -> Vec<Publication> {
     publications
 }
 
+/// Where a sensor is told.
+#[derive(Clone)]
+struct Place {
+    id: SensorId,
+    address: Arc<str>,
+    /// What its own topics begin with.
+    base: String,
+}
+
 /// The sensors of a room, each with topics that no other has: a second one of the same printed
 /// address is on another bus.
-fn sources(base: &str, sensors: &[Sensor]) -> Vec<Source> {
+fn sources(base: &str, sensors: &[Sensor]) -> Vec<Place> {
     let mut seen = BTreeMap::new();
     let sources = sensors.iter().map(|Sensor { id, address, .. }| {
         let count = seen.entry(address.clone()).and_modify(|count| *count += 1).or_insert(1);
         let level = address.replace('/', "-");
         let name = if *count == 1 { level } else { format!("{level}-{count}") };
-        Source { id: *id, address: address.clone(), base: format!("{base}/sensor/{name}") }
+        Place { id: *id, address: address.clone(), base: format!("{base}/sensor/{name}") }
     });
     sources.collect()
 }

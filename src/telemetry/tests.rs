@@ -24,11 +24,23 @@ fn at(second: u64) -> Timestamp {
     Timestamp::new(1_795_352_400_000 + second * 1000, true)
 }
 
+/// Told at each change, and once a day.
+fn promised(quantity: Quantity) -> Offer {
+    let day = Duration::from_secs(24 * 3600);
+    let interval = Duration::from_secs(10);
+    let pace = Pace { deadband: 1, interval, heartbeat: day, stale_after: day };
+    Offer { quantity, promise: Promise::Always, pace }
+}
+
+fn tick(second: u64) -> Tick {
+    Tick::from_micros(second * 1_000_000)
+}
+
 fn room(slug: &str, sensors: &[(SensorId, &str)]) -> Room {
     let sensor = |(id, address): &(SensorId, &str)| Sensor {
         id: *id,
         address: Arc::from(*address),
-        quantities: vec![Quantity::Temperature],
+        offers: vec![promised(Quantity::Temperature)],
     };
     let sensors = sensors.iter().map(sensor);
     Room {

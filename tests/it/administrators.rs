@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::gateway::{Client, Gateway, SALON, free_port, listener};
+use crate::logins::fail2ban;
 
 /// An authority in a folder of its own, as `openssl ca` keeps it.
 struct Office(PathBuf);
@@ -47,6 +48,10 @@ fn openssl(folder: &Path, arguments: &str) {
     let output = command.output().expect("`tests/run` installs what the tests need");
     assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
 }
+
+/// Times of certificates.
+const PAST: &str = " -startdate 20260101000000Z -enddate 20260102000000Z";
+const FUTURE: &str = " -startdate 20900101000000Z -enddate 20910102000000Z";
 
 const NEW_KEY: &str = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
 
@@ -176,9 +181,19 @@ impl House {
     #[track_caller]
     fn refuses(&self, office: &Office, name: &str, server: &Office, reason: &str) {
         let mut client = self.client(office, name, server);
-        self.gateway.wait_for_log(&format!("reason=\"{reason}\""));
+        self.told(&format!("user={name:?} client=\"\" reason={reason}"));
         assert!(!client.end().success());
         assert_eq!(client.lines.all(), [""; 0]);
+    }
+}
+
+impl House {
+    /// Waits for the line of a refusal that ends so.
+    #[track_caller]
+    fn told(&self, end: &str) {
+        let begin = " WARN auth refused peer=127.0.0.1:";
+        let rest = format!(" listener=127.0.0.1:{} {end}", self.port);
+        self.gateway.wait_for_lines(1, |line| line.contains(begin) && line.ends_with(&rest));
     }
 }
 
@@ -210,8 +225,7 @@ fn several_authorities_and_what_stands_below_them_let_their_clients_in() {
 fn a_certificate_that_has_expired_is_refused() {
     let folder = folder();
     let office = Office::root(folder.path(), "office");
-    let past = " -startdate 20260101000000Z -enddate 20260102000000Z";
-    office.sign("alice", "client", past);
+    office.sign("alice", "client", PAST);
     let house = House::start(folder, &office, &[&office], &[]);
     house.refuses(&office, "alice", &office, "expired-certificate");
 }
@@ -220,8 +234,7 @@ fn a_certificate_that_has_expired_is_refused() {
 fn a_certificate_that_is_not_valid_yet_is_refused() {
     let folder = folder();
     let office = Office::root(folder.path(), "office");
-    let future = " -startdate 20900101000000Z -enddate 20910102000000Z";
-    office.sign("alice", "client", future);
+    office.sign("alice", "client", FUTURE);
     let house = House::start(folder, &office, &[&office], &[]);
     house.refuses(&office, "alice", &office, "certificate-not-valid-yet");
 }
@@ -272,6 +285,44 @@ fn a_list_that_has_expired_is_told_and_lets_nobody_in() {
     office.list("");
     house.gateway.wait_for_log("revocation lists changed");
     house.lets_in(&office, "alice", &office);
+}
+
+/// Of each kind; whom it names stands in it, in quotes. What is no certificate is no refusal.
+#[test]
+fn a_refused_certificate_is_one_line_that_fail2ban_reads() {
+    let folder = folder();
+    let office = Office::root(folder.path(), "office");
+    office.sign("alice", "client", PAST);
+    office.sign("bob", "client", FUTURE);
+    office.client("carol", &[]);
+    office.revoke("carol");
+    fs::create_dir(folder.path().join("away")).unwrap();
+    let stranger = Office::root(&folder.path().join("away"), "office");
+    let forged = "eve\"reason=none";
+    stranger.sign(forged, "client", "");
+    let house = House::start(folder, &office, &[&office], &[&office]);
+    house.refuses(&office, "alice", &office, "expired-certificate");
+    house.refuses(&office, "bob", &office, "certificate-not-valid-yet");
+    house.refuses(&office, "carol", &office, "revoked-certificate");
+    house.refuses(&office, "localhost", &office, "certificate-for-another-purpose");
+    house.refuses(&stranger, forged, &office, "unknown-authority");
+    let mut nobody = Command::new("mosquitto_sub");
+    nobody.args(["-t", "#", "-h", "localhost", "-p", &house.port.to_string(), "--cafile"]);
+    assert!(!Client::start(nobody.arg(office.place("ca", "pem"))).end().success());
+    house.told("user=\"\" client=\"\" reason=no-certificate");
+
+    // Noise, half a handshake, and a peer that does not believe us.
+    let connect = || std::net::TcpStream::connect(("127.0.0.1", house.port)).unwrap();
+    std::io::Write::write_all(&mut connect(), b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    std::io::Write::write_all(&mut connect(), b"\x16\x03\x01\x02\x00\x01").unwrap();
+    house.client(&office, "carol", &stranger).end();
+    let failed = house.gateway.wait_for_logs(3, "no handshake");
+    assert!(failed.iter().any(|line| line.contains("peer-does-not-know")), "{failed:?}");
+    house.gateway.wait_for_log(" INFO handshake failed");
+    assert_eq!(house.gateway.logged("auth refused").len(), 6);
+    let log = house.gateway.logged("");
+    let found = fail2ban(house.gateway.folder.path(), &log);
+    assert_eq!(found, ["127.0.0.1"; 6], "{log:#?}");
 }
 
 /// As `openssl ca` makes it by its own settings.

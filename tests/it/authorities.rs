@@ -42,6 +42,20 @@ fn believes(gateway: &Gateway, file: &str) -> bool {
     String::from_utf8_lossy(&output.stdout).contains("Verify return code: 0 (ok)")
 }
 
+/// How `maison subscriber list` has somebody's certificate: in a line with these words, of which
+/// those of its authority stand there for who needs them only, and as JSON.
+#[track_caller]
+fn check_listed(gateway: &Gateway, name: &str, until: &str, why: &str, authority: &str) {
+    let all = gateway.says(&["subscriber", "list"]);
+    let line = all.lines().find(|line| line.starts_with(name)).unwrap();
+    assert!(line.contains(until) && line.contains(why), "{line}");
+    assert_eq!(line.contains("authority"), !why.is_empty(), "{line}");
+    let all: Vec<serde_json::Value> =
+        serde_json::from_str(&gateway.says(&["subscriber", "list", "--json"])).unwrap();
+    let one = all.iter().find(|one| one["name"] == name).unwrap();
+    assert_eq!(one["certificates"][0]["authority"], authority);
+}
+
 #[test]
 fn old_clients_go_on_while_both_authorities_count_and_not_after() {
     let gateway = gateway();
@@ -71,8 +85,14 @@ fn old_clients_go_on_while_both_authorities_count_and_not_after() {
     let (_, errors) = gateway.complains(&["ca", "rotate"]);
     assert!(errors.contains("being replaced already, until 2026"), "{errors}");
 
+    let ends = shown["replaces"]["until"].as_str().unwrap();
+    check_listed(&gateway, "alice", &format!("  {ends} ("), ", when its authority ends)", "ends");
+    check_listed(&gateway, "bob", "  certificate  ", "", "counts");
+
     let new = sees_the_salon(&new_mosquitto);
     gateway.says(&["ca", "rotate", "--finish"]);
+    check_listed(&gateway, "alice", "  over (", ", its authority has ended)", "ended");
+    check_listed(&gateway, "bob", "  certificate  ", "", "counts");
     let gone = gateway.wait_for_log("this certificate, or its authority, counts no more");
     assert!(gone.contains("client disconnected"), "{gone}");
     assert_eq!(gateway.logged("or its authority, counts no more").len(), 1, "alice alone");
@@ -81,7 +101,7 @@ fn old_clients_go_on_while_both_authorities_count_and_not_after() {
     shell(&old_mosquitto).end();
     gateway.wait_for_log("reason=\"peer-does-not-know-our-authority\"");
     shell(&old_mosquitto.replace("alice/ca.pem", "bob/ca.pem")).end();
-    gateway.wait_for_log("reason=\"unknown-authority\"");
+    gateway.wait_for_log("user=\"alice\" client=\"\" reason=unknown-authority");
     sees_the_salon(&new_paho);
     drop((stays, new));
 }

@@ -6,6 +6,7 @@
 mod bench;
 mod drawing;
 mod mishaps;
+mod one_wire;
 mod pages;
 mod round_trip;
 mod summary;

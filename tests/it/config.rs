@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod mistakes;
+mod page;
 mod samples;
 
 use maison::config::{Report, Settings, Source, parse};

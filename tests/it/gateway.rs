@@ -53,6 +53,15 @@ impl Gateway {
         folder
     }
 
+    /// The same with a store: what is not said is the default.
+    pub(crate) fn prepare_with_store(listeners: &[String], rooms: &str) -> TempDir {
+        let folder = Self::prepare_listening(listeners, rooms);
+        let config = folder.path().join("maison.toml");
+        let text = fs::read_to_string(&config).unwrap();
+        fs::write(&config, text.replace("durability = \"memory\"\n", "")).unwrap();
+        folder
+    }
+
     fn prepare_all(durability: &str, broker: &str, rest: &str) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().display();
@@ -255,6 +264,20 @@ impl Drop for Gateway {
             eprintln!("--- the gateway's log ---\n{}", self.log.all().join("\n"));
         }
     }
+}
+
+/// A source of `tests/`, compiled to be preloaded.
+pub(crate) fn shared_library(source: &str) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(source);
+    let name = source.with_extension("so");
+    let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name.file_name().unwrap());
+    let draft = library.with_extension(std::process::id().to_string());
+    let mut command = Command::new("cc");
+    command.args(["-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"]);
+    let compiled = command.arg(&draft).arg(source).arg("-ldl").status();
+    assert!(compiled.expect("a C compiler").success());
+    fs::rename(draft, &library).unwrap();
+    library
 }
 
 /// A listener of a configuration, for this machine.

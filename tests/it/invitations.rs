@@ -2,7 +2,9 @@
 //! is not there; and what is printed works wherever it is pasted.
 
 use std::fs;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal};
 
 use crate::gateway::{Client, Gateway, SALON, binary, free_port, listener, tool};
 
@@ -187,4 +189,36 @@ fn what_would_be_dropped_or_never_match_is_said() {
     assert!(errors.contains("a number without a unit"), "{errors}");
     let (_, errors) = gateway.complains(&["ca", "rotate", "--overlap", "90000d"]);
     assert!(errors.contains("longer than the old authority lasts, which ends 20"), "{errors}");
+}
+
+/// A word to end that comes while the bundle is being written leaves it whole, with its user, or
+/// nothing of either.
+#[test]
+fn who_is_interrupted_lets_somebody_in_or_nobody() {
+    let gateway = gateway("certificate-or-password");
+    let listed =
+        |name: &str| users(&gateway).is_some_and(|text| text.contains(&format!("{name}:")));
+    for (number, signal) in (0..9).zip([Signal::INT, Signal::TERM, Signal::HUP].iter().cycle()) {
+        let name = format!("guest{number}");
+        let mut command = binary();
+        command.current_dir(gateway.folder.path()).args(["subscriber", "add", &name, "--no-qr"]);
+        command.args(["--rooms", "salon", "--config"]).arg(gateway.config());
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let bundle = gateway.folder.path().join(&name);
+        // At each of the files that are written one after the other.
+        let files = ["", "ca.pem", "guest.pem", "guest.key", "subscribe.py", "README.txt"];
+        let awaited = bundle.join(files[number % files.len()].replace("guest", &name));
+        while !awaited.exists() && child.try_wait().unwrap().is_none() {
+            std::hint::spin_loop();
+        }
+        let _ = rustix::process::kill_process(Pid::from_child(&child), *signal);
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(bundle.exists(), listed(&name), "{name}: {:?} {said}", output.status);
+        if bundle.exists() {
+            assert!(bundle.join("README.txt").exists() && bundle.join("subscribe.ino").exists());
+        } else {
+            assert!(said.contains("interrupted: all is as before"), "{said}");
+        }
+    }
 }

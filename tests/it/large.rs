@@ -46,7 +46,8 @@ fn say(publisher: &mut Wire, topic: &str, payload: &Bytes) {
     assert_eq!(publisher.receive().unwrap(), Packet::PubAck(success(PacketId::MIN)));
 }
 
-/// Receives a message of QoS 1 piece by piece, holding none of it, and acknowledges it.
+/// Receives a message of QoS 1 piece by piece, holding none of it, acknowledges it, and waits until
+/// the gateway knows.
 fn hear(subscriber: &mut Wire, topic: &str, payload: &[u8]) {
     let first = subscriber.receive_bytes(1).unwrap()[0];
     assert_eq!(first & 0b1111_0111, 0x32, "PUBLISH of QoS 1, not retained");
@@ -64,6 +65,8 @@ fn hear(subscriber: &mut Wire, topic: &str, payload: &[u8]) {
         assert!(subscriber.receive_bytes(piece.len()).unwrap() == *piece, "not what was sent");
     }
     subscriber.send(&Packet::PubAck(success(id))).unwrap();
+    subscriber.send(&Packet::PingReq).unwrap();
+    assert_eq!(subscriber.receive().unwrap(), Packet::PingResp);
 }
 
 /// Growth of the gateway's largest memory, in messages of this size, while `subscribers` get one

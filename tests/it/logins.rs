@@ -137,8 +137,8 @@ fn innocents(port: u16) -> [Vec<Duration>; 3] {
 }
 
 /// What the log says: of those who were there before, no hash; and between a stranger's login and
-/// his own hash, none of a guess was begun. Times are told only: other work of the machine is in
-/// them.
+/// his own hash, none of a guess was begun, but perhaps the one in bob's name from where bob's
+/// telephone has just been let in. Times are told only: other work of the machine is in them.
 #[track_caller]
 fn assert_undelayed(gateway: &Gateway, alone: Duration, waits: [Vec<Duration>; 3]) {
     let [known, neighbours, strangers] =
@@ -156,7 +156,8 @@ fn assert_undelayed(gateway: &Gateway, alone: Duration, waits: [Vec<Duration>; 3
         let is_his = |line: &&String| line.contains(&of(&name));
         let mut his = lines.iter().skip_while(|line| !is_his(line)).skip(1);
         let before = his.by_ref().take_while(|line| !(hashed(line) && is_his(line)));
-        assert_eq!(before.filter(hashed).count(), 0, "hashes before that of {name}");
+        let guesses = before.filter(hashed).count();
+        assert!(guesses <= 1, "{guesses} hashes before that of {name}");
     }
 }
 
@@ -296,7 +297,7 @@ fn what_a_peer_is_refused_for_forges_no_line() {
 }
 
 /// The addresses that fail2ban finds in these lines.
-fn fail2ban(folder: &Path, lines: &[String]) -> Vec<String> {
+pub(crate) fn fail2ban(folder: &Path, lines: &[String]) -> Vec<String> {
     let root = env!("CARGO_MANIFEST_DIR");
     let tool = tool("MAISON_TEST_DEBIAN", "debian");
     let log = folder.join("log");

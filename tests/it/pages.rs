@@ -12,7 +12,7 @@ use crate::gateway::{CAVE, Gateway, SALON, free_port, listener, tool};
 const FOR_ROOT: &str = "sh root";
 
 /// Commands that know no configuration.
-const WITHOUT_CONFIGURATION: &str = "sub|pub|drivers|demo|help";
+const WITHOUT_CONFIGURATION: &str = "sub|pub|drivers|demo|help|schema";
 
 #[track_caller]
 fn check(page: &str) {
@@ -118,17 +118,35 @@ fn what_users_of_mosquitto_are_told_to_type_works() {
 }
 
 #[test]
+fn what_there_is_to_type_works() {
+    check("commands.md");
+    check("rooms.md");
+    check("topics.md");
+}
+
+#[test]
+fn what_the_page_of_every_key_tells_to_type_works() {
+    check("configuration.md");
+}
+
+#[test]
 fn what_the_troubled_are_told_to_type_works() {
     check("troubleshooting.md");
+}
+
+/// Their names; pictures are no pages.
+fn pages() -> Vec<String> {
+    let files = fs::read_dir("docs").unwrap().map(|entry| entry.unwrap().path());
+    let pages = files.filter(|file| file.extension().is_some_and(|kind| kind == "md"));
+    pages.map(|file| file.file_name().unwrap().to_str().unwrap().to_owned()).collect()
 }
 
 /// Each block for root has its place in the life of a package.
 #[test]
 fn every_block_for_root_is_run_by_the_story_of_the_package() {
     let story = fs::read_to_string("tests/debian/story").unwrap();
-    for entry in fs::read_dir("docs").unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap();
+    for name in pages() {
+        let path = Path::new("docs").join(&name);
         let text = fs::read_to_string(&path).unwrap();
         let blocks = text.lines().filter(|line| *line == format!("```{FOR_ROOT}")).count();
         for number in 1..=blocks {
@@ -141,8 +159,7 @@ fn every_block_for_root_is_run_by_the_story_of_the_package() {
 #[test]
 fn every_page_is_run() {
     let own = include_str!("pages.rs");
-    for entry in fs::read_dir("docs").unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
+    for name in pages() {
         let is_run = own.contains(&format!("check(\"{name}\")"));
         assert!(is_run || name == "README.md", "{name}");
     }

@@ -12,12 +12,14 @@ use crate::gateway::{Client, Gateway, SALON, free_port, listener, tool};
 /// What arduino-mqtt and the ESP32's libraries declare, as far as a sketch uses them.
 const ARDUINO: &str = r"
 #include <cstdint>
+#include <cstdio>
 #include <functional>
 #include <string>
 #define PROGMEM
 typedef std::string String;
 enum { WL_CONNECTED = 3 };
 void delay(unsigned long milliseconds);
+unsigned long millis();
 struct Line { void begin(unsigned long baud); void println(const String &text); };
 extern Line Serial;
 struct Radio { int status(); void begin(const char *name, const char *password); };
@@ -34,6 +36,7 @@ struct MQTTClient {
   bool connect(const char *id, const char *user, const char *password);
   void onMessage(void (*heard)(String &topic, String &payload));
   bool subscribe(const char *topic, int qos); bool loop(); bool connected();
+  bool publish(const char *topic, const char *payload, bool retained, int qos);
 };
 ";
 
@@ -45,10 +48,13 @@ struct Guest {
 
 impl Guest {
     fn come(auth: &str, flags: &[&str]) -> Self {
+        Self::called("alice", auth, &[&["--rooms", "salon"], flags].concat())
+    }
+
+    fn called(name: &str, auth: &str, flags: &[&str]) -> Self {
         let listener = listener(free_port(), &format!("tls = true\nauth = \"{auth}\""));
         let gateway = Gateway::start(Gateway::prepare_listening(&[listener], SALON));
-        let add = ["subscriber", "add", "alice", "--rooms", "salon", "--no-qr"];
-        let text = gateway.says(&[&add[..], flags].concat());
+        let text = gateway.says(&[&["subscriber", "add", name, "--no-qr"], flags].concat());
         Self { gateway, text }
     }
 
@@ -69,8 +75,15 @@ impl Guest {
     }
 
     fn paho(&self) -> Client {
+        self.program("subscribe.py")
+    }
+
+    /// A line that runs a program of the bundle.
+    fn program(&self, file: &str) -> Client {
+        let is_it = |line: &&str| line.starts_with("python3") && line.contains(file);
+        let line = self.text.lines().find(is_it).expect("it is printed");
         let python = tool("MAISON_TEST_PYTHON", "python/bin/python");
-        let line = format!("exec {}", self.line("python3").replacen("python3", &python, 1));
+        let line = format!("exec {}", line.replacen("python3", &python, 1));
         Client::start(Command::new("sh").args(["-c", &line]))
     }
 
@@ -93,7 +106,20 @@ impl Guest {
 
     /// With what the sketch has in it.
     fn sketch(&self) -> Client {
-        let place = PathBuf::from(self.line("/"));
+        self.by_sketch("subscribe.ino", "mosquitto_sub", |command, words| {
+            command.args(["-v", "-t", &words("client.subscribe(")[0]]);
+        })
+    }
+
+    /// What a sketch would do, by a program of mosquitto.
+    fn by_sketch(
+        &self,
+        file: &str,
+        program: &str,
+        does: impl FnOnce(&mut Command, &dyn Fn(&str) -> Vec<String>),
+    ) -> Client {
+        let is_it = |line: &&str| line.starts_with('/') && line.ends_with(file);
+        let place = PathBuf::from(self.text.lines().find(is_it).expect("it is printed"));
         let sketch = fs::read_to_string(&place).unwrap();
         compile(&sketch, place.parent().unwrap());
         let words = |call: &str| -> Vec<String> {
@@ -101,9 +127,9 @@ impl Guest {
             after.split(", ").map(|word| word.trim_matches('"').to_owned()).collect()
         };
         let (reached, login) = (words("client.begin("), words("client.connect("));
-        let mut command = Command::new("mosquitto_sub");
-        command.args(["-v", "-t", &words("client.subscribe(")[0], "-h", &reached[0]]);
-        command.args(["-p", &reached[1], "-i", &login[0]]);
+        let mut command = Command::new(program);
+        does(&mut command, &words);
+        command.args(["-h", &reached[0], "-p", &reached[1], "-i", &login[0]]);
         if let [_, user, password] = &login[..] {
             command.args(["-u", user, "-P", password]);
         }
@@ -168,4 +194,52 @@ fn what_is_printed_works_by_certificate_and_is_worth_nothing_a_second_after_revo
 #[test]
 fn what_is_printed_works_by_both_and_is_worth_nothing_a_second_after_revoke() {
     check("certificate-and-password", &["--password", "--certificate"]);
+}
+
+/// By mosquitto's client, by paho and by a sketch; the device reads its own room.
+#[test]
+fn what_is_printed_for_a_device_publishes_to_its_room() {
+    for auth in ["password", "certificate"] {
+        let flags = ["--rooms", "garage", "--write"];
+        let device = Guest::called("probe", auth, &flags);
+        let heard = device.mosquitto();
+        device.gateway.wait_for_log("client connected");
+        let count = |times: usize| {
+            let is_it = |line: &&String| **line == "maison/garage/temperature 21.5";
+            let fit = |lines: &[String]| lines.iter().filter(is_it).count() >= times;
+            heard.lines.wait_until(&format!("{times} numbers"), fit);
+        };
+        let said = Command::new("sh").args(["-c", device.line("mosquitto_pub")]).output().unwrap();
+        assert!(said.status.success(), "{said:?}");
+        count(1);
+        let paho = device.program("publish.py");
+        count(2);
+        drop(paho);
+        let sketch = device.by_sketch("publish.ino", "mosquitto_pub", |command, words| {
+            let said = words("client.publish(");
+            assert_eq!(said[1..], ["text", "true", "1"]);
+            command.args(["-t", &said[0], "-m", "21.5", "-r", "-q", "1"]);
+        });
+        count(3);
+        drop(sketch);
+    }
+}
+
+/// `%u` and `%c` are the names under which the printed words come.
+#[test]
+fn topics_of_ones_own_name_are_printed_with_it() {
+    let flags = ["--read", "in/%u/%c/#", "--publish", "in/%u/%c/said", "--password"];
+    let device = Guest::called("probe", "password", &flags);
+    assert!(
+        device.text.contains("client identifier (`%c`): here that is probe"),
+        "{}",
+        device.text
+    );
+    assert!(!device.text.contains("/%"), "{}", device.text);
+    let said = Command::new("sh").args(["-c", device.line("mosquitto_pub")]).output().unwrap();
+    assert!(said.status.success(), "{said:?}");
+    let clients: [fn(&Guest) -> Client; 3] = [Guest::mosquitto, Guest::paho, Guest::sketch];
+    for client in clients {
+        client(&device).expect("in/probe/probe/said 21.5");
+    }
 }

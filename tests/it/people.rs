@@ -118,6 +118,46 @@ fn a_device_publishes_to_its_own_room_and_nowhere_else() {
     assert!(salon.into_iter().all(|line| !line.contains("7.5")));
 }
 
+/// Where no sensor of the gateway tells of a room; what is the gateway's own stays so.
+#[test]
+fn who_writes_to_all_rooms_writes_to_rooms() {
+    let listener = listener(free_port(), "tls = true\nauth = \"certificate-or-password\"");
+    let rooms = "[rooms.garage]\n[rooms.attic]\n";
+    let gateway = Gateway::start(Gateway::prepare_listening(&[listener], rooms));
+    let text = says(&gateway, &["add", "hub", "--rooms", "*", "--write", "--no-qr"]);
+    let heard = shell(printed(&text, "mosquitto_sub"));
+    gateway.wait_for_log("client connected");
+    let line = printed(&text, "mosquitto_pub");
+    assert!(line.contains("-t 'maison/hub/temperature'"), "{line}");
+    let publish = |topic: &str| {
+        let line =
+            line.replacen("maison/hub/temperature", topic, 1).replacen("-q 1", "-V 5 -q 1", 1);
+        let output = Command::new("sh").args(["-c", &line]).output().unwrap();
+        [output.stderr, output.stdout].concat().is_empty()
+    };
+    assert!(publish("maison/garage/temperature") && publish("maison/hub/temperature"));
+    heard.expect("maison/garage/temperature 21.5");
+    heard.expect("maison/hub/temperature 21.5");
+    for foreign in ["maison/_gateway/temperature", "maison/_gateway", "x/y/temperature", "$SYS/x"] {
+        assert!(!publish(foreign), "{foreign}");
+    }
+}
+
+/// More than any column is wide.
+#[test]
+fn a_subscriber_of_ten_thousand_rooms_is_let_in_and_listed() {
+    let gateway = gateway("password");
+    let rooms: Vec<String> = (0..10_000).map(|number| format!("r{number}")).collect();
+    says(&gateway, &["add", "hub", "--rooms", &rooms.join(","), "--write", "--no-qr"]);
+    says(&gateway, &["add", "alice", "--rooms", "salon", "--no-qr"]);
+    let listed = says(&gateway, &["list"]);
+    assert!(listed.contains("\nhub    r0, r1, r2, "), "{listed}");
+    assert!(listed.contains("r11, 9988 more rooms, write  password"), "{listed}");
+    assert!(listed.lines().all(|line| line.len() < 300), "{listed}");
+    let all = says(&gateway, &["list", "--json"]);
+    assert!(all.contains("\"r9999\""));
+}
+
 /// Asked of the gateway while it runs, of what it wrote when it stopped after that.
 #[test]
 fn who_was_last_here_and_when_is_listed_beside_a_gateway_and_without_one() {
@@ -197,6 +237,8 @@ fn what_cannot_be_is_said_with_a_hint() {
     check(&["add", "alice"], 1, "would be let in and may nothing");
     check(&["add", "alice", "--rooms", "_gateway", "--write"], 1, "the gateway's own");
     check(&["add", "probe", "--rooms", "salon", "--write"], 1, "a room of its own");
+    let own = "some of all rooms: cave, salon";
+    check(&["add", "hub", "--rooms", "*", "--write"], 1, own);
     check(&["add", "alice", "--read", "a#"], 2, "whole level of a topic filter");
     check(&["add", "alice", "--read", "x-%u"], 2, "not for a part of `x-%u`");
     check(&["add", "al/ice", "--rooms", "salon"], 2, "character not allowed in a user name");

@@ -1,8 +1,11 @@
 //! `maison read`, `record` and `replay`: the gateway's own pipeline without a broker.
 
+mod bounds;
+mod simulated;
+
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,63 +20,53 @@ const KERNEL: &str = "[rooms.salon]\nname = \"Salon\"\n[[rooms.salon.sensors]]\n
     [[rooms.cave.sensors]]\ndriver = \"ds18b20\"\nbus = \"w1\"\n\
     address = \"28-0316a2794dff\"\n";
 
-/// A chip of each kind of bus, and what goes wrong with them three seconds after the start: one is
-/// unplugged, one is without supply, a bus is stuck, checksums fail.
-const TROUBLED: &str = r#"
+const TROUBLES: &str = r#"
 [simulation]
 seed = 7
 start = "2026-01-15T09:59:57Z"
 noise = true
-[[simulation.faults]]
-fault = "unplugged"
-room = "salon"
-at = "10:00"
-lasts = "2s"
-[[simulation.faults]]
-fault = "stuck"
-room = "bureau"
-at = "10:00"
-lasts = "1s"
-[[simulation.faults]]
-fault = "crc"
-room = "cave"
-sensor = "28-0115deadbeef"
-share = 0.3
-[rooms.salon]
-[[rooms.salon.sensors]]
-driver = "ds18b20"
-bus = "simulated"
-address = "28-01131e858aef"
-interval = "250ms"
-[rooms.bureau]
-[[rooms.bureau.sensors]]
-driver = "bme280"
-bus = "simulated"
-address = "0x70:3/0x76"
-interval = "250ms"
-[[rooms.bureau.sensors]]
-driver = "max6675"
-bus = "simulated"
-address = "spi-0.0"
-interval = "500ms"
-[rooms.cave]
-[[rooms.cave.sensors]]
-driver = "ds18b20"
-bus = "simulated"
-address = "28-0115deadbeef"
-interval = "250ms"
-retries = 0
-[[rooms.cave.sensors]]
-driver = "dht22"
-bus = "simulated"
-address = "gpio17"
-interval = "1s"
-[[rooms.cave.sensors]]
-driver = "hwmon"
-bus = "simulated"
-address = "lm75"
-interval = "500ms"
+faults = [
+  { fault = "unplugged", room = "salon", at = "10:00", lasts = "2s" },
+  { fault = "stuck", room = "bureau", at = "10:00", lasts = "1s" },
+  { fault = "crc", room = "cave", sensor = "28-0115deadbeef", share = 0.3 },
+]
 "#;
+
+/// Room, driver, bus of a Pi, address where the bus is simulated, milliseconds.
+const CHIPS: [[&str; 5]; 6] = [
+    ["salon", "ds18b20", "w1", "28-01131e858aef", "250"],
+    ["bureau", "bme280", "i2c-1", "0x70:3/0x76", "250"],
+    ["bureau", "max6675", "spi-0.0", "spi-0.0", "500"],
+    ["cave", "ds18b20", "w1", "28-0115deadbeef", "250"],
+    ["cave", "dht22", "gpio17", "gpio17", "1000"],
+    ["cave", "hwmon", "hwmon", "lm75", "500"],
+];
+
+/// A chip of each kind of bus, and what goes wrong with them three seconds after the start: one is
+/// unplugged, a bus is stuck, checksums fail.
+fn troubled() -> String {
+    let sensor = |[room, driver, _, address, interval]: [&str; 5]| {
+        sensor(room, driver, "simulated", &format!("address = \"{address}\""), interval)
+    };
+    TROUBLES.to_owned() + &CHIPS.map(sensor).concat()
+}
+
+/// The same on the buses of a Pi, where pins and chip selects are no addresses.
+fn troubled_pi() -> String {
+    let sensor = |[room, driver, bus, address, interval]: [&str; 5]| {
+        let is_told = address == bus;
+        let address = if is_told { String::new() } else { format!("address = \"{address}\"") };
+        sensor(room, driver, bus, &address, interval)
+    };
+    TROUBLES.to_owned() + &CHIPS.map(sensor).concat()
+}
+
+fn sensor(room: &str, driver: &str, bus: &str, address: &str, interval: &str) -> String {
+    format!(
+        "[[rooms.{room}.sensors]]\ndriver = \"{driver}\"\nbus = \"{bus}\"\n{address}\n\
+         interval = \"{interval}ms\"\nretries = 0\n"
+    )
+}
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
     let config = folder.join("maison.toml");
@@ -145,18 +138,23 @@ fn watching_goes_on_until_it_is_ended_beside_a_gateway_at_work() {
     child.wait().unwrap();
 }
 
-/// A record of `TROUBLED`, and what was printed meanwhile.
-fn recorded(folder: &Path, seconds: &str) -> (std::path::PathBuf, String) {
+/// A record of a house, and what was printed meanwhile.
+fn recorded(folder: &Path, seconds: &str) -> (PathBuf, String) {
+    recorded_by(folder, seconds, &[])
+}
+
+/// The same with further words.
+fn recorded_by(folder: &Path, seconds: &str, words: &[&str]) -> (PathBuf, String) {
     let record = folder.join("house.rec");
     let path = record.to_str().unwrap();
-    let output = run(folder, &["record", path, "--for", seconds, "--print"]);
+    let output = run(folder, &[&["record", path, "--for", seconds, "--print"], words].concat());
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     (record, text(&output.stdout))
 }
 
 #[test]
 fn what_was_recorded_is_published_again_word_for_word() {
-    let folder = Gateway::prepare(TROUBLED);
+    let folder = Gateway::prepare(&troubled());
     let (record, printed) = recorded(folder.path(), "7s");
     for fault in ["salon 28-01131e858aef: fault: absent", "fault: crc", "fault: timeout"] {
         assert!(printed.contains(fault), "no `{fault}` in:\n{printed}");
@@ -202,7 +200,7 @@ fn started(folder: &Path, record: &Path) -> std::process::Child {
 
 #[test]
 fn an_interrupted_record_is_whole() {
-    let folder: TempDir = Gateway::prepare(TROUBLED);
+    let folder: TempDir = Gateway::prepare(&troubled());
     let record = folder.path().join("a.rec");
     let mut child = started(folder.path(), &record);
     let begun = Instant::now();
@@ -219,7 +217,7 @@ fn an_interrupted_record_is_whole() {
 
 #[test]
 fn a_damaged_record_is_told_by_its_line() {
-    let folder = Gateway::prepare(TROUBLED);
+    let folder = Gateway::prepare(&troubled());
     let (record, _) = recorded(folder.path(), "1s");
     let good = fs::read_to_string(&record).unwrap();
     let check = |content: &str, expected: &str| {
@@ -232,6 +230,8 @@ fn a_damaged_record_is_told_by_its_line() {
     let lines = good.lines().count();
     check(&good[..good.len() - 9], &format!("house.rec:{lines}: damaged"));
     check(&good.replacen("\"maison-record\":1", "\"maison-record\":9", 1), "version 9");
+    check(&good.replacen("\"program\"", "\"progrXm\"", 1), "house.rec:1: damaged: missing field");
+    check(&good.replacen("\"wall\":", "\"wall\":x", 1), "house.rec:1: damaged: expected value");
     check("no record", "house.rec:1: this is no record");
     let at = good.lines().position(|line| line.contains("\"i2c\"")).unwrap();
     let other: Vec<String> = good
@@ -245,6 +245,13 @@ fn a_damaged_record_is_told_by_its_line() {
     check(&other.join("\n"), &format!("house.rec:{}: this answers another question", at + 1));
     let said = text(&replay(&record, &[]).stderr);
     assert!(!said.contains("the record is of program"), "by this very program: {said}");
+    // One bit of what a chip said: no line is broken, but its answer is not what it was.
+    let bit = good.find("\"r\":\"").unwrap() + 5;
+    let flipped = if &good[bit..=bit] == "0" { "1" } else { "0" };
+    let flipped = format!("{}{flipped}{}", &good[..bit], &good[bit + 1..]);
+    check(&flipped, "house.rec:");
+    let other = good.replacen("\"temperature\":", "\"temperature\":1", 1);
+    check(&other, "the answers here are others than at the time: 1 in all");
     let begin: Vec<&str> = good.lines().take(lines - 1).collect();
     fs::write(&record, begin.join("\n")).unwrap();
     let cut = replay(&record, &[]);
@@ -252,10 +259,41 @@ fn a_damaged_record_is_told_by_its_line() {
     assert!(text(&cut.stderr).contains("the record is cut off"), "{cut:?}");
 }
 
+/// Each is named, and how many more there are.
+#[test]
+fn several_damages_are_each_told() {
+    let folder = Gateway::prepare(&troubled());
+    let (record, printed) = recorded(folder.path(), "2s");
+    let mut bytes = fs::read(&record).unwrap();
+    let starts = |bytes: &[u8]| -> Vec<usize> {
+        let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+        ends.map(|(at, _)| at + 1).collect()
+    };
+    let lines = starts(&bytes);
+    let (flipped, holed) = (lines.len() / 2, lines.len() / 2 + 4);
+    bytes[lines[flipped] + 2] ^= 0x80;
+    bytes[lines[holed]..lines[holed] + 5].fill(0);
+    bytes.truncate(bytes.len() - 30);
+    fs::write(&record, &bytes).unwrap();
+    let output = replay(&record, &[]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for expected in [
+        format!(":{}: damaged: not UTF-8\n  hint: it is replayed up to there", flipped + 2),
+        format!(":{}: damaged: expected value", holed + 2),
+        format!(":{}: damaged: cut off", starts(&bytes).len() + 1),
+    ] {
+        assert!(said.contains(&format!("house.rec{expected}")), "no `{expected}` in:\n{said}");
+    }
+    assert_eq!(said.matches("error: ").count(), 3, "{said}");
+    let shown = text(&output.stdout);
+    assert!(!shown.is_empty() && printed.starts_with(&shown), "{shown}");
+}
+
 /// As after a power cut: the file ends somewhere, or has a hole.
 #[test]
 fn a_damaged_record_is_replayed_up_to_the_damage() {
-    let folder = Gateway::prepare(TROUBLED);
+    let folder = Gateway::prepare(&troubled());
     let (record, printed) = recorded(folder.path(), "2s");
     let good = fs::read_to_string(&record).unwrap();
     let lines: Vec<&str> = good.lines().collect();

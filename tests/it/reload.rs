@@ -78,6 +78,10 @@ fn a_file_that_was_emptied_or_is_gone_is_refused() {
     fs::write(&config, "").unwrap();
     hang_up(&gateway);
     gateway.wait_for_log("maison.toml: nothing in it any more; hint: if it is meant, restart");
+    // Where the gateway is to be found was in it, too.
+    let (code, said) = gateway.complains(&["reload"]);
+    assert_eq!(code, Some(78), "{said}");
+    assert!(said.contains("maison.toml` says nothing") && said.contains("put that back"), "{said}");
     fs::remove_file(&config).unwrap();
     hang_up(&gateway);
     gateway.wait_for_log("maison.toml: no such file any more; hint: if it is meant, restart");
@@ -130,7 +134,7 @@ fn a_sensor_that_is_changed_goes_on_and_one_beside_it_begins() {
     let second = second.replace("interval = \"1s\"", "interval = \"2s\"");
     gateway.edit(|text| text + "offset = 1.5\n" + &second);
     hang_up(&gateway);
-    gateway.wait_for_log("sensor changed: salon 28-01131e858aef: calibration");
+    gateway.wait_for_log("sensor changed: salon 28-01131e858aef: offset");
     gateway.wait_for_log("sensor added: salon 28-3c01d6075f12");
     client.expect("0 maison/salon/temperature 22.9");
     let its_own = "0 maison/salon/sensor/28-3c01d6075f12/temperature ";

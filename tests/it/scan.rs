@@ -1,6 +1,8 @@
 //! `maison scan`: what hangs where, beside a gateway at work too, and rooms by touch.
 
+mod i2c;
 mod naming;
+mod simulated;
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -111,6 +113,43 @@ fn addresses_of_the_kernel_and_buses_without_a_device_are_named() {
     check_line(&shown, &["cpu-thermal", "48.3 °C", "the processor"]);
     check_line(&shown, &["spi-0.1", "a chip select"]);
     check_line(&shown, &["family 00 are noise", "4.7 kΩ"]);
+}
+
+/// What a device calls itself is its own affair: it can be seen, and neither moves a cursor nor
+/// fills the screen. A number that no room has is no temperature.
+#[test]
+fn names_move_no_cursor_and_impossible_values_are_none() {
+    let folder = Gateway::prepare("");
+    let root = folder.path();
+    let long = "x".repeat(4000);
+    let names = [("0", "a\x1b[2Jb"), ("1", &long), ("2", "lm75"), ("3", "tmp421")];
+    for (number, name) in names {
+        file(root, &format!("class/hwmon/hwmon{number}/name"), &format!("{name}\n"));
+        file(root, &format!("class/hwmon/hwmon{number}/temp1_input"), "21500\n");
+    }
+    file(root, "class/hwmon/hwmon3/temp1_input", "4000000000\n");
+    file(root, "bus/iio/devices/iio:device0/name", "evil\u{202e}\n");
+    file(root, "bus/iio/devices/iio:device0/in_temp_input", "21500\n");
+    file(root, "class/thermal/thermal_zone0/type", "hot\x07zone\n");
+    file(root, "class/thermal/thermal_zone0/temp", "-99999999999999999999\n");
+    fs::create_dir_all(root.join("sys/bus/w1/devices/w1_bus_master1\x1b]0;evil\x07")).unwrap();
+    file(root, "bus/i2c/devices/5-0048/name", "lm75\x1b[31m\n");
+    symlink("../lm75", root.join("sys/bus/i2c/devices/5-0048/driver")).unwrap();
+    let output = scan(root, &[]);
+    let shown = text(&output);
+    assert!(!shown.contains(|letter: char| letter.is_control() && letter != '\n'), "{shown:?}");
+    assert!(!shown.contains('\u{202e}'), "{shown:?}");
+    let longest = shown.lines().map(|line| line.chars().count()).max();
+    assert!(longest < Some(250), "{shown}");
+    check_line(&shown, &["a\\u{1b}[2Jb", "a name that no configuration can have"]);
+    check_line(&shown, &["w1_bus_master1\\u{1b}]0;evil\\u{7}"]);
+    check_line(&shown, &["lm75", "21.5 °C"]);
+    check_line(&shown, &["tmp421", " range "]);
+    let json: Value = serde_json::from_slice(&scan(root, &["--json"]).stdout).unwrap();
+    let buses = json["buses"].as_array().unwrap();
+    let devices = buses.iter().flat_map(|bus| bus["devices"].as_array().unwrap());
+    let strange = devices.clone().find(|it| it["address"] == "tmp421").unwrap();
+    assert_eq!((&strange["fault"], &strange["values"]), (&"range".into(), &serde_json::json!({})));
 }
 
 #[test]

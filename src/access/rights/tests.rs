@@ -158,6 +158,15 @@ fn who_is_no_user_any_more_may_nothing() {
 }
 
 #[test]
+fn a_refusal_names_a_few_rules_and_counts_the_rest() {
+    let slugs: Vec<String> = (0..10_000).map(|number| format!("r{number}")).collect();
+    let rooms = Scope { rooms: slugs, ..Scope::default() };
+    let Err(Denied(why)) = alice(rooms).explain(Access::Read, &topic("x")) else { panic!() };
+    assert!(why.starts_with("`alice` may read `maison/r0/#`, `maison/r1/#`, "), "{why}");
+    assert!(why.ends_with("`maison/r11/#`, 9989 more; not `x`"), "{why}");
+}
+
+#[test]
 fn the_deciding_rule_is_named() {
     let allowed = alice(rooms(&["salon", "chambre"]));
     let explain = |access, name| match allowed.explain(access, &topic(name)) {

@@ -16,7 +16,8 @@ fn name(text: &str) -> UserName {
 fn users() -> Users {
     let mut users = Users::default();
     for of in ["bob", "eve", "laptop"] {
-        users.entry(name(of)).certificates.push(Issued { serial: format!("of-{of}"), expires: 1 });
+        let issued = Issued { serial: format!("of-{of}"), expires: 1, authority: None };
+        users.entry(name(of)).certificates.push(issued);
     }
     users.entry(name("bob")).password = Some(PasswordHash::new(b"secret", &SALT));
     users
@@ -222,7 +223,8 @@ fn subscribers_survive_their_text() {
     let users = Users::parse(&text).unwrap();
     let probe = users.get(&name("probe")).unwrap();
     assert!(probe.password.is_none());
-    assert_eq!(probe.certificates, [Issued { serial: "0a".to_owned(), expires: 7 }]);
+    let expected = Issued { serial: "0a".to_owned(), expires: 7, authority: None };
+    assert_eq!(probe.certificates, [expected]);
     let scope = probe.scope.as_ref().unwrap();
     assert_eq!((&*scope.rooms, scope.write, scope.admin), (&["salon".to_owned()][..], true, false));
     let written = users.to_text();

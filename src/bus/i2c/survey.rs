@@ -74,6 +74,15 @@ pub fn survey<I: I2c, D: DelayNs>(
     Ok(residents)
 }
 
+/// What to do about a bus on which nobody can be asked, where that is known.
+pub const fn remedy(fault: Fault) -> Option<&'static str> {
+    match fault {
+        Fault::StuckLow => Some("every address answers: the data line touches ground"),
+        Fault::Timeout => Some("the clock line is held: take chips off one by one"),
+        _ => None,
+    }
+}
+
 /// It shows what was written to it last: one byte, each bit a channel. First it is told what it
 /// shows anyway, and at the end that again. The chips that may be here instead take a single byte
 /// for the number of a register.

@@ -105,7 +105,7 @@ fn humidity_and_pressure_come_along_where_they_are_shown() {
     };
     let with_air = |class, name| {
         let device = device(class, name, "1-0076", 0);
-        House::new(vec![Device { air, shows_air: true, ..device }])
+        House::new(vec![Device { air, besides: sim::Besides::Pressure, ..device }])
     };
     let read = with_air(sim::Class::Iio, "bme280").read(Class::Iio, "bme280").unwrap();
     assert_eq!((read.temperature, read.humidity), (air.temperature, Some(air.humidity)));

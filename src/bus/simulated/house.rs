@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::bus::tap::Taps;
 use crate::bus::{Attached, Bus, Clock};
 use crate::sampling::SensorId;
-use crate::sensors::{Address, Fault, Measurement};
+use crate::sensors::{Fault, Measurement};
 use crate::sim::air::Air;
 use crate::sim::chance::Chance;
 use crate::sim::script::{Episode, Presence, State};
@@ -88,8 +88,8 @@ impl House {
     }
 
     /// What a hand adds to the temperature of a sensor, in thousandths of a degree.
-    fn warmth(&self, address: &Address) -> i32 {
-        self.hand.warmth(address, self.clock.now())
+    fn warmth(&self, sensor: SensorId) -> i32 {
+        self.hand.warmth(sensor, self.clock.now())
     }
 
     /// When it began and what its clock shows now, in milliseconds since 1970.
@@ -129,6 +129,12 @@ impl<B: Scene> Simulated<B> {
         Self { bus, house: Arc::clone(house), chance, sensors }
     }
 
+    /// The bus in the air and in the troubles of now.
+    pub(super) fn now(&mut self) -> &mut B {
+        self.surround();
+        &mut self.bus
+    }
+
     /// The air is what it is now, and so are the troubles.
     fn surround(&mut self) {
         let (start, now) = self.house.times();
@@ -145,7 +151,7 @@ impl<B: Scene> Simulated<B> {
             self.bus.starve(address, state.is_powering_on);
             let air = self.house.weather.air(key, hanging.place, now);
             let away = air.temperature.thousandths().saturating_add(state.away);
-            let away = away.saturating_add(self.house.warmth(address));
+            let away = away.saturating_add(self.house.warmth(hanging.attached.id));
             self.bus.expose(address, Air { temperature: MilliCelsius::new(away), ..air });
         }
         self.bus.stick(is_stuck);
@@ -159,7 +165,6 @@ impl<B: Bus + Scene> Bus for Simulated<B> {
         sensors: &[SensorId],
         answer: &mut dyn FnMut(SensorId, Result<Measurement, Fault>),
     ) {
-        self.surround();
-        self.bus.read(sensors, answer);
+        self.now().read(sensors, answer);
     }
 }

@@ -145,7 +145,10 @@ pub fn kernel_model(driver: Driver, name: &KernelName) -> Option<(Class, Device)
         Class::Thermal => "temp",
     };
     let parent = name.device.as_deref().unwrap_or("simulated");
-    let device = Device::new(sim, &name.name, parent, name.channel.as_deref().unwrap_or(usual));
+    let mut device = Device::new(sim, &name.name, parent, name.channel.as_deref().unwrap_or(usual));
+    if Kind::of(driver).is_some() {
+        device.besides = kernel::Besides::Humidity;
+    }
     Some((class, device))
 }
 
@@ -153,7 +156,7 @@ const fn kernel_class(driver: Driver) -> Option<(Class, kernel::Class)> {
     match driver {
         Driver::Cpu | Driver::Thermal => Some((Class::Thermal, kernel::Class::Thermal)),
         Driver::Hwmon => Some((Class::Hwmon, kernel::Class::Hwmon)),
-        Driver::Iio => Some((Class::Iio, kernel::Class::Iio)),
+        Driver::Iio | Driver::Dht11 | Driver::Dht22 => Some((Class::Iio, kernel::Class::Iio)),
         _ => None,
     }
 }

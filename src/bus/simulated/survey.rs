@@ -1,38 +1,39 @@
 //! Who hangs in the simulated house, found as in a real one: by a search on the wire, by asking
-//! every address of I²C.
+//! every address of I²C, in the troubles of now.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use crate::bus::Attached;
 use crate::bus::guarded::Door;
 use crate::bus::i2c::survey::{Resident, survey};
-use crate::limits;
 use crate::sensors::{Address, Fault, OneWireId};
-use crate::sim::clock::{VirtualClock, VirtualDelay};
+use crate::sim::clock::VirtualDelay;
 
-use super::House;
+use super::house::Simulated;
+use super::{House, Plans};
 
-/// The wire's devices. A search that met noise is made again.
-pub fn search(attached: &[Attached], house: &House) -> Result<Vec<OneWireId>, Fault> {
+/// The wire's devices.
+pub fn search(
+    attached: &[Attached],
+    house: &Arc<House>,
+    plans: &Plans,
+) -> Result<Vec<OneWireId>, Fault> {
     let here = on(attached, |it| matches!(it, Address::OneWire(_)));
-    let mut wire = super::one_wire("", &here, house).bus;
-    let mut found = wire.search();
-    for _ in 1..limits::SEARCHES_MAX {
-        if found.is_ok() {
-            break;
-        }
-        found = wire.search();
-    }
-    found
+    let mut wire = Simulated::new(super::one_wire("", &here, house), house, &here, plans);
+    wire.now().bus.search()
 }
 
 /// The chips on I²C.
-pub fn residents(attached: &[Attached], house: &House) -> Result<Vec<Resident>, Fault> {
-    let clock = VirtualClock::new();
+pub fn residents(
+    attached: &[Attached],
+    house: &Arc<House>,
+    plans: &Plans,
+) -> Result<Vec<Resident>, Fault> {
     let here = on(attached, |address| matches!(address, Address::I2c(_)));
-    let mut i2c = super::sim_i2c(&here, house, &clock);
-    clock.advance(Duration::from_secs(1));
-    survey(&mut i2c, &mut VirtualDelay::new(clock), &Door::none(), &[])
+    let mut bus = Simulated::new(super::i2c_bus("", &here, house), house, &here, plans);
+    let i2c = bus.now().i2c_mut();
+    let mut delay = VirtualDelay::new(i2c.clock());
+    survey(i2c, &mut delay, &Door::none(), &[])
 }
 
 fn on(attached: &[Attached], wiring: impl Fn(&Address) -> bool) -> Vec<Attached> {

@@ -1,10 +1,11 @@
-//! A record, read and checked: what is wrong with it is said with its line. Without its first line
-//! there is none; else it goes as far as its lines are right.
+//! A record, read line by line and checked: what is wrong with it is said with its line. Without
+//! its first line there is none; else it goes as far as its lines are right. Those behind are
+//! looked at too, so that all that is broken is told at once.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use serde_json::Value;
@@ -14,6 +15,7 @@ use crate::bus::tap::Said;
 use crate::cli::recording::{Answer, Content, Entry, Header, Recorded, VERSION, tick, wall};
 use crate::config::{self, Settings, Source};
 use crate::limits;
+use crate::printable::shortened;
 use crate::time::{Tick, Timestamp};
 
 /// A record.
@@ -23,8 +25,10 @@ pub(super) struct Record {
     pub tracks: Vec<Track>,
     /// Why it ended; `None`: it is cut off.
     pub end: Option<String>,
-    /// What is wrong with the first line that is not in it, as are all behind that.
-    pub damage: Option<Damage>,
+    /// The first lines that are wrong. It goes up to the first of them.
+    pub damages: Vec<Damage>,
+    /// How many more there are.
+    pub more: usize,
 }
 
 /// What happened on one bus, each with its line.
@@ -75,65 +79,128 @@ impl fmt::Display for Damage {
     }
 }
 
-fn damage(line: usize, what: impl Into<String>) -> Damage {
-    Damage { line, what: what.into() }
+fn damage(line: usize, what: impl AsRef<str>) -> Damage {
+    Damage { line, what: shortened(what.as_ref(), limits::RECORD_LETTERS_SHOWN) }
 }
 
-/// Reads a record as a whole: [`limits::RECORD_MIB_MAX`] bound it.
+/// Reads a record of [`limits::RECORD_MIB_MAX`] at most. What can only be larger, or has a line
+/// that no record has, is not taken into memory.
 pub(super) fn read(path: &Path) -> Result<Record, Damage> {
     let bytes_max = limits::RECORD_MIB_MAX * 1024 * 1024;
-    let file = File::open(path).map_err(|error| damage(0, error.to_string().to_lowercase()))?;
-    let mut bytes = Vec::new();
-    let read = file.take(bytes_max + 1).read_to_end(&mut bytes);
-    read.map_err(|error| damage(0, error.to_string().to_lowercase()))?;
-    if u64::try_from(bytes.len()).is_ok_and(|length| length > bytes_max) {
-        return Err(damage(0, format!("too large: {} MiB at most", limits::RECORD_MIB_MAX)));
+    let too_large = || damage(0, format!("too large: {} MiB at most", limits::RECORD_MIB_MAX));
+    let file = File::open(path).map_err(|it| broken(&it))?;
+    if file.metadata().map_err(|it| broken(&it))?.len() > bytes_max {
+        return Err(too_large());
     }
-    parse(&bytes)
+    // A pipe has no length.
+    let mut from = BufReader::new(file).take(bytes_max + 1);
+    let record = parse(&mut from)?;
+    if from.limit() == 0 { Err(too_large()) } else { Ok(record) }
 }
 
-fn parse(bytes: &[u8]) -> Result<Record, Damage> {
-    let mut lines = (1..).zip(bytes.strip_suffix(b"\n").unwrap_or(bytes).split(|it| *it == b'\n'));
-    let first = lines.next().map_or(Ok(""), |(number, line)| utf8(number, line))?;
-    let header = header(first)?;
-    let source = Source { path: "record".into(), text: header.rooms.clone() };
-    let settings = config::parse(&[source])
-        .map_err(|report| damage(1, format!("its rooms are wrong:\n{report}")))?;
+fn parse(mut from: impl BufRead) -> Result<Record, Damage> {
+    let first = match next(&mut from, limits::RECORD_HEADER_BYTES_MAX).map_err(|it| broken(&it))? {
+        Next::Line(line) => line,
+        Next::TooLong => return Err(too_long(1)),
+        Next::None => Vec::new(),
+    };
+    let header = header(utf8(1, &first)?)?;
+    let settings = settings(&header)?;
     let known: usize = settings.rooms.iter().map(|room| room.sensors.len()).sum();
+    if header.buses.iter().flat_map(|bus| &bus.sensors).any(|sensor| *sensor >= known) {
+        return Err(damage(1, "a bus has a sensor that no room has"));
+    }
     let track = |bus: &Recorded| {
         let (said, moments) = (Vec::new(), Vec::new());
         let track = Track { bus: bus.clone(), said, moments, last: header.t };
         (bus.name.clone(), track)
     };
     let mut tracks: BTreeMap<String, Track> = header.buses.iter().map(track).collect();
-    if header.buses.iter().flat_map(|bus| &bus.sensors).any(|sensor| *sensor >= known) {
-        return Err(damage(1, "a bus has a sensor that no room has"));
+    let (mut end, mut damages, mut more) = (None, Vec::new(), 0);
+    for number in 2.. {
+        let line = match next(&mut from, limits::RECORD_LINE_BYTES_MAX).map_err(|it| broken(&it))? {
+            Next::Line(line) => entry(number, &line),
+            Next::TooLong => Err(too_long(number)),
+            Next::None => break,
+        };
+        let taken = line.and_then(|entry| {
+            if damages.is_empty() { take(&mut tracks, &mut end, number, entry) } else { Ok(()) }
+        });
+        match taken {
+            Ok(()) => {}
+            Err(damage) if damages.len() < limits::RECORD_DAMAGES_NAMED => damages.push(damage),
+            Err(_) => more += 1,
+        }
     }
-    let mut end = None;
-    let damage = lines.find_map(|(number, line)| take(&mut tracks, &mut end, number, line).err());
-    Ok(Record { header, settings, tracks: tracks.into_values().collect(), end, damage })
+    Ok(Record { header, settings, tracks: tracks.into_values().collect(), end, damages, more })
+}
+
+/// A line of a file, without its end.
+enum Next {
+    Line(Vec<u8>),
+    /// Longer than any of a record; its rest was passed over.
+    TooLong,
+    None,
+}
+
+fn next(from: &mut impl BufRead, bytes_max: u64) -> io::Result<Next> {
+    let mut line = Vec::new();
+    if from.by_ref().take(bytes_max).read_until(b'\n', &mut line)? == 0 {
+        return Ok(Next::None);
+    }
+    let is_whole = line.pop_if(|last| *last == b'\n').is_some();
+    if !is_whole && u64::try_from(line.len()).is_ok_and(|length| length >= bytes_max) {
+        from.skip_until(b'\n')?;
+        return Ok(Next::TooLong);
+    }
+    Ok(Next::Line(line))
+}
+
+fn too_long(number: usize) -> Damage {
+    damage(number, "damaged: a line longer than any of a record")
+}
+
+fn broken(error: &io::Error) -> Damage {
+    damage(0, error.to_string().to_lowercase())
+}
+
+/// What the first line says of the rooms, checked as a configuration is.
+fn settings(header: &Header) -> Result<Settings, Damage> {
+    let root = format!("[gateway]\nroot = {}\n", config::quoted(&header.root));
+    let sources = [("record", root), ("rooms", header.rooms.clone())];
+    let sources = sources.map(|(path, text)| Source { path: path.into(), text });
+    config::parse(&sources).map_err(|report| {
+        let first = report.mistakes().first();
+        let value = first.and_then(|it| it.value.as_ref()).map(|it| format!(": `{it}`"));
+        let what = first.map_or("", |it| &it.what);
+        damage(1, format!("its rooms are wrong: {what}{}", value.unwrap_or_default()))
+    })
 }
 
 /// A line behind the first.
-fn take(
-    tracks: &mut BTreeMap<String, Track>,
-    end: &mut Option<String>,
-    number: usize,
-    line: &[u8],
-) -> Result<(), Damage> {
-    if end.is_some() {
-        return Err(damage(number, "there is more behind the end"));
-    }
+fn entry(number: usize, line: &[u8]) -> Result<Entry, Damage> {
     let line = utf8(number, line)?;
     if line.trim().is_empty() {
         return Err(damage(number, "damaged: a blank line"));
     }
-    let entry: Entry = serde_json::from_str(line).map_err(|error| {
+    serde_json::from_str(line).map_err(|error| {
         let what = if error.is_eof() { "cut off".to_owned() } else { error.to_string() };
         damage(number, format!("damaged: {what}"))
-    })?;
+    })
+}
+
+/// Puts it where it belongs.
+fn take(
+    tracks: &mut BTreeMap<String, Track>,
+    end: &mut Option<String>,
+    number: usize,
+    entry: Entry,
+) -> Result<(), Damage> {
+    if end.is_some() {
+        return Err(damage(number, "there is more behind the end"));
+    }
     if let Content::End(why) = entry.content {
-        *end = Some(why);
+        *end = Some(shortened(&why, limits::RECORD_LETTERS_SHOWN));
         return Ok(());
     }
     let track = tracks
@@ -143,22 +210,24 @@ fn take(
 }
 
 fn utf8(number: usize, line: &[u8]) -> Result<&str, Damage> {
-    str::from_utf8(line).map_err(|_| damage(number, "not UTF-8"))
+    str::from_utf8(line).map_err(|_| damage(number, "damaged: not UTF-8"))
 }
 
 fn header(line: &str) -> Result<Header, Damage> {
-    let value: Value = serde_json::from_str(line)
-        .map_err(|_| damage(1, "this is no record of `maison record`"))?;
-    match value.get("maison-record").and_then(Value::as_u64) {
-        None => Err(damage(1, "this is no record of `maison record`")),
-        Some(version) if version != u64::from(VERSION) => Err(damage(
-            1,
-            format!("a record of version {version}: this program reads version {VERSION}"),
-        )),
-        Some(_) => {
-            serde_json::from_value(value).map_err(|error| damage(1, format!("damaged: {error}")))
-        }
+    let broken = |error: serde_json::Error| damage(1, format!("damaged: {error}"));
+    let none = || damage(1, "this is no record of `maison record`");
+    let value: Value = match serde_json::from_str(line) {
+        Ok(value) => value,
+        Err(error) if line.starts_with("{\"maison-record\"") => return Err(broken(error)),
+        Err(_) => return Err(none()),
+    };
+    let version = value.get("maison-record").and_then(Value::as_u64).ok_or_else(none)?;
+    if version != u64::from(VERSION) {
+        let what = format!("a record of version {version}: this program reads version {VERSION}");
+        return Err(damage(1, what));
     }
+    let header: Header = serde_json::from_value(value).map_err(broken)?;
+    Ok(Header { program: shortened(&header.program, limits::RECORD_LETTERS_SHOWN), ..header })
 }
 
 impl Track {
@@ -198,7 +267,7 @@ mod tests {
     #[track_caller]
     fn check(lines: &[&str], expected: &str) {
         let found = match parse(lines.join("\n").as_bytes()) {
-            Ok(record) => record.damage.unwrap().to_string(),
+            Ok(record) => record.damages[0].to_string(),
             Err(damage) => damage.to_string(),
         };
         assert!(found.starts_with(expected), "{found}");
@@ -208,11 +277,26 @@ mod tests {
     fn what_stands_before_the_damage_is_kept() {
         let woken = br#"{"t":5,"bus":"i2c-1","woken":1795352400000}"#;
         for wrong in [b"".as_slice(), b"{\"t\":", b"\xff", b"[]"] {
-            let record =
-                parse(&[HEADER.as_bytes(), woken, wrong, woken].join(&b'\n')).ok().unwrap();
+            let text = [HEADER.as_bytes(), woken, wrong, woken].join(&b'\n');
+            let record = parse(text.as_slice()).ok().unwrap();
             assert_eq!((record.tracks[0].moments.len(), &record.end), (1, &None), "{wrong:?}");
-            assert!(record.damage.unwrap().to_string().starts_with(":3: "), "{wrong:?}");
+            assert!(record.damages[0].to_string().starts_with(":3: "), "{wrong:?}");
+            assert_eq!((record.damages.len(), record.more), (1, 0), "{wrong:?}");
         }
+    }
+
+    /// The first are named, and the others counted.
+    #[test]
+    fn all_that_is_wrong_is_told() {
+        let woken = r#"{"t":5,"bus":"i2c-1","woken":1795352400000}"#;
+        let wide = "x".repeat(300_000);
+        let lines = [HEADER, woken, "{", woken, &wide, woken, "", "{\"t\":"];
+        let record = parse(lines.join("\n").as_bytes()).ok().unwrap();
+        let damages: Vec<_> = record.damages.iter().map(|damage| damage.line).collect();
+        assert_eq!((damages, record.more), (vec![3, 5, 7, 8], 0));
+        let many = [HEADER].into_iter().chain(std::iter::repeat_n("{", 20));
+        let record = parse(many.collect::<Vec<_>>().join("\n").as_bytes()).ok().unwrap();
+        assert_eq!((record.damages.len(), record.more), (8, 12));
     }
 
     #[test]
@@ -229,6 +313,11 @@ mod tests {
         check(&[HEADER, woken, &woken.replace('5', "4")], ":3: time goes backwards");
         let answer = r#"{"t":6,"bus":"i2c-1","answered":{"sensor":1,"wall":1}}"#;
         check(&[HEADER, woken, answer], ":3: sensor 1 is not on");
+        let wide = "x".repeat(300_000);
+        check(&[HEADER, &wide, woken], ":2: damaged: a line longer than any of a record");
+        check(&[HEADER, woken, "\x1b[2J"], ":3: damaged: expected value");
+        check(&[&HEADER.replace("maison\",", "mai\\u001bson\",")], ":1: its rooms are wrong");
+        check(&[&HEADER[..60]], ":1: damaged: EOF");
         let end = r#"{"t":6,"end":"interrupted"}"#;
         check(&[HEADER, end, woken], ":3: there is more behind the end");
         check(&[HEADER, &woken.replace("woken", "wokne")], ":2: damaged");

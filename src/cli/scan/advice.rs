@@ -25,11 +25,8 @@ impl Advice {
     }
 }
 
-/// What is to be done on this machine; nothing in a simulated house.
+/// What is to be done on this machine.
 pub(super) fn advice(places: &[Place], missing: &[Missing]) -> Vec<Advice> {
-    if places.iter().any(|place| place.bus == Bus::Simulated) {
-        return Vec::new();
-    }
     let mut all = Vec::new();
     one_wire(places, &mut all);
     i2c(places, &mut all);
@@ -102,9 +99,9 @@ fn i2c(places: &[Place], all: &mut Vec<Advice>) {
 }
 
 /// Loads `i2c-dev` at each boot.
-const MODULE: &str = "echo i2c-dev | sudo tee /etc/modules-load.d/i2c.conf";
+pub(in crate::cli) const MODULE: &str = "echo i2c-dev | sudo tee /etc/modules-load.d/i2c.conf";
 
 /// Adds a line to the boot settings of Raspberry Pi OS.
-fn boot(line: &str) -> String {
+pub(in crate::cli) fn boot(line: &str) -> String {
     format!("echo '{line}' | sudo tee -a /boot/firmware/config.txt && sudo reboot")
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::config::{Settings, Source, quoted, slug};
-use crate::daemon::settings::{LoadError, PARTS, load_with};
+use crate::daemon::settings::{LoadError, PARTS, load_with, source};
 use crate::limits::{ROOM_NAME_CHARS_MAX, ROOM_SLUG_BYTES_MAX};
 use crate::sensors::catalog::Driver;
 
@@ -45,6 +45,9 @@ pub(super) fn room_fault(name: &str) -> Option<String> {
     if name.chars().any(char::is_control) {
         return Some("control character in the name of a room".to_owned());
     }
+    if name.contains(char::REPLACEMENT_CHARACTER) {
+        return Some("the name of a room is no text: the terminal does not speak UTF-8".to_owned());
+    }
     if name.chars().count() > ROOM_NAME_CHARS_MAX {
         return Some(format!("name of a room too long: {ROOM_NAME_CHARS_MAX} letters at most"));
     }
@@ -56,10 +59,10 @@ pub(super) fn room_fault(name: &str) -> Option<String> {
 /// configuration would not take.
 pub(super) fn draft(main: &Path, settings: &Settings, named: &[Named]) -> Result<Draft, LoadError> {
     let path = main.with_file_name(PARTS).join(NAME);
-    let before = match fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(LoadError::Unreadable(path, error)),
+    let before = match source(&path) {
+        Ok(source) => source.text,
+        Err(LoadError::Absent(_)) => String::new(),
+        Err(error) => return Err(error),
     };
     let is_foreign = !before.is_empty() && !before.starts_with(HEADER);
     let added = added(settings, named);

@@ -1,21 +1,21 @@
 //! What there is: every bus of this machine, or of a simulated house, and who answers there.
 
-use crate::bus::{Attached, Clock};
-use std::sync::Arc;
-
 use crate::bus::i2c::survey::{Kind, Resident};
 use crate::bus::kernel::Class;
 use crate::bus::reopen::Refused;
-use crate::bus::simulated::survey as simulated;
 use crate::bus::survey as kernel;
 use crate::bus::sysfs::Files;
 use crate::config::{Bus, Room, Sensor, Settings};
-use crate::daemon::{Fitted, Roster, SystemClock, World, control};
+use crate::daemon::control;
+use crate::printable::shortened;
+use crate::sampling::Reason;
 use crate::sensors::catalog::Driver;
 use crate::sensors::{Address, Fault, I2cAddress, KernelName, Measurement, OneWireId, SpiAddress};
 
 /// Adapters from here on are those of screens on a Pi, and are not asked.
 const SCREENS: u8 = 20;
+/// Letters that are shown of what a device calls itself; those of the kernel's have fewer.
+const NAME_LETTERS_MAX: usize = 64;
 
 /// A bus.
 #[derive(Clone, Debug)]
@@ -43,11 +43,12 @@ pub(super) struct Thing {
     pub what: String,
     /// Name of the room that has it.
     pub room: Option<String>,
-    pub value: Option<Result<Measurement, Fault>>,
+    pub value: Option<Result<Measurement, Reason>>,
 }
 
 impl Thing {
-    fn new(bus: Bus, address: Address, likely: Vec<Driver>, what: String) -> Self {
+    /// One with an address.
+    pub(super) fn new(bus: Bus, address: Address, likely: Vec<Driver>, what: String) -> Self {
         let shown = address.to_string();
         Self { bus, address: Some(address), shown, likely, what, room: None, value: None }
     }
@@ -146,6 +147,7 @@ fn i2c(adapter: &kernel::Adapter, settings: &Settings) -> Option<Place> {
     };
     let mut things: Vec<_> = residents.iter().map(|it| resident(bus, it)).collect();
     for (address, chip) in &adapter.owned {
+        let chip = shortened(chip, NAME_LETTERS_MAX);
         let what = format!("the kernel's `{chip}`: see hwmon and IIO");
         things.push(Thing::nameless(bus, format!("{address:#04x}"), what));
     }
@@ -180,46 +182,8 @@ fn search(_: u8) -> Result<Vec<OneWireId>, Refused> {
     Err(Refused { fault: Fault::NoBus, hint: "this binary was built without pins".to_owned() })
 }
 
-/// The buses of a simulated house.
-pub(super) fn at_simulated(settings: &Settings) -> Vec<Place> {
-    let bus = Bus::Simulated;
-    let house = &attached(settings);
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let world = World::new(settings, None, &clock);
-    let refused = |fault: Fault| Refused { fault, hint: "look again".to_owned() };
-    let mut places = Vec::new();
-    let mut add = |name: &str, found: Result<Vec<Thing>, Fault>| {
-        let (things, trouble) = match found {
-            Ok(things) if things.is_empty() => return,
-            Ok(things) => (things, None),
-            Err(fault) => (Vec::new(), Some(refused(fault))),
-        };
-        places.push(Place { bus, name: format!("simulated {name}"), trouble, things });
-    };
-    let ids = simulated::search(house, &world.house);
-    add("1-Wire", ids.map(|ids| ids.into_iter().map(|id| one_wire(bus, id)).collect()));
-    let residents = simulated::residents(house, &world.house);
-    add("I²C", residents.map(|found| found.iter().map(|it| resident(bus, it)).collect()));
-    let others = house
-        .iter()
-        .filter(|sensor| !matches!(sensor.address, Address::OneWire(_) | Address::I2c(_)));
-    let other = |sensor: &Attached| {
-        let what = sensor.driver.facts().parts.to_owned();
-        Thing::new(bus, sensor.address.clone(), vec![sensor.driver], what)
-    };
-    add("others", Ok(others.map(other).collect()));
-    places
-}
-
-/// What hangs on the simulated buses of a configuration.
-fn attached(settings: &Settings) -> Vec<Attached> {
-    let roster = Roster::new(settings);
-    let sensors = roster.sensors().iter().map(Fitted::attached);
-    let here = sensors.filter(|(_, bus, _)| *bus == Bus::Simulated);
-    here.map(|(.., attached)| attached).collect()
-}
-
-fn one_wire(bus: Bus, id: OneWireId) -> Thing {
+/// A device on 1-Wire by its family.
+pub(super) fn one_wire(bus: Bus, id: OneWireId) -> Thing {
     let (what, likely) = match id.family {
         0x10 => ("DS18S20", vec![Driver::Ds18b20]),
         0x22 => ("DS1822", vec![Driver::Ds18b20]),
@@ -234,7 +198,8 @@ fn one_wire(bus: Bus, id: OneWireId) -> Thing {
     Thing::new(bus, Address::OneWire(id), likely, what.to_owned())
 }
 
-fn resident(bus: Bus, resident: &Resident) -> Thing {
+/// A chip on I²C by what its registers say.
+pub(super) fn resident(bus: Bus, resident: &Resident) -> Thing {
     match &resident.kind {
         Kind::Multiplexer => {
             Thing::nameless(bus, resident.address.to_string(), "TCA9548A, a multiplexer".to_owned())
@@ -256,6 +221,11 @@ fn resident(bus: Bus, resident: &Resident) -> Thing {
 
 /// What shows each sensor of 1-Wire once more is left out, as is the processor's second face.
 fn device(bus: Bus, name: KernelName) -> Option<Thing> {
+    if !name.is_nameable() {
+        let shown = shortened(&name.to_string(), NAME_LETTERS_MAX);
+        let what = "a name that no configuration can have".to_owned();
+        return Some(Thing::nameless(bus, shown, what));
+    }
     let driver = match (bus, &*name.name) {
         (Bus::Hwmon, "w1_slave_temp" | "cpu_thermal") => return None,
         (Bus::Hwmon, _) => Driver::Hwmon,
@@ -315,27 +285,43 @@ pub(super) struct Missing {
     pub sensor: Sensor,
 }
 
-/// The sensors of the configuration that nobody answers for. Those of the simulated bus are looked
-/// for in the simulated house only, those of real buses on the machine only.
-pub(super) fn missing(places: &[Place], settings: &Settings, is_simulated: bool) -> Vec<Missing> {
-    let things = || places.iter().flat_map(|place| &place.things);
+/// The sensors of the configuration that nobody answers for, but for those that are meant to be
+/// elsewhere: on simulated buses, or on those that the simulated `house` has not.
+pub(super) fn missing(
+    places: &[Place],
+    settings: &Settings,
+    house: Option<&Settings>,
+) -> Vec<Missing> {
+    let is_meant = |sensor: &Sensor| match house {
+        None => sensor.bus != Bus::Simulated,
+        Some(house) => {
+            let mut built = house.rooms.iter().flat_map(|room| &room.sensors);
+            built.any(|built| built.bus == sensor.bus)
+        }
+    };
+    let is_missing = |sensor: &Sensor| {
+        let mut here = places.iter().filter(|place| place.bus == sensor.bus);
+        let is_found = here.any(|place| place.is_busy() || place.has(&sensor.address));
+        is_meant(sensor) && !is_found
+    };
     let mut missing = Vec::new();
     for room in &settings.rooms {
-        for sensor in &room.sensors {
-            let is_here = things().any(|thing| {
-                thing.bus == sensor.bus
-                    && thing.address.as_ref().is_some_and(|at| is_at(&sensor.address, at))
-            });
-            let is_meant = (sensor.bus == Bus::Simulated) == is_simulated;
-            let is_busy = places.iter().any(|place| {
-                let is_busy =
-                    |it: &Refused| it.fault == Fault::Bus && matches!(place.bus, Bus::Gpio(_));
-                place.bus == sensor.bus && place.trouble.as_ref().is_some_and(is_busy)
-            });
-            if is_meant && !is_here && !is_busy {
-                missing.push(Missing { room: room.name.clone(), sensor: sensor.clone() });
-            }
+        for sensor in room.sensors.iter().filter(|sensor| is_missing(sensor)) {
+            missing.push(Missing { room: room.name.clone(), sensor: sensor.clone() });
         }
     }
     missing
+}
+
+impl Place {
+    /// A pin that the gateway at work has to itself.
+    fn is_busy(&self) -> bool {
+        matches!(self.bus, Bus::Gpio(_))
+            && self.trouble.as_ref().is_some_and(|it| it.fault == Fault::Bus)
+    }
+
+    fn has(&self, address: &Address) -> bool {
+        let mut found = self.things.iter().filter_map(|thing| thing.address.as_ref());
+        found.any(|found| is_at(address, found))
+    }
 }

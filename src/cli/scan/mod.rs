@@ -3,9 +3,11 @@
 
 mod advice;
 mod file;
+mod interrupt;
 mod look;
 mod naming;
 mod show;
+mod simulated;
 mod touch;
 mod values;
 
@@ -20,7 +22,11 @@ use crate::config::Settings;
 use crate::daemon::settings::{self, DEFAULT_PATH, LoadError};
 use crate::sensors::Fault;
 
+pub(super) use advice::{MODULE, boot};
+use interrupt::Promise;
 use look::Place;
+use show::Found;
+use values::Readers;
 
 /// List what hangs on every bus, with its value and its room, and say what is missing
 #[derive(Args, Clone, Debug)]
@@ -44,8 +50,8 @@ pub struct Arguments {
     /// Ask for rooms in the order of the list, instead of by touch
     #[arg(long, requires = "write")]
     in_order: bool,
-    /// Look into a simulated house in place of this machine: a configuration whose sensors on
-    /// `bus = "simulated"` hang there; the demo's, if none is named
+    /// Look into a simulated house in place of this machine: all buses of a configuration; the
+    /// demo's, if none is named. Its own rooms count, unless `--config` names others
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     #[expect(clippy::option_option, reason = "a flag, with or without a value")]
     simulated: Option<Option<PathBuf>>,
@@ -55,44 +61,74 @@ pub struct Arguments {
 /// be opened, 78 if the configuration is wrong.
 pub fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = arguments.config.as_deref();
-    let settings = match configured(config) {
-        Ok(settings) => settings,
+    if arguments.write && arguments.simulated.is_some() && config.is_none() {
+        super::complain(
+            "`--write` of a simulated house needs `--config FILE`\n  hint: its sensors do not go \
+             into the configuration of this machine",
+        );
+        return Ok(exit::code(exit::USAGE));
+    }
+    match settings(arguments) {
+        Ok((settings, house)) => scan(arguments, &settings, house.as_ref()),
         Err(error) => {
             super::complain(error);
-            return Ok(exit::code(exit::CONFIGURATION));
+            Ok(exit::code(exit::CONFIGURATION))
         }
+    }
+}
+
+fn scan(arguments: &Arguments, settings: &Settings, house: Option<&Settings>) -> Result<ExitCode> {
+    let promise = if arguments.write { Some(Promise::give()?) } else { None };
+    let mut places = match house {
+        Some(house) => simulated::at_house(house),
+        None => look::at_machine(settings),
     };
-    let house = match arguments.simulated.as_ref().map(|file| simulated(file.as_deref())) {
-        Some(Err(error)) => {
-            super::complain(error);
-            return Ok(exit::code(exit::CONFIGURATION));
-        }
-        Some(Ok(house)) => Some(house),
-        None => None,
-    };
-    let mut places = match &house {
-        Some(house) => look::at_simulated(house),
-        None => look::at_machine(&settings),
-    };
-    look::assign(&mut places, &settings);
-    let readers = values::Readers::new(&mut places, &settings, house.as_ref());
+    look::assign(&mut places, settings);
+    let readers = Readers::new(&places, settings, house);
     readers.read_once(&mut places);
-    let missing = look::missing(&places, &settings, house.is_some());
+    let missing = look::missing(&places, settings, house);
+    let (advice, nothing) = match house {
+        Some(_) => (Vec::new(), "no bus: this house has no sensors"),
+        None => (
+            advice::advice(&places, &missing),
+            "no bus: neither 1-Wire nor I²C nor SPI nor a thermometer of the kernel",
+        ),
+    };
+    let found = Found { places, nothing, missing, advice };
     if arguments.json {
-        println!("{:#}", show::json(&places, &missing));
+        println!("{:#}", show::json(&found));
     } else {
-        print!("{}", show::text(&places, &missing));
+        print!("{}", show::text(&found));
+    }
+    if let Some(promise) = promise {
+        let main = arguments.config.as_deref().unwrap_or(Path::new(DEFAULT_PATH));
+        return naming::name_and_write(
+            arguments,
+            main,
+            settings,
+            &found.places,
+            &readers,
+            &promise,
+        );
     }
     let is_nameless = |thing: &look::Thing| thing.is_a_probe() && thing.room.is_none();
-    let is_hinted = !arguments.write && !arguments.json;
-    if is_hinted && places.iter().flat_map(|place| &place.things).any(is_nameless) {
+    let mut things = found.places.iter().flat_map(|place| &place.things);
+    if !arguments.json && things.any(is_nameless) {
         println!("\n`maison scan --write` gives rooms to those that have none");
     }
-    if arguments.write {
-        let path = config.unwrap_or(Path::new(DEFAULT_PATH));
-        return naming::name_and_write(arguments, path, &settings, &places, &readers);
-    }
-    Ok(exit::code(code(&places, missing.len())))
+    Ok(exit::code(code(&found.places, found.missing.len())))
+}
+
+/// The settings, and those of the simulated house.
+fn settings(arguments: &Arguments) -> Result<(Settings, Option<Settings>), LoadError> {
+    let config = arguments.config.as_deref();
+    let Some(house) = &arguments.simulated else { return Ok((configured(config)?, None)) };
+    let house = simulated_house(house.as_deref())?;
+    let settings = match config {
+        Some(path) => settings::load(Some(path))?,
+        None => house.clone(),
+    };
+    Ok((settings, Some(house)))
 }
 
 /// The settings; the defaults on a machine that has no configuration yet.
@@ -106,7 +142,7 @@ fn configured(path: Option<&Path>) -> Result<Settings, LoadError> {
 }
 
 /// What hangs in a simulated house.
-fn simulated(file: Option<&Path>) -> Result<Settings, LoadError> {
+fn simulated_house(file: Option<&Path>) -> Result<Settings, LoadError> {
     match file {
         Some(file) => settings::load(Some(file)),
         None => super::demo::house().map_err(LoadError::Wrong),

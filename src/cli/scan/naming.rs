@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Error, Result, bail};
 
 use super::file::{self, Named};
+use super::interrupt::Promise;
 use super::look::{Place, Thing};
 use super::touch::Touch;
 use super::values::Readers;
@@ -41,6 +42,7 @@ pub(super) fn name_and_write(
     settings: &Settings,
     places: &[Place],
     readers: &Readers,
+    promise: &Promise,
 ) -> Result<ExitCode> {
     // What would be refused in the end is refused before anybody warms a probe.
     match file::draft(main, settings, &[]).map(|draft| draft.check_place()) {
@@ -81,10 +83,16 @@ pub(super) fn name_and_write(
         }
         named
     };
-    write(main, settings, &named, is_asked)
+    write(main, settings, &named, is_asked, promise)
 }
 
-fn write(main: &Path, settings: &Settings, named: &[Named], is_asked: bool) -> Result<ExitCode> {
+fn write(
+    main: &Path,
+    settings: &Settings,
+    named: &[Named],
+    is_asked: bool,
+    promise: &Promise,
+) -> Result<ExitCode> {
     let draft = match file::draft(main, settings, named) {
         Ok(draft) => draft,
         Err(error) => {
@@ -101,7 +109,7 @@ fn write(main: &Path, settings: &Settings, named: &[Named], is_asked: bool) -> R
             draft.path.display()
         );
     }
-    if let Err(error) = draft.write() {
+    if let Err(error) = promise.write(|| draft.write()) {
         return Ok(cannot(&error));
     }
     print!("{}", draft.added);
@@ -185,8 +193,9 @@ fn driver(arguments: &Arguments, key: &str, thing: &Thing) -> Result<Driver> {
 fn lines() -> Receiver<String> {
     let (sender, lines) = mpsc::channel();
     thread::spawn(move || {
-        let mut typed = io::stdin().lock().lines();
+        let mut typed = io::stdin().lock().split(b'\n');
         while let Some(Ok(line)) = typed.next() {
+            let line = String::from_utf8_lossy(&line);
             if sender.send(line.trim().to_owned()).is_err() {
                 break;
             }
@@ -222,6 +231,13 @@ impl Talk<'_> {
     /// `None`: given up.
     fn by_touch(&self) -> Result<Option<Vec<Named>>> {
         let mut left: BTreeSet<SensorId> = self.nameless().collect();
+        let unread = left.iter().filter(|sensor| !self.readers.has(**sensor)).count();
+        if unread > 0 {
+            println!(
+                "\n{unread} cannot be felt, as it is not certain which chip: see `--in-order`"
+            );
+        }
+        left.retain(|sensor| self.readers.has(*sensor));
         let mut touch = Touch::default();
         let mut named = Vec::new();
         while !left.is_empty() {
@@ -280,8 +296,7 @@ impl Talk<'_> {
     fn feel(&self, touch: &mut Touch, left: &BTreeSet<SensorId>) -> Result<Felt> {
         let mut every = LOOK_EVERY;
         if let Some(house) = &self.readers.simulated {
-            let first = left.first().and_then(|sensor| self.readers.address(*sensor));
-            house.hand.hold(first, self.readers.clock.now());
+            house.hand.hold(left.first().copied(), self.readers.clock.now());
             every = LOOK_EVERY_SIMULATED;
         }
         loop {
@@ -295,7 +310,8 @@ impl Talk<'_> {
                 return Ok(Felt::Warm(sensor, rise));
             }
             match self.lines.recv_timeout(every) {
-                Ok(_) => return Ok(Felt::Enough),
+                Ok(line) if line.is_empty() => return Ok(Felt::Enough),
+                Ok(_) => println!("no probe is warm yet: warm one, or press Enter to end"),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(Felt::Gone),
             }

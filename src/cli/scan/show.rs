@@ -1,64 +1,74 @@
 //! What was found, for people and for programs.
 
-use std::fmt::Write;
-
 use serde_json::{Map, Value, json};
 
-use crate::sensors::{Fault, Measurement};
+use crate::printable::printable;
+use crate::sampling::Reason;
+use crate::sensors::Measurement;
 use crate::units::Quantity;
 
-use super::advice::advice;
+use super::advice::Advice;
 use super::look::{Missing, Place, Thing};
 
-/// A paragraph for each bus, then what is missing and what to do.
-pub(super) fn text(places: &[Place], missing: &[Missing]) -> String {
-    let mut text = String::new();
-    write_text(&mut text, places, missing).expect("a `String` takes all");
-    text
+/// What was found, and what follows from it.
+pub(super) struct Found {
+    pub places: Vec<Place>,
+    /// What is said where there is no place.
+    pub nothing: &'static str,
+    pub missing: Vec<Missing>,
+    pub advice: Vec<Advice>,
 }
 
-fn write_text(out: &mut String, places: &[Place], missing: &[Missing]) -> std::fmt::Result {
-    for place in places {
-        writeln!(out, "{}", place.name)?;
-        if let Some(trouble) = &place.trouble {
-            writeln!(out, "  {}: {}", trouble.fault, trouble.hint)?;
-        } else if place.things.is_empty() {
-            writeln!(out, "  nobody answers")?;
-        }
-        for thing in &place.things {
-            let value = thing.value.as_ref().map_or_else(String::new, value);
-            let room = match (&thing.room, thing.is_a_probe()) {
-                (Some(room), _) => format!("room {room}"),
-                (None, true) => "no room yet".to_owned(),
-                (None, false) => String::new(),
-            };
-            let line = format!("  {:<17} {value:<24} {room:<18} {}", thing.shown, thing.what);
-            writeln!(out, "{}", line.trim_end())?;
-        }
-    }
+/// A paragraph for each bus, then what is missing and what to do. Devices call themselves as they
+/// like: nothing of it moves a cursor.
+pub(super) fn text(found: &Found) -> String {
+    let Found { places, nothing, missing, advice } = found;
+    let mut lines: Vec<String> = places.iter().flat_map(paragraph).collect();
     if places.is_empty() {
-        writeln!(out, "no bus: neither 1-Wire nor I²C nor SPI nor a thermometer of the kernel")?;
+        lines.push((*nothing).to_owned());
     }
     if !missing.is_empty() {
-        writeln!(out, "\nin the configuration, and not there:")?;
+        lines.push(String::new());
+        lines.push("in the configuration, and not there:".to_owned());
     }
     for Missing { room, sensor } in missing {
         let (driver, bus) = (sensor.driver.facts().name, sensor.bus);
-        writeln!(out, "  {room}: {driver} {} on {bus}", sensor.address)?;
+        lines.push(format!("  {room}: {driver} {} on {bus}", sensor.address));
     }
-    for advice in advice(places, missing) {
-        writeln!(out, "\n{}", advice.why)?;
-        for line in advice.paste {
-            writeln!(out, "    {line}")?;
-        }
+    for advice in advice {
+        lines.push(String::new());
+        lines.push(advice.why.clone());
+        lines.extend(advice.paste.iter().map(|line| format!("    {line}")));
     }
-    Ok(())
+    lines.iter().map(|line| printable(line) + "\n").collect()
 }
 
-/// `21.4 °C, 48.2 %`, or the name of the fault.
-pub(super) fn value(result: &Result<Measurement, Fault>) -> String {
+fn paragraph(place: &Place) -> Vec<String> {
+    let mut lines = vec![place.name.clone()];
+    match &place.trouble {
+        Some(trouble) => lines.push(format!("  {}: {}", trouble.fault, trouble.hint)),
+        None if place.things.is_empty() => lines.push("  nobody answers".to_owned()),
+        None => {}
+    }
+    lines.extend(place.things.iter().map(line));
+    lines
+}
+
+fn line(thing: &Thing) -> String {
+    let value = thing.value.as_ref().map_or_else(String::new, value);
+    let room = match (&thing.room, thing.is_a_probe()) {
+        (Some(room), _) => format!("room {room}"),
+        (None, true) => "no room yet".to_owned(),
+        (None, false) => String::new(),
+    };
+    let line = format!("  {:<17} {value:<24} {room:<18} {}", thing.shown, thing.what);
+    line.trim_end().to_owned()
+}
+
+/// `21.4 °C, 48.2 %`, or the name of what is wrong.
+pub(super) fn value(result: &Result<Measurement, Reason>) -> String {
     match result {
-        Err(fault) => fault.name().to_owned(),
+        Err(reason) => reason.name().to_owned(),
         Ok(measured) => {
             let values = Quantity::ALL.into_iter().filter_map(|it| measured.value(it));
             let values: Vec<_> = values
@@ -70,9 +80,9 @@ pub(super) fn value(result: &Result<Measurement, Fault>) -> String {
 }
 
 /// `{"buses": […], "missing": […], "advice": […]}`.
-pub(super) fn json(places: &[Place], missing: &[Missing]) -> Value {
-    let buses: Vec<Value> = places.iter().map(place).collect();
-    let absent = missing.iter().map(|Missing { room, sensor }| {
+pub(super) fn json(found: &Found) -> Value {
+    let buses: Vec<Value> = found.places.iter().map(place).collect();
+    let absent = found.missing.iter().map(|Missing { room, sensor }| {
         json!({
             "room": room,
             "driver": sensor.driver.facts().name,
@@ -81,8 +91,7 @@ pub(super) fn json(places: &[Place], missing: &[Missing]) -> Value {
         })
     });
     let absent: Vec<Value> = absent.collect();
-    let advice: Vec<Value> =
-        advice(places, missing).iter().map(super::advice::Advice::json).collect();
+    let advice: Vec<Value> = found.advice.iter().map(Advice::json).collect();
     json!({ "buses": buses, "missing": absent, "advice": advice })
 }
 
@@ -108,7 +117,7 @@ fn thing(thing: &Thing) -> Value {
         }
     }
     let fault = match &thing.value {
-        Some(Err(fault)) => Some(fault.name()),
+        Some(Err(reason)) => Some(reason.name()),
         Some(Ok(_)) | None => None,
     };
     json!({

@@ -13,14 +13,14 @@ const CLIENTS_SHOWN: usize = 20;
 
 /// Whether colours are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
+pub(in crate::cli) enum Style {
     Plain,
     Coloured,
 }
 
 impl Style {
     /// Colours only on a terminal, and not where `NO_COLOR` says no (<https://no-color.org>).
-    pub(super) fn of_output() -> Self {
+    pub(in crate::cli) fn of_output() -> Self {
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         if std::io::stdout().is_terminal() && !refused { Self::Coloured } else { Self::Plain }
     }
@@ -32,7 +32,8 @@ impl Style {
         }
     }
 
-    fn alarm(self, text: String) -> String {
+    /// What asks for attention.
+    pub(in crate::cli) fn alarm(self, text: String) -> String {
         match self {
             Self::Plain => text,
             Self::Coloured => format!("\u{1b}[31m{text}\u{1b}[0m"),

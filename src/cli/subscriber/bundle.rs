@@ -12,12 +12,14 @@ use qrcode::render::unicode::Dense1x2;
 
 use super::place::Host;
 use super::snippets::{At, Login, Snippets};
+use super::topics::Topics;
 use super::{Place, Ways};
-use crate::access::{ALL_ROOMS, Policy, Scope, UserName};
+use crate::access::{Policy, Scope, UserName};
 use crate::cli::ca;
 use crate::config::{Settings, Tls, Transport};
 use crate::daemon::state;
-use crate::net::{ClientIdentity, Names, PKCS12_CHANCE_BYTES, root_of};
+use crate::limits::TLS_FILE_BYTES_MAX;
+use crate::net::{ClientIdentity, Names, PKCS12_CHANCE_BYTES, read_whole, root_of};
 
 /// A folder for one subscriber.
 pub(super) struct Bundle {
@@ -108,9 +110,9 @@ impl Door {
     /// PEM of the authority that its certificate can be checked by, if that is known here.
     fn authority(&self, settings: &Settings) -> Result<Option<Vec<u8>>> {
         let Some(path) = &self.chain else { return Ok(Some(super::ca_pem(settings)?)) };
-        let chain = fs::read_to_string(path)
+        let chain = read_whole(path, TLS_FILE_BYTES_MAX)
             .with_context(|| format!("cannot read `{}`", path.display()))?;
-        Ok(root_of(&chain).map(|root| root.as_bytes().to_vec()))
+        Ok(root_of(&String::from_utf8_lossy(&chain)).map(|root| root.as_bytes().to_vec()))
     }
 }
 
@@ -151,10 +153,13 @@ impl Bundle {
         }
         let folder = fs::canonicalize(&self.folder).with_context(doing)?;
         let folder = readable(&folder)?;
+        let topics = Topics::of(&settings.gateway.root, scope, &self.name);
         let snippets = Snippets {
             name: self.name.as_str(),
             door: &self.door,
-            topic: &topic(&settings.gateway.root, scope),
+            topic: &topics.first,
+            publishes: topics.publishes.as_deref(),
+            client_id: topics.of_client.then_some(self.name.as_str()),
             login: match password {
                 Some(password) => Login::By(password),
                 // A certificate is enough, unless both are asked.
@@ -165,9 +170,14 @@ impl Bundle {
             has_authority: ca.is_some(),
             has_keys: keys.is_some(),
         };
+        let (ca, identity) = (ca.as_deref(), keys.as_ref().map(|keys| &keys.identity));
         self.file("subscribe.py", snippets.python().as_bytes())?;
-        let sketch = snippets.sketch(ca.as_deref(), keys.as_ref().map(|keys| &keys.identity));
-        self.file("subscribe.ino", sketch.as_bytes())?;
+        self.file("subscribe.ino", snippets.sketch(ca, identity).as_bytes())?;
+        if let Some(topic) = &topics.publishes {
+            self.file("publish.py", snippets.python_publishing(topic).as_bytes())?;
+            let sketch = snippets.sketch_publishing(topic, ca, identity);
+            self.file("publish.ino", sketch.as_bytes())?;
+        }
         self.file("README.txt", snippets.text(&At::Here).as_bytes())?;
         self.settle().with_context(doing)?;
         let said = &mut written.said;
@@ -209,16 +219,6 @@ impl Bundle {
             file.sync_all()
         };
         write(&path).with_context(|| format!("cannot write `{}`", path.display()))
-    }
-}
-
-/// What to subscribe to first.
-fn topic(root: &str, scope: &Scope) -> String {
-    match (scope.rooms.as_slice(), scope.read.first()) {
-        ([], Some(filter)) => filter.as_str().to_owned(),
-        ([], None) => format!("{root}/_gateway/state"),
-        ([slug], _) if slug != ALL_ROOMS => format!("{root}/{slug}/#"),
-        _ => format!("{root}/+/temperature"),
     }
 }
 

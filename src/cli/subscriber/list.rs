@@ -5,8 +5,9 @@ use std::path::Path;
 use anyhow::Result;
 use serde_json::json;
 
-use super::super::ca::date;
-use crate::access::{ALL_ROOMS, User, UserName};
+use super::authorities::{Authorities, Standing};
+use crate::access::{ALL_ROOMS, Issued, User, UserName};
+use crate::cli::ca::date;
 use crate::config::Settings;
 use crate::daemon::control::{self, Trouble};
 use crate::daemon::state;
@@ -16,18 +17,19 @@ use crate::time::Timestamp;
 pub(super) fn print(settings: &Settings, as_json: bool) -> Result<()> {
     let users = state::read_users(&settings.gateway.state_dir)?;
     let seen = seen(&settings.gateway.state_dir)?;
+    let authorities = Authorities::of(settings, &users);
     if as_json {
-        let object = |(name, user)| object(name, user, seen.get(name.as_str()));
+        let object = |(name, user)| object(name, user, &authorities, seen.get(name.as_str()));
         let all: Vec<_> = users.iter().map(object).collect();
         println!("{}", serde_json::Value::Array(all));
         return Ok(());
     }
-    let row = |(name, user)| row(name, user, seen.get(name.as_str()));
+    let row = |(name, user)| row(name, user, &authorities, seen.get(name.as_str()));
     let rows: Vec<[String; 5]> = users.iter().map(row).collect();
     let head = ["name", "may", "by", "until", "last seen"].map(str::to_owned);
     let width = |column: usize| {
         let cells = rows.iter().chain([&head]).filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0).min(COLUMN_CHARS_MAX)
     };
     let [name_width, may_width, by_width, until_width] = [0, 1, 2, 3].map(width);
     for [name, may, by, until, seen] in [&head].into_iter().chain(&rows) {
@@ -38,6 +40,12 @@ pub(super) fn print(settings: &Settings, as_json: bool) -> Result<()> {
     }
     Ok(())
 }
+
+/// What is longer pushes the rest of its line to the right, and of no other.
+const COLUMN_CHARS_MAX: usize = 120;
+
+/// Rooms that stand in the table; JSON has all.
+const ROOMS_SHOWN_MAX: usize = 12;
 
 /// From the gateway, or what it wrote when it stopped.
 fn seen(state_dir: &Path) -> Result<ByName> {
@@ -51,11 +59,26 @@ fn seen(state_dir: &Path) -> Result<ByName> {
     Ok(visits::read(state_dir)?)
 }
 
-fn object(name: &UserName, user: &User, seen: Option<&Visit>) -> serde_json::Value {
-    let certificates = user
-        .certificates
-        .iter()
-        .map(|one| json!({ "serial": one.serial, "expires": date(one.expires) }));
+fn object(
+    name: &UserName,
+    user: &User,
+    authorities: &Authorities,
+    seen: Option<&Visit>,
+) -> serde_json::Value {
+    let certificates = user.certificates.iter().map(|one| {
+        let (authority, until) = match authorities.standing(one) {
+            Standing::Unknown => (None, None),
+            Standing::Counts => (Some("counts"), None),
+            Standing::Ends(until) => (Some("ends"), Some(date(until))),
+            Standing::Ended => (Some("ended"), None),
+        };
+        json!({
+            "serial": one.serial,
+            "expires": date(one.expires),
+            "authority": authority,
+            "authority_until": until,
+        })
+    });
     json!({
         "name": name.as_str(),
         "scope": user.scope,
@@ -69,7 +92,12 @@ fn object(name: &UserName, user: &User, seen: Option<&Visit>) -> serde_json::Val
     })
 }
 
-fn row(name: &UserName, user: &User, seen: Option<&Visit>) -> [String; 5] {
+fn row(
+    name: &UserName,
+    user: &User,
+    authorities: &Authorities,
+    seen: Option<&Visit>,
+) -> [String; 5] {
     let by = match (user.password.is_some(), user.certificates.len()) {
         (true, 0) => "password".to_owned(),
         (true, 1) => "password, certificate".to_owned(),
@@ -78,11 +106,24 @@ fn row(name: &UserName, user: &User, seen: Option<&Visit>) -> [String; 5] {
         (false, 1) => "certificate".to_owned(),
         (false, count) => format!("{count} certificates"),
     };
-    let ends =
-        user.certificates.iter().map(|one| format!("{} ({})", date(one.expires), one.serial));
-    let ends: Vec<String> = ends.collect();
+    let ends: Vec<String> =
+        user.certificates.iter().map(|one| until(one, authorities.standing(one))).collect();
     let seen = seen.map_or_else(|| "never".to_owned(), said);
     [name.to_string(), may(user), by, ends.join(", "), seen]
+}
+
+/// The day, and which certificate it is; with its authority it may end before that.
+fn until(one: &Issued, standing: Standing) -> String {
+    let Issued { serial, expires, .. } = one;
+    match standing {
+        Standing::Ended => format!("over ({serial}, its authority has ended)"),
+        Standing::Ends(until) if until < *expires => {
+            format!("{} ({serial}, when its authority ends)", date(until))
+        }
+        Standing::Ends(_) | Standing::Counts | Standing::Unknown => {
+            format!("{} ({serial})", date(*expires))
+        }
+    }
 }
 
 fn said(visit: &Visit) -> String {
@@ -105,7 +146,11 @@ fn may(user: &User) -> String {
     if scope.rooms.iter().any(|room| room == ALL_ROOMS) {
         parts.push("all rooms".to_owned());
     } else {
-        parts.extend(scope.rooms.iter().cloned());
+        parts.extend(scope.rooms.iter().take(ROOMS_SHOWN_MAX).cloned());
+        let more = scope.rooms.len().saturating_sub(ROOMS_SHOWN_MAX);
+        if more > 0 {
+            parts.push(format!("{more} more rooms"));
+        }
     }
     if scope.write {
         parts.push("write".to_owned());

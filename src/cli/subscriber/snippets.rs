@@ -1,5 +1,7 @@
 //! Words to paste into the programs that people use. Each works as it is printed.
 
+mod publishing;
+
 use std::fmt::Write as _;
 
 use super::bundle::Door;
@@ -11,6 +13,10 @@ pub(super) struct Snippets<'a> {
     pub(super) name: &'a str,
     pub(super) door: &'a Door,
     pub(super) topic: &'a str,
+    /// What it may publish to, if anything.
+    pub(super) publishes: Option<&'a str>,
+    /// What it has to call itself, where its topics have that in them.
+    pub(super) client_id: Option<&'a str>,
     pub(super) login: Login<'a>,
     pub(super) has_certificate: bool,
     /// Whether the authority of the listener's certificate is in the folder.
@@ -65,6 +71,18 @@ impl<'a> Login<'a> {
     }
 }
 
+/// What a sketch does beside connecting: lines of C++.
+struct Deeds<'a> {
+    /// Variables.
+    remembers: &'a str,
+    /// Whenever it has connected.
+    connected: &'a str,
+    /// Once, before that.
+    before: &'a str,
+    /// Over and over.
+    ever: &'a str,
+}
+
 impl Snippets<'_> {
     /// Everything, for people.
     pub(super) fn text(&self, at: &At<'_>) -> String {
@@ -79,15 +97,19 @@ impl Snippets<'_> {
             At::Folder(folder) => format!("`{name}` is let in; {amount} is in {folder}\n\n"),
         };
         text.push_str(&self.notes());
+        let [mut line, mut program, mut sketch] =
+            [self.mosquitto(at), at.word("subscribe.py"), at.path("subscribe.ino")];
+        if let Some(topic) = self.publishes {
+            line = format!("{line}\n{}", self.mosquitto_pub(topic, at));
+            program = format!("{program}\npython3 {}", at.word("publish.py"));
+            sketch = format!("{sketch}\n{}", at.path("publish.ino"));
+        }
         let _ = write!(
             text,
-            "# mosquitto\n{}\n\n\
-             # Python: pip install paho-mqtt\npython3 {}\n\n\
+            "# mosquitto\n{line}\n\n\
+             # Python: pip install paho-mqtt\npython3 {program}\n\n\
              # Arduino, ESP8266, ESP32: WiFiClientSecure with the library \"MQTT\" (arduino-mqtt)\n\
-             {}\n\n",
-            self.mosquitto(at),
-            at.word("subscribe.py"),
-            at.path("subscribe.ino")
+             {sketch}\n\n"
         );
         let _ = write!(
             text,
@@ -138,6 +160,13 @@ impl Snippets<'_> {
             }
             Login::None => {}
         }
+        if let Some(id) = self.client_id {
+            let _ = writeln!(
+                text,
+                "what it may depends on its client identifier (`%c`): here that is {id}. Each \
+                 further device needs another, and its topics have that one in them.\n"
+            );
+        }
         if !self.has_authority {
             text.push_str(
                 "the listener has a certificate of the administrator's, and who signed it is not \
@@ -181,8 +210,16 @@ impl Snippets<'_> {
     }
 
     fn mosquitto(&self, at: &At<'_>) -> String {
-        let Self { name, topic, door: Door { host, port, is_encrypted, .. }, .. } = self;
-        let mut line = format!("mosquitto_sub -v -t {} -h {host} -p {port}", shell(topic));
+        format!("mosquitto_sub -v -t {} {}", shell(self.topic), self.reached(at))
+    }
+
+    /// How the programs of mosquitto come in.
+    fn reached(&self, at: &At<'_>) -> String {
+        let Self { name, door: Door { host, port, is_encrypted, .. }, .. } = self;
+        let mut line = format!("-h {host} -p {port}");
+        if let Some(id) = self.client_id {
+            let _ = write!(line, " -i {}", shell(id));
+        }
         if *is_encrypted {
             let _ = write!(line, " --cafile {}", at.word("ca.pem"));
         }
@@ -198,11 +235,28 @@ impl Snippets<'_> {
 
     /// A program for paho-mqtt.
     pub(super) fn python(&self) -> String {
-        let Self { name, topic, door: Door { host, port, is_encrypted, .. }, .. } = self;
-        let mut text = String::from(
-            "import pathlib\nimport paho.mqtt.client as mqtt\n\n\
+        let Door { host, port, .. } = self.door;
+        let mut text = format!("import pathlib\n{}", self.python_client());
+        let _ = write!(
+            text,
+            "client.on_connect = lambda *_: client.subscribe({}, qos=1)\n\
+             client.on_message = lambda c, u, m: print(m.topic, m.payload.decode(), flush=True)\n\
+             client.connect(\"{host}\", {port})\n\
+             client.loop_forever()\n",
+            literal(self.topic)
+        );
+        text
+    }
+
+    /// The client of such a program, which has not connected yet.
+    fn python_client(&self) -> String {
+        let Self { name, door: Door { is_encrypted, .. }, .. } = self;
+        let id = self.client_id.map(|id| format!(", client_id={}", literal(id)));
+        let mut text = format!(
+            "import paho.mqtt.client as mqtt\n\n\
              here = pathlib.Path(__file__).parent\n\
-             client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)\n",
+             client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2{})\n",
+            id.unwrap_or_default()
         );
         if let Some(password) = self.login.password() {
             let _ = writeln!(text, "client.username_pw_set(\"{name}\", \"{password}\")");
@@ -218,20 +272,29 @@ impl Snippets<'_> {
             (true, false) => text.push_str("client.tls_set(here / \"ca.pem\")\n"),
             (false, _) => {}
         }
-        let _ = write!(
-            text,
-            "client.on_connect = lambda *_: client.subscribe({}, qos=1)\n\
-             client.on_message = lambda c, u, m: print(m.topic, m.payload.decode(), flush=True)\n\
-             client.connect(\"{host}\", {port})\n\
-             client.loop_forever()\n",
-            literal(topic)
-        );
         text
     }
 
     /// A sketch for arduino-mqtt, with all certificates in it.
     pub(super) fn sketch(&self, ca: Option<&[u8]>, identity: Option<&ClientIdentity>) -> String {
-        let Self { name, topic, door: Door { host, port, .. }, .. } = self;
+        let deeds = Deeds {
+            remembers: "",
+            connected: &format!("  client.subscribe({}, 1);\n", literal(self.topic)),
+            before: "  client.onMessage([](String &topic, String &payload) {\n    \
+                     Serial.println(topic + \" \" + payload);\n  });\n",
+            ever: "",
+        };
+        self.sketch_that(ca, identity, &deeds)
+    }
+
+    fn sketch_that(
+        &self,
+        ca: Option<&[u8]>,
+        identity: Option<&ClientIdentity>,
+        deeds: &Deeds<'_>,
+    ) -> String {
+        let Deeds { remembers, connected, before, ever } = deeds;
+        let Self { name, door: Door { host, port, .. }, .. } = self;
         let pem = |label: &str, pem: &str| {
             format!("static const char {label}[] PROGMEM = R\"PEM(\n{}\n)PEM\";\n", pem.trim())
         };
@@ -259,17 +322,13 @@ impl Snippets<'_> {
         };
         let _ = write!(
             text,
-            "\nWiFiClientSecure net;\nMQTTClient client(512);\n\n\
+            "\nWiFiClientSecure net;\nMQTTClient client(512);\n{remembers}\n\
              void connect() {{\n  while (WiFi.status() != WL_CONNECTED) delay(500);\n  \
-             while (!client.connect({login})) delay(1000);\n  \
-             client.subscribe({}, 1);\n}}\n\n\
+             while (!client.connect({login})) delay(1000);\n{connected}}}\n\n\
              void setup() {{\n  Serial.begin(115200);\n  WiFi.begin(WIFI_NAME, WIFI_PASSWORD);\n\
-             {keys}  client.begin(\"{host}\", {port}, net);\n  \
-             client.onMessage([](String &topic, String &payload) {{\n    \
-             Serial.println(topic + \" \" + payload);\n  }});\n  connect();\n}}\n\n\
+             {keys}  client.begin(\"{host}\", {port}, net);\n{before}  connect();\n}}\n\n\
              void loop() {{\n  client.loop();\n  delay(10);\n  \
-             if (!client.connected()) connect();\n}}\n",
-            literal(topic)
+             if (!client.connected()) connect();\n{ever}}}\n"
         );
         text
     }

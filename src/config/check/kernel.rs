@@ -6,9 +6,6 @@ use crate::config::written::{At, Field};
 use crate::sensors::catalog::{Driver, Wiring};
 use crate::sensors::{Address, KernelName, cpu};
 
-/// Longest name or part of it, in bytes; the kernel's own are shorter.
-const PART_BYTES_MAX: usize = 64;
-
 /// A device by what it calls itself, the device it belongs to, and which of its channels.
 pub(super) fn device(
     at: &At<schema::Sensor>,
@@ -59,7 +56,7 @@ const fn usual_name(driver: Driver) -> Option<&'static str> {
 
 fn parse(text: &str, wiring: Wiring) -> Option<KernelName> {
     let parts: Vec<&str> = text.split('/').collect();
-    if !parts.iter().all(|part| is_part(part)) {
+    if !parts.iter().all(|part| KernelName::is_part(part)) {
         return None;
     }
     let (name, device, channel) = match (wiring, parts.as_slice()) {
@@ -74,15 +71,6 @@ fn parse(text: &str, wiring: Wiring) -> Option<KernelName> {
     };
     let [device, channel] = [device, channel].map(|part| part.map(Into::into));
     Some(KernelName { name: name.into(), device, channel })
-}
-
-/// What may be the name of a folder, and is no way out of it.
-fn is_part(part: &str) -> bool {
-    let fits = |letter: char| letter.is_ascii_graphic() || letter == ' ';
-    (1..=PART_BYTES_MAX).contains(&part.len())
-        && part.chars().all(fits)
-        && part.trim() == part
-        && !matches!(part, "." | "..")
 }
 
 /// `temp2` of hwmon, `in_temp` and what begins so of IIO.

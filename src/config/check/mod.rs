@@ -37,6 +37,7 @@ pub(super) fn settings(file: &schema::File, complaints: &mut Complaints) -> Sett
         hardware: gateway::hardware(&file.hardware, complaints),
         log: watch::log(&file.log, complaints),
         metrics: watch::metrics(&file.metrics, complaints),
+        announce: watch::announce(&file.mdns, complaints),
         simulation: simulation::simulation(&file.simulation, &rooms, complaints),
         listeners: listeners::listeners(&file.listener, complaints),
         rooms,

@@ -19,23 +19,25 @@ pub(super) fn rooms(field: &Field<Named<schema::Room>>, complaints: &mut Complai
         let hint = format!("at most {ROOMS_MAX}");
         complaints.push(Complaint::shape(slug.place, "too many rooms").hint(hint));
     }
+    // In the order of the file, so that the first of two is the one that stands first.
+    let mut written: Vec<_> = written.iter().take(ROOMS_MAX).collect();
+    written.sort_by_key(|(slug, _)| slug.place);
     let mut seen = Seen::default();
-    written
-        .iter()
-        .take(ROOMS_MAX)
-        .map(|(slug, room)| {
-            check_slug(slug, complaints);
-            let sensors = room_sensors(room, &mut seen, complaints);
-            let (combine, tolerance) = combine(&room.value, complaints);
-            Room {
-                slug: slug.value.clone(),
-                name: name(slug, room, &mut seen, complaints),
-                combine,
-                tolerance,
-                sensors,
-            }
-        })
-        .collect()
+    let room = |(slug, room): &(At<String>, At<schema::Room>)| {
+        check_slug(slug, complaints);
+        let sensors = room_sensors(room, &mut seen, complaints);
+        let (combine, tolerance) = combine(&room.value, complaints);
+        Room {
+            slug: slug.value.clone(),
+            name: name(slug, room, &mut seen, complaints),
+            combine,
+            tolerance,
+            sensors,
+        }
+    };
+    let mut rooms: Vec<_> = written.into_iter().map(room).collect();
+    rooms.sort_by(|one, other| one.slug.cmp(&other.slug));
+    rooms
 }
 
 /// What may be in the house once only.
@@ -102,11 +104,21 @@ fn name(
     };
     if let Some(fault) = fault {
         complaints.push(Complaint::value(*place, fault).found(value));
-    } else if let Some(first) = seen.names.insert(value.clone(), *place) {
-        let complaint = Complaint::shape(*place, "two rooms of one name").found(value);
-        complaints.push(complaint.first(first));
+    } else {
+        let first = seen.names.entry(value.clone()).or_insert(*place);
+        if first != place {
+            complaints.push(twice("two rooms of one name", *place, first).found(value));
+        }
     }
     value.clone()
+}
+
+/// The sensors of a room may stand apart in the file: what was met later may stand earlier, and the
+/// complaint is of whichever stands later.
+fn twice(what: &str, place: Place, first: &mut Place) -> Complaint {
+    let second = place.max(*first);
+    *first = place.min(*first);
+    Complaint::shape(second, what).first(*first)
 }
 
 /// Whatever its inputs are, a chip is one of its kind.
@@ -122,10 +134,10 @@ fn check_chip(sensor: &Sensor, place: Place, seen: &mut Seen, complaints: &mut C
         Address::Kernel(_) => return,
     };
     let found = format!("{chip} on {}", sensor.bus);
-    let (driver, first) = *seen.drivers.entry((sensor.bus, chip)).or_insert((sensor.driver, place));
-    if driver != sensor.driver {
-        let complaint = Complaint::shape(place, "two kinds of chip at one address").found(found);
-        complaints.push(complaint.first(first));
+    let known = seen.drivers.entry((sensor.bus, chip)).or_insert((sensor.driver, place));
+    if known.0 != sensor.driver {
+        let complaint = twice("two kinds of chip at one address", place, &mut known.1);
+        complaints.push(complaint.found(found));
     }
 }
 
@@ -143,11 +155,10 @@ fn check_way(sensor: &Sensor, place: Place, seen: &mut Seen, complaints: &mut Co
         }
     };
     for other in others {
-        if let Some(first) = seen.ways.get(&(bus, other)) {
+        if let Some(first) = seen.ways.get_mut(&(bus, other)) {
             let what = "address on the bus itself and behind a multiplexer, or the multiplexer's";
-            let complaint = Complaint::shape(place, what);
-            let hint = "move one of them to another address";
-            complaints.push(complaint.found(format!("{:#04x}", other.0)).first(*first).hint(hint));
+            let complaint = twice(what, place, first).found(format!("{:#04x}", other.0));
+            complaints.push(complaint.hint("move one of them to another address"));
         }
     }
     seen.ways.entry((bus, mine)).or_insert(place);
@@ -170,10 +181,11 @@ fn room_sensors(
         }
         let Some(sensor) = sensors::sensor(at, complaints) else { continue };
         let place = at.value.address.given().map_or(at.place, |address| address.place);
-        if let Some(first) = seen.chips.insert((sensor.bus, sensor.address.clone()), place) {
+        let first = seen.chips.entry((sensor.bus, sensor.address.clone())).or_insert(place);
+        if *first != place {
             let found = format!("{} on {}", sensor.address, sensor.bus);
-            let complaint = Complaint::shape(place, "two sensors at one address").found(found);
-            complaints.push(complaint.first(first));
+            let complaint = twice("two sensors at one address", place, first);
+            complaints.push(complaint.found(found));
         }
         check_chip(&sensor, place, seen, complaints);
         check_way(&sensor, place, seen, complaints);

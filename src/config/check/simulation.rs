@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{integer, one_of, within, word};
-use crate::config::amount::Decimal;
+use crate::config::amount::{Bounded, Decimal};
 use crate::config::complaint::{Complaint, Complaints, Place as Position};
 use crate::config::schema::{self, Hour};
 use crate::config::words::PLACES;
@@ -11,11 +11,28 @@ use crate::config::written::{At, Field};
 use crate::config::{Room, Simulation, Target};
 use crate::limits;
 use crate::sensors::Address;
+use crate::sensors::catalog::Driver;
 use crate::sim::script::{Begin, Episode, Trouble};
 use crate::sim::weather::{Climate, Heating, Place};
 
 /// The words for what goes wrong.
 const FAULTS: [&str; 7] = ["unplugged", "wrong-chip", "power-on", "crc", "stuck", "drift", "noise"];
+
+/// Chips that are ready by the time they are asked, or are told each time how to convert: their
+/// power-on values are not read.
+const CONVERTS_WHEN_ASKED: [Driver; 11] = [
+    Driver::Ads1115,
+    Driver::Dht11,
+    Driver::Dht22,
+    Driver::Lm75,
+    Driver::Max31865,
+    Driver::Max6675,
+    Driver::Mcp3008,
+    Driver::Mcp9808,
+    Driver::Pct2075,
+    Driver::Tmp102,
+    Driver::Tmp117,
+];
 
 /// Coldest and hottest that anything is by way of these keys, and most that anything is moved.
 const FAR: Decimal = Decimal(limits::CORRECTION_MAX);
@@ -168,10 +185,11 @@ fn episode(
         "stuck" => Trouble::Stuck,
         "crc" => Trouble::Crc { share: share(&written.share, complaints) },
         "drift" => Trouble::Drift {
-            by: by(written, *place, complaints)?,
+            by: by(written, *place, Decimal(-FAR.0), complaints)?,
             over: written.over.value().copied().unwrap_or_default(),
         },
-        _ => Trouble::Noise { by: by(written, *place, complaints)? },
+        // To either side: how far at most.
+        _ => Trouble::Noise { by: by(written, *place, Decimal(1), complaints)? },
     };
     let (begin, lasts) = when(written, complaints)?;
     Some(Episode { trouble, begin, lasts })
@@ -182,9 +200,20 @@ fn share(field: &Field<Decimal>, complaints: &mut Complaints) -> u32 {
     u32::try_from(share.0).unwrap_or(1)
 }
 
-fn by(written: &schema::Episode, place: Position, complaints: &mut Complaints) -> Option<i32> {
-    written.by.required("by", place, "how far from the truth, in °C: `by = 3.0`", complaints)?;
-    Some(within(&written.by, "by", Decimal(-FAR.0)..=FAR, Decimal(0), complaints).0)
+fn by(
+    written: &schema::Episode,
+    place: Position,
+    least: Decimal,
+    complaints: &mut Complaints,
+) -> Option<i32> {
+    let hint = "how far from the truth, in °C: `by = 3.0`";
+    let at = written.by.required("by", place, hint, complaints)?;
+    let by = within(&written.by, "by", least..=FAR, FAR, complaints);
+    if by == Decimal(0) {
+        let complaint = Complaint::value(at.place, "not away from the truth at all").found("0.0");
+        complaints.push(complaint.hint(hint));
+    }
+    Some(by.0)
 }
 
 fn when(
@@ -193,6 +222,10 @@ fn when(
 ) -> Option<(Begin, Option<Duration>)> {
     let after = written.after.value().copied().unwrap_or_default();
     let Some(at) = written.at.given() else {
+        if let Some(at) = written.lasts.given().filter(|at| at.value.is_zero()) {
+            let complaint = Complaint::value(at.place, "it lasts no time");
+            complaints.push(complaint.found(at.value.written()).hint("left out: for ever"));
+        }
         return Some((Begin::After(after), written.lasts.value().copied()));
     };
     if let Some(after) = written.after.given() {
@@ -219,7 +252,12 @@ fn check_fits(name: &At<String>, target: &Target, rooms: &[Room], complaints: &m
         ("power-on", Address::Kernel(_)) => Some("the kernel has no supply that fails"),
         _ => None,
     };
-    let unfit = meant.find_map(|sensor| Some((sensor, what(&sensor.address)?)));
+    let unfit = meant.find_map(|sensor| {
+        let asked = || name.value == "power-on" && CONVERTS_WHEN_ASKED.contains(&sensor.driver);
+        let fresh =
+            || asked().then_some("it converts when it is asked, however fresh its supply is");
+        Some((sensor, what(&sensor.address).or_else(fresh)?))
+    });
     if let Some((sensor, what)) = unfit {
         let complaint = Complaint::shape(name.place, what).found(sensor.address.to_string());
         let hint = format!("`{}` has no effect on it", name.value);

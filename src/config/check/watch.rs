@@ -1,12 +1,12 @@
-//! `[log]` and `[metrics]`: what the gateway tells of itself.
+//! `[log]`, `[metrics]` and `[mdns]`: what the gateway tells of itself.
 
 use super::listeners::address;
 use super::word;
 use crate::config::complaint::{Complaint, Complaints};
 use crate::config::log::{LogFilter, LogFormat};
-use crate::config::words::LOG_FORMATS;
+use crate::config::words::{ANNOUNCEMENTS, LOG_FORMATS};
 use crate::config::written::{At, Field};
-use crate::config::{Log, Metrics, schema};
+use crate::config::{Announce, Log, Metrics, schema};
 
 /// `[log]`.
 pub(super) fn log(field: &Field<schema::Log>, complaints: &mut Complaints) -> Log {
@@ -24,6 +24,12 @@ fn level(field: &Field<String>, default: LogFilter, complaints: &mut Complaints)
         complaints.push(Complaint::value(*place, error.what).found(error.found).hint(error.hint));
         default
     })
+}
+
+/// `[mdns]`.
+pub(super) fn announce(field: &Field<schema::Mdns>, complaints: &mut Complaints) -> Announce {
+    let Some(written) = field.value() else { return Announce::Private };
+    word(&written.announce, "`announce`", &ANNOUNCEMENTS, Announce::Private, complaints)
 }
 
 /// `[metrics]`; none where the table is not written.

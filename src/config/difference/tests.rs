@@ -56,9 +56,30 @@ fn rooms_and_sensors_are_named_with_the_keys_that_differ() {
     check(HOUSE, &other, &expected);
     let keys = "interval = \"2s\"\nstale_after = \"1m\"\noffset = 0.5\nalpha = 0.2\ndecimals = 2\n";
     let tuned = HOUSE.replace(address, &format!("{address}{keys}"));
-    let keys = "interval, stale_after, calibration, alpha, decimals";
+    let keys = "interval, stale_after, offset, alpha, decimals";
     let expected = format!("sensor changed: salon 28-01131e858aef: {keys}");
     check(HOUSE, &tuned, &[&expected]);
+}
+
+/// A sensor of everything with this key beside its address.
+fn tuned(key: &str) -> String {
+    format!("[[rooms.a.sensors]]\ndriver = \"bme280\"\nbus = \"i2c-1\"\n{key}\n")
+}
+
+/// Each key of what is believed and shown has the name that it has in the file.
+#[test]
+fn every_key_of_a_quantity_is_named_as_it_is_written() {
+    let curve = "calibration = { low = [0.0, 1.0], high = [50.0, 50.5] }";
+    let keys = ["min = 1.0", "max = 50.0", "max_rate = 7.0", "offset = 0.5", curve];
+    let keys = keys.into_iter().chain(["median = 3", "alpha = 0.5", "decimals = 2"]);
+    for key in keys.chain(["deadband = 0.3"]) {
+        let name = key.split(' ').next().unwrap();
+        check(&tuned(""), &tuned(key), &[&format!("sensor changed: a 0x76: {name}")]);
+        let of_humidity = tuned(&format!("humidity = {{ {key} }}"));
+        check(&tuned(""), &of_humidity, &[&format!("sensor changed: a 0x76: humidity.{name}")]);
+    }
+    let expected = ["sensor changed: a 0x76: offset, calibration"];
+    check(&tuned("offset = 0.5"), &tuned(curve), &expected);
 }
 
 #[test]

@@ -11,17 +11,20 @@ use tracing_subscriber::fmt::format::{Format, Full, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::journal::Journal;
 use super::repeats::{Repeats, Said};
 use crate::config::LogFormat;
 use crate::daemon::clock::wall;
 
 /// What a line begins with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Stamp {
     /// When it was written.
     Time,
-    /// How grave it is, for the journal.
+    /// How grave it is, for the journal that reads standard error.
     Priority,
+    /// Nothing: the journal is told by its own protocol.
+    Journal(Journal),
 }
 
 /// Writes an event as a line, or counts it as one more of the same.
@@ -68,15 +71,32 @@ where
             Said { owed: Vec::new(), is_told: true }
         };
         for owed in said.owed {
-            self.write(&mut writer, owed.level, &self.repeated(&owed.body, owed.times))?;
+            let line = self.repeated(&owed.body, owed.times);
+            self.write(&mut writer, owed.level, &line, None)?;
         }
-        if said.is_told { self.write(&mut writer, level, body) } else { Ok(()) }
+        if !said.is_told {
+            return Ok(());
+        }
+        self.write(&mut writer, level, body, Some(event))
     }
 }
 
 impl Line {
-    fn write(&self, writer: &mut Writer<'_>, level: Level, body: &str) -> fmt::Result {
-        match (self.stamp, self.format) {
+    fn write(
+        &self,
+        writer: &mut Writer<'_>,
+        level: Level,
+        body: &str,
+        event: Option<&Event<'_>>,
+    ) -> fmt::Result {
+        match (&self.stamp, self.format) {
+            (Stamp::Journal(journal), _) => {
+                if journal.tell(level, body, event).is_ok() {
+                    return Ok(());
+                }
+                // Too long, or the journal is not there for the moment.
+                write!(writer, "<{}>", priority(level))?;
+            }
             (Stamp::Priority, _) => write!(writer, "<{}>", priority(level))?,
             (Stamp::Time, LogFormat::Text) => write!(writer, "{} ", wall())?,
             // The object has it.
@@ -97,7 +117,7 @@ impl Line {
 }
 
 /// As `syslog(3)` numbers them.
-fn priority(level: Level) -> u8 {
+pub(super) fn priority(level: Level) -> u8 {
     match level {
         Level::ERROR => 3,
         Level::WARN => 4,

@@ -1,9 +1,11 @@
 //! The log: lines on standard error, by a filter that can be changed while the program runs.
 //!
-//! Where standard error is the journal's, a line begins with its priority, `<3>` for an error, as
+//! Where standard error is the journal's, events are told by the journal's own protocol, with their
+//! fields; where that cannot be, a line begins with its priority, `<3>` for an error, as
 //! `sd-daemon(3)` has it, and has no time: the journal knows it. The same warning or error is
 //! written a few times a minute at most, and then how often it was meant.
 
+mod journal;
 mod line;
 mod repeats;
 
@@ -16,6 +18,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Registry, fmt, reload};
 
 use crate::config::{LogFilter, LogFormat};
+use journal::Journal;
 use line::{Line, Stamp};
 
 /// The filter that holds, as it is written and where it works.
@@ -31,7 +34,11 @@ pub fn start(filter: &LogFilter, format: LogFormat) {
     let (layer, handle) = reload::Layer::new(EnvFilter::new(filter.as_str()));
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colours = std::io::stderr().is_terminal() && !no_colour;
-    let stamp = if is_journal() { Stamp::Priority } else { Stamp::Time };
+    let stamp = match is_journal().then(Journal::open) {
+        Some(Some(journal)) => Stamp::Journal(journal),
+        Some(None) => Stamp::Priority,
+        None => Stamp::Time,
+    };
     let lines =
         fmt::layer().with_writer(std::io::stderr).event_format(Line::new(format, stamp, colours));
     if Registry::default().with(layer).with(lines).try_init().is_ok() {

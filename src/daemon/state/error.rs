@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::access::{UserName, UserNameError, UsersError};
+use crate::limits::USERS_FILE_BYTES_MAX;
 
 /// Why the state folder, or a file in it, cannot be used. Its text ends with a hint where there is
 /// one thing to do.
@@ -64,6 +65,11 @@ pub enum StateError {
         /// The file.
         path: PathBuf,
     },
+    /// The file of users would be larger than any that is read.
+    UsersTooMany {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file of users is wrong.
     Users {
         /// The file.
@@ -89,6 +95,7 @@ impl StateError {
             | Self::NoFolder { .. }
             | Self::Locked { .. }
             | Self::UsersUnreadable { .. }
+            | Self::UsersTooMany { .. }
             | Self::Users { .. }
             | Self::UserName(_)
             | Self::UserExists(_)
@@ -146,6 +153,13 @@ impl fmt::Display for StateError {
                 formatter,
                 "not a file of users: `{}`\n  hint: move it away; `maison user add` makes \
                  a new one",
+                path.display()
+            ),
+            Self::UsersTooMany { path } => write!(
+                formatter,
+                "no more room for users: `{}` takes {USERS_FILE_BYTES_MAX} bytes\n  hint: \
+                 `maison subscriber list` shows who was last here; `--rooms '*'` takes less than \
+                 a list of all rooms",
                 path.display()
             ),
             Self::Users { path, error } => {

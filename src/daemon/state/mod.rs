@@ -169,11 +169,11 @@ impl StateDir {
 
 impl Files for StateDir {
     fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
-        Self::read(self, name).map_err(io::Error::other)
+        Self::read(self, name).map_err(bare)
     }
 
     fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        Self::write(self, name, content).map_err(io::Error::other)
+        Self::write(self, name, content).map_err(bare)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
@@ -185,6 +185,14 @@ impl Files for StateDir {
 
     fn place(&self, name: &str) -> PathBuf {
         self.path.join(name)
+    }
+}
+
+/// What the system says; who asked names the file.
+fn bare(error: StateError) -> io::Error {
+    match error {
+        StateError::Io { error, .. } => error,
+        other => io::Error::other(other),
     }
 }
 

@@ -3,7 +3,10 @@ use std::os::unix::fs::chown;
 use std::sync::Arc;
 
 use super::*;
-use crate::access::{HashMemory, Login, Password, Policy, Principal, Refusal, UserName, Verdict};
+use crate::access::{
+    HashMemory, Login, Password, Policy, Principal, Refusal, Scope, UserName, Verdict,
+};
+use crate::limits::USERS_FILE_BYTES_MAX;
 
 /// A private folder, to be a state folder or to make one in.
 fn room() -> tempfile::TempDir {
@@ -208,6 +211,31 @@ fn a_broken_file_of_users_is_named_at_the_start_and_never_written_over() {
         b"\xFF\xFE",
         "not a file of users: `FILE`\n  hint: move it away; `maison user add` makes a new one",
     );
+}
+
+#[test]
+fn a_file_of_users_never_grows_beyond_what_is_read_of_it() {
+    let room = room();
+    set_password(room.path(), "bob", b"secret").unwrap();
+    let bytes = usize::try_from(USERS_FILE_BYTES_MAX).unwrap();
+    let rooms = vec!["x".repeat(bytes)];
+    let error = edit_users(room.path(), |users| {
+        users.entry(bob()).scope = Some(Scope { rooms, ..Scope::default() });
+        Ok(())
+    });
+    let said = error.unwrap_err().to_string();
+    assert!(said.starts_with("no more room for users: `"), "{said}");
+    assert!(read_users(room.path()).unwrap().get(&bob()).unwrap().scope.is_none());
+}
+
+#[test]
+fn what_the_system_says_of_a_file_is_said_once() {
+    let room = room();
+    let folder = StateDir::open(room.path()).unwrap();
+    fs::create_dir(room.path().join("ca.pem")).unwrap();
+    let error = Files::write(&folder, "ca.pem", b"x").unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::IsADirectory, "{error}");
+    assert!(!error.to_string().contains("ca.pem"), "{error}");
 }
 
 #[test]

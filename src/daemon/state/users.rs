@@ -198,7 +198,12 @@ pub fn edit(
     })?;
     let mut users = load(&folder.path().join(FILE))?;
     change(&mut users)?;
-    folder.write(FILE, users.to_text().as_bytes())
+    let text = users.to_text();
+    // What cannot be read again locks everybody out.
+    if u64::try_from(text.len()).is_ok_and(|bytes| bytes > USERS_FILE_BYTES_MAX) {
+        return Err(StateError::UsersTooMany { path: folder.path().join(FILE) });
+    }
+    folder.write(FILE, text.as_bytes())
 }
 
 /// The hash of a password with a salt of its own.

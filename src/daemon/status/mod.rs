@@ -4,12 +4,14 @@
 mod survey;
 mod warnings;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 pub(super) use survey::{Survey, Trials};
 
 /// How a gateway is at one moment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// What asks for attention, the gravest first; empty where all is well.
     pub warnings: Vec<Warning>,
@@ -41,6 +43,21 @@ pub struct Status {
     pub store: Option<Store>,
     /// What listeners show, and our own authority.
     pub certificates: Vec<Certificate>,
+    /// Each sensor, and how often it answered.
+    #[serde(default)]
+    pub sensors: Vec<Sensor>,
+    /// The bus whose thread is stuck.
+    #[serde(default)]
+    pub stuck_bus: Option<String>,
+    /// Mistakes for which the changed files were refused.
+    #[serde(default)]
+    pub mistakes: usize,
+    /// Keys that were changed and wait for a restart.
+    #[serde(default)]
+    pub restart: Vec<String>,
+    /// What was wrong with the store at the start.
+    #[serde(default)]
+    pub store_damage: Option<String>,
 }
 
 /// Something that asks for attention.
@@ -92,6 +109,23 @@ pub struct Measured {
     pub sensor: String,
 }
 
+/// A sensor, since the start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sensor {
+    /// Slug of its room.
+    pub room: String,
+    /// As the configuration names it.
+    pub bus: String,
+    /// As it is printed.
+    pub address: String,
+    /// Tries that gave an answer.
+    pub answers: u64,
+    /// Tries that gave a fault, by its name, those that were tried again included.
+    pub faults: BTreeMap<String, u64>,
+    /// What is wrong with it now; absent: nothing, or it is not tried yet.
+    pub error: Option<String>,
+}
+
 /// A listener.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listener {
@@ -108,7 +142,7 @@ pub struct Listener {
 }
 
 /// Clients, and their sessions.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clients {
     /// Who is there.
     pub connected: usize,
@@ -142,7 +176,7 @@ pub struct Client {
 }
 
 /// What waits for clients, and what they lost since the start.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Queues {
     /// Messages that wait.
     pub messages: usize,

@@ -8,18 +8,20 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::warnings;
-use super::{Certificate, Client, Clients, Listener, Measured, Queues, Room, Status, Store};
+use super::{
+    Certificate, Client, Clients, Listener, Measured, Queues, Room, Sensor, Status, Store,
+};
 use crate::access::Principal;
 use crate::broker::{self, Statistics};
 use crate::bus::Clock;
 use crate::bus::mailbox::{Reports, Tries};
 use crate::config;
-use crate::daemon::Works;
 use crate::daemon::certificates::Expiry;
 use crate::daemon::house::{Health, Heard, Label, Steward};
 use crate::daemon::hub::Hub;
 use crate::daemon::machine::{self, Condition, Machine};
 use crate::daemon::observer;
+use crate::daemon::{Fitted, Works};
 use crate::limits::STATUS_CLIENTS_MAX;
 use crate::net::Meter;
 use crate::telemetry::{self, Metrics, Seen, SeenRoom, SensorFigures};
@@ -109,12 +111,20 @@ impl Survey {
             queues: queues(&statistics),
             store: self.hub.store_pace().map(|pace| store(&observer::store(&statistics, &pace))),
             certificates: self.ends().iter().map(|end| certificate(end, time)).collect(),
+            sensors: self.tried(),
+            stuck_bus: self.works().late_bus(now),
+            mistakes: 0,
+            restart: Vec::new(),
+            store_damage: self.store_damage.as_deref().map(str::to_owned),
         };
+        let trial = self.trials.last();
+        status.mistakes = trial.mistakes;
+        status.restart = trial.restart.iter().map(|key| (*key).to_owned()).collect();
         let facts = Facts {
             condition,
             health: self.health.borrow().clone(),
-            trial: self.trials.last(),
-            late_bus: self.works().late_bus(now),
+            trial,
+            late_bus: status.stuck_bus.clone(),
             is_ready: self.is_ready.load(Ordering::Relaxed),
             store_damage: self.store_damage.clone(),
         };
@@ -167,6 +177,24 @@ impl Survey {
             SensorFigures { room, address, answers, faults: faults.into_iter().collect() }
         });
         sensors.collect()
+    }
+
+    /// Each sensor of the configuration.
+    fn tried(&self) -> Vec<Sensor> {
+        let (tries, errors) = (self.reports.tries(), self.steward.errors());
+        let works = self.works();
+        let sensor = |fitted: &Fitted| {
+            let Tries { answers, faults } = tries.get(&fitted.id).cloned().unwrap_or_default();
+            Sensor {
+                room: fitted.room.to_string(),
+                bus: fitted.sensor.bus.to_string(),
+                address: fitted.sensor.address.to_string(),
+                answers,
+                faults: faults.into_iter().map(|(name, times)| (name.to_owned(), times)).collect(),
+                error: errors.get(&fitted.id).map(|name| (*name).to_owned()),
+            }
+        };
+        works.roster.sensors().iter().map(sensor).collect()
     }
 
     /// Whose certificates end, and when, in seconds since 1970.

@@ -27,6 +27,8 @@ pub struct ClientIdentity {
     pub serial: String,
     /// When it ends, in seconds since 1970.
     pub expires_unix_s: u64,
+    /// Which authority signed it: [`AuthorityFacts::id`](super::AuthorityFacts::id).
+    pub authority: String,
 }
 
 impl Authority {
@@ -51,6 +53,7 @@ impl Authority {
             expires_unix_s: u64::try_from(read.validity().not_after.timestamp()).unwrap_or(0),
             certificate: certificate.pem(),
             key: key.serialize_pem(),
+            authority: self.facts()?.id(),
         })
     }
 

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::*;
+use crate::access::Refusal;
 use crate::limits::{CONNECT_TIMEOUT, PACKET_BYTES_DEFAULT};
 use crate::mqtt::Packet;
 use crate::net::Bounds;
@@ -110,6 +111,23 @@ async fn plain_text_on_a_tls_port_gets_no_answer_and_reaches_nobody() {
     assert!(matches!(answer.first(), None | Some(21)), "{answer:?}");
     let next = door.record.next_within(Duration::from_millis(1)).await;
     assert_eq!(next, None, "the service knows nothing of it");
+}
+
+#[tokio::test]
+async fn who_comes_without_a_certificate_is_told_to_the_service_and_noise_is_not() {
+    let house = House::new();
+    let admission = Admission::new(Bounds::default());
+    let mut door = Door::open(Some(house.tls(Policy::Certificate)), &admission);
+    door.connect().await.write_all(CONNECT).await.unwrap();
+    let connector = TlsConnector::from(Arc::new(house.stranger()));
+    let name = ServerName::try_from("localhost").unwrap();
+    // In TLS 1.3 the client learns of it when it reads.
+    let mut peer = connector.connect(name, door.connect().await).await.unwrap();
+    let refusal = Refusal::NoCertificate;
+    assert_eq!(door.record.next().await, Seen::Refused { user: String::new(), refusal });
+    timeout(SOON, peer.read(&mut [0; 1])).await.unwrap().unwrap_err();
+    assert_eq!(admission.turned_away().handshakes, 1, "the noise alone");
+    assert!(door.record.is_empty());
 }
 
 #[tokio::test]

@@ -10,9 +10,19 @@ use crate::limits::USER_NAME_CHARS_MAX;
 /// name may be of any letters, and is longer than any user's if the certificate's is.
 pub fn read_verified(chain: &[&[u8]], issuer: Issuer) -> Option<Certificate> {
     let (_, certificate) = X509Certificate::from_der(chain.first()?).ok()?;
-    let name = name_in(&certificate)?.chars().take(USER_NAME_CHARS_MAX + 1).collect();
+    let name = bounded(&name_in(&certificate)?);
     let chain = chain.iter().map(|der| Bytes::copy_from_slice(der)).collect();
     Some(Certificate { name, serial: serial_of(&certificate), issuer, chain })
+}
+
+/// Whom a certificate names that may be anybody's work; as long as [`read_verified`] gives it.
+pub(super) fn name_of(certificate: &[u8]) -> Option<String> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    name_in(&certificate).map(|name| bounded(&name))
+}
+
+fn bounded(name: &str) -> String {
+    name.chars().take(USER_NAME_CHARS_MAX + 1).collect()
 }
 
 /// The serial number of a certificate, in lower-case hexadecimal digits.

@@ -1,37 +1,62 @@
 //! Why there was no handshake, in a word of the log line.
 
+use std::fmt;
 use std::io;
 
 use rustls::{AlertDescription, CertificateError, Error};
 
-/// The word for an error of a handshake; `handshake` for those of no certificate.
-pub(in crate::net) fn reason(error: &io::Error) -> &'static str {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
-    match inner {
-        Some(Error::InvalidCertificate(error)) => of_certificate(error),
-        Some(Error::NoCertificatesPresented) => "no-certificate",
-        Some(Error::AlertReceived(alert)) => of_alert(*alert),
-        _ => "handshake",
+use crate::access::Refusal;
+
+/// Why there was no handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::net) enum Reason {
+    /// The peer came to the end of it, and is turned down for its certificate or for want of one.
+    Refused(Refusal),
+    /// Anything else: noise, or a peer that turns us down.
+    Failed(&'static str),
+}
+
+impl Reason {
+    /// Of an error of a handshake.
+    pub(in crate::net) fn of(error: &io::Error) -> Self {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+        match inner {
+            Some(Error::InvalidCertificate(error)) => Self::Refused(of_certificate(error)),
+            Some(Error::NoCertificatesPresented) => Self::Refused(Refusal::NoCertificate),
+            Some(Error::AlertReceived(alert)) => Self::Failed(of_alert(*alert)),
+            _ => Self::Failed("handshake"),
+        }
     }
 }
 
-fn of_certificate(error: &CertificateError) -> &'static str {
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => refusal.fmt(formatter),
+            Self::Failed(word) => formatter.write_str(word),
+        }
+    }
+}
+
+fn of_certificate(error: &CertificateError) -> Refusal {
     match error {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "expired-certificate"
+            Refusal::ExpiredCertificate
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "certificate-not-valid-yet"
+            Refusal::EarlyCertificate
         }
-        CertificateError::Revoked => "revoked-certificate",
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => "unknown-authority",
+        CertificateError::Revoked => Refusal::RevokedCertificate,
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            Refusal::UnknownAuthority
+        }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "certificate-for-another-purpose"
+            Refusal::OtherPurpose
         }
-        CertificateError::UnknownRevocationStatus => "no-revocation-list",
+        CertificateError::UnknownRevocationStatus => Refusal::NoRevocationList,
         CertificateError::ExpiredRevocationList
-        | CertificateError::ExpiredRevocationListContext { .. } => "expired-revocation-list",
-        _ => "bad-certificate",
+        | CertificateError::ExpiredRevocationListContext { .. } => Refusal::ExpiredRevocationList,
+        _ => Refusal::BadCertificate,
     }
 }
 

@@ -14,7 +14,7 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 use tracing::warn;
 use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate, X509Version};
 
-use super::{TlsError, certificates_of, provider, read, roots};
+use super::{TlsError, certificates_of, handshake, provider, read, roots};
 use crate::access::Policy;
 use crate::net::Authority;
 use crate::time::{CLOCK_SET_FROM_UNIX_S, Timestamp};
@@ -210,6 +210,7 @@ impl ClientCertVerifier for Verifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
+        handshake::note(end_entity);
         let now = self.believed(end_entity, now);
         self.inner.verify_client_cert(end_entity, intermediates, now)
     }

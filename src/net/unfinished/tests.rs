@@ -1,3 +1,4 @@
+use std::future::poll_fn;
 use std::time::Duration;
 
 use tokio::time::{advance, timeout};
@@ -10,6 +11,12 @@ fn ask(unfinished: &Arc<Unfinished>, bytes: usize) -> Claim {
     let mut claim = Claim::new(Arc::clone(unfinished));
     claim.ask(bytes);
     claim
+}
+
+impl Claim {
+    async fn turn(&mut self) -> Standing {
+        poll_fn(|context| self.poll_turn(context)).await
+    }
 }
 
 /// What changes for `claim` before the others do anything.

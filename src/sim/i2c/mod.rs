@@ -163,6 +163,11 @@ impl SimI2c {
         self.devices.get_mut(&spot.into()).map(Box::as_mut)
     }
 
+    /// The clock of its chips, which whoever waits for them moves on.
+    pub fn clock(&self) -> VirtualClock {
+        self.clock.clone()
+    }
+
     /// What its clock shows.
     pub fn now(&self) -> Tick {
         self.clock.now()

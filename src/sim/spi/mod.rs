@@ -2,13 +2,13 @@
 //! between is the chips' own, one file each beside this folder.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use embedded_hal::spi::{ErrorType, Operation, SpiDevice};
 
 use crate::sim::clock::VirtualClock;
 use crate::sim::mishap::{Mishap, Mishaps, failure, invert};
 use crate::sim::model::Model;
+use crate::sim::socket::Socket;
 use crate::sim::transcript::{self, Transcript};
 use crate::time::Tick;
 
@@ -42,8 +42,7 @@ pub enum Line {
 #[derive(Debug)]
 pub struct SimSpi {
     clock: VirtualClock,
-    chip: Option<Box<dyn SpiSlave>>,
-    unplugged: Option<Box<dyn SpiSlave>>,
+    socket: Socket<Box<dyn SpiSlave>>,
     transcript: Option<Transcript>,
     /// A transfer is all that goes in either direction while the select line is low: first what the
     /// chip hears, then what it says.
@@ -57,8 +56,7 @@ impl SimSpi {
     pub fn new(clock: VirtualClock, chip: Box<dyn SpiSlave>) -> Self {
         Self {
             clock,
-            chip: Some(chip),
-            unplugged: None,
+            socket: Socket::new(chip),
             transcript: None,
             mishaps: Mishaps::default(),
             line: Line::Working,
@@ -67,31 +65,27 @@ impl SimSpi {
 
     /// The chip, if it is there.
     pub fn chip_mut(&mut self) -> Option<&mut (dyn SpiSlave + 'static)> {
-        self.chip.as_deref_mut()
+        self.socket.chip.as_deref_mut()
     }
 
     /// Takes the chip away.
     pub fn detach(&mut self) -> Option<Box<dyn SpiSlave>> {
-        self.chip.take()
+        self.socket.chip.take()
     }
 
     /// Takes the chip away, to be put back.
     pub fn unplug(&mut self) {
-        self.unplugged = self.chip.take().or(self.unplugged.take());
+        self.socket.unplug();
     }
 
     /// Puts it back: it powers up, and has a second until it is asked.
     pub fn plug(&mut self) {
-        if let Some(mut chip) = self.unplugged.take() {
-            chip.power_up(self.clock.now());
-            self.clock.advance(Duration::from_secs(1));
-            self.chip = Some(chip);
-        }
+        self.socket.plug(&self.clock, |chip, now| chip.power_up(now));
     }
 
     /// Puts a chip there.
     pub fn attach(&mut self, chip: Box<dyn SpiSlave>) {
-        self.chip = Some(chip);
+        self.socket.chip = Some(chip);
     }
 
     /// What its clock shows.
@@ -123,7 +117,7 @@ impl SimSpi {
     fn exchange(&mut self, sent: &[u8]) -> Vec<u8> {
         let now = self.clock.now();
         let mishap = self.mishaps.next(sent.len() * 2);
-        if let (Some(Mishap::PowerFailure(ago)), Some(chip)) = (mishap, &mut self.chip) {
+        if let (Some(Mishap::PowerFailure(ago)), Some(chip)) = (mishap, &mut self.socket.chip) {
             chip.power_up(failure(now, ago));
         }
         let mut heard = sent.to_vec();
@@ -133,7 +127,7 @@ impl SimSpi {
         if self.line == Line::OrderCut {
             heard.fill(0);
         }
-        let mut said = match &mut self.chip {
+        let mut said = match &mut self.socket.chip {
             Some(chip) if self.line != Line::SelectCut => {
                 chip.select(now);
                 let said = heard.iter().map(|byte| chip.exchange(now, *byte)).collect();

@@ -8,7 +8,8 @@ const BME280: &str = "0x70:3/0x76";
 
 /// A house of one room whose only sensor measures everything, started.
 fn bureau() -> House {
-    let everything = Sensor { id: A, address: BME280.into(), quantities: Quantity::ALL.into() };
+    let everything =
+        Sensor { id: A, address: BME280.into(), offers: Quantity::ALL.map(promised).into() };
     let mut house =
         House::new("maison", &[Room { sensors: vec![everything], ..room("bureau", &[]) }]);
     house.start(at(0));
@@ -73,9 +74,10 @@ fn a_humidity_that_fails_alone_takes_its_number_away_and_leaves_the_room_online(
 
 #[test]
 fn of_several_sensors_each_has_the_topics_of_what_it_shares() {
-    let everything = Sensor { id: A, address: BME280.into(), quantities: Quantity::ALL.into() };
-    let damp = vec![Quantity::Temperature, Quantity::Humidity];
-    let damp = Sensor { id: B, address: "0x44".into(), quantities: damp };
+    let everything =
+        Sensor { id: A, address: BME280.into(), offers: Quantity::ALL.map(promised).into() };
+    let damp = [Quantity::Temperature, Quantity::Humidity].map(promised).into();
+    let damp = Sensor { id: B, address: "0x44".into(), offers: damp };
     let room = Room { sensors: vec![everything, damp], ..room("bureau", &[]) };
     let mut house = House::new("maison", &[room]);
     house.start(at(0));
@@ -110,4 +112,35 @@ fn the_end_leaves_nothing_known_of_any_quantity() {
         let unknown = format!(r#"1 maison/bureau/{topic} {{"state":"unknown""#);
         assert!(told.iter().any(|line| line.starts_with(&unknown)), "{told:?}");
     }
+}
+
+/// A device of the kernel of which nobody knows whether it has a humidity.
+#[test]
+fn of_what_nobody_has_promised_nothing_is_told_before_it_was_there() {
+    let perhaps = Offer { promise: Promise::Perhaps, ..promised(Quantity::Humidity) };
+    let device = |id, address: &str| Sensor {
+        id,
+        address: address.into(),
+        offers: vec![promised(Quantity::Temperature), perhaps],
+    };
+    let alone = Room { sensors: vec![device(A, "dht11")], ..room("alone", &[]) };
+    let pair = vec![device(B, "dht11@17"), device(SensorId(2), "dht11@4")];
+    let pair = Room { sensors: pair, ..room("pair", &[]) };
+    let rooms = [alone, pair];
+    let mut house = House::new("maison", &rooms);
+    let mut told = lines(&house.start(at(0)));
+    told.extend(lines(&house.told(&value(A, 1, 1, 214))));
+    told.extend(lines(&house.told(&value(B, 1, 1, 214))));
+    told.extend(lines(&house.told(&change(A, 9, State::Failed(CRC), Some(1)))));
+    told.extend(lines(&house.refit(&rooms[..1], tick(10), at(10))));
+    told.extend(lines(&house.refit(&rooms, tick(11), at(11))));
+    told.extend(lines(&house.stop(at(12))));
+    told.retain(|line| line.contains("humidity") && !line.contains("pair/"));
+    assert!(told.is_empty(), "{told:?}");
+    assert!(house.seen().iter().all(|room| room.measured.len() == 1));
+    let told = lines(&house.told(&percent(A, 20, 48_249)));
+    assert_eq!(told[0], "2 maison/alone/humidity 48.2");
+    assert!(told[2].starts_with("1 maison/alone/humidity/status"), "{told:?}");
+    assert_eq!(house.seen()[0].measured.len(), 2);
+    assert!(lines(&house.stop(at(21))).iter().any(|line| line.contains("humidity/status")));
 }

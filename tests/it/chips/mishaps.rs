@@ -44,8 +44,13 @@ pub(super) struct Names {
 type Findings = Vec<(&'static str, Names)>;
 
 impl Names {
-    fn add(&mut self, fault: Fault) {
+    pub(super) fn add(&mut self, fault: Fault) {
         self.faults.insert(fault.name());
+    }
+
+    /// What others found too.
+    pub(super) fn join(&mut self, others: Self) {
+        self.faults.extend(others.faults);
     }
 
     /// `` `absent`, `crc` ``; a dash where it does no harm.

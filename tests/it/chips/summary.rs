@@ -4,17 +4,20 @@
 use maison::sensors::catalog::{Driver, Facts, Span, Wiring};
 use maison::units::Quantity;
 
-use super::pages::{Block, check_block};
+use super::one_wire;
+use super::pages::{self, Block, check_block};
 use super::round_trip::worst_errors;
 
-const HEAD: &str = "| page | chips | bus | address | measures | worst error | driver |\n\
-                    |---|---|---|---|---|---|---|\n";
+const HEAD: &str = "| page | chips | bus | address | measures | worst error | held | driver |\n\
+                    |---|---|---|---|---|---|---|---|\n";
 
 fn row(driver: Driver) -> String {
     let facts = driver.facts();
     let name = facts.name;
     let wirings: Vec<&str> = facts.wirings.iter().map(|wiring| wiring.title()).collect();
-    let errors = worst_errors().get(&driver);
+    let on_a_wire = || vec![(Quantity::Temperature, one_wire::worst_error())];
+    let errors = worst_errors().get(&driver).cloned();
+    let errors = errors.or_else(|| (driver == Driver::Ds18b20).then(on_a_wire));
     let errors = errors.map_or("see the page".to_owned(), |errors| {
         let shown = errors.iter().map(|(quantity, thousandths)| {
             format!("{} {}", thousandths_of(i64::from(*thousandths)), quantity.unit())
@@ -23,8 +26,24 @@ fn row(driver: Driver) -> String {
     });
     let page = format!("[{name}]({name}.md)");
     let (wirings, addresses, measures) = (wirings.join(", "), addresses(facts), measures(facts));
-    let cells = [&page, facts.parts, &wirings, &addresses, &measures, &errors, facts.origin];
+    let held = held(name);
+    let cells = [&page, facts.parts, &wirings, &addresses, &measures, &errors, &held, facts.origin];
     format!("| {} |", cells.join(" | "))
+}
+
+/// What of its page other tests compare with the driver.
+fn held(name: &str) -> String {
+    let page = pages::page(name);
+    let parts = [
+        ("faults", "\n## What goes wrong\n"),
+        ("bus", "\n## On the bus\n"),
+        ("wrong chip", "\n| another chip"),
+    ];
+    let held = parts.into_iter().filter(|(_, mark)| page.contains(mark)).map(|(part, _)| part);
+    match held.collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => "files of the kernel".to_owned(),
+        held => held,
+    }
 }
 
 fn addresses(facts: &Facts) -> String {
@@ -61,4 +80,9 @@ fn thousandths_of(number: i64) -> String {
 fn the_index_lists_every_chip() {
     let rows: Vec<String> = Driver::ALL.iter().map(|driver| row(*driver)).collect();
     check_block("README", "## The chips", &Block::table(HEAD, &rows));
+    // Whoever has wires of our own has all of it; the others are the kernel's to read.
+    for (driver, row) in Driver::ALL.iter().zip(&rows) {
+        let all = row.contains("| faults, bus, wrong chip |") && !row.contains("see the page");
+        assert_eq!(all, driver.facts().origin != "the kernel's", "{row}");
+    }
 }

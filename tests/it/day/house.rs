@@ -17,9 +17,9 @@ use maison::sim::chance::Chance;
 use maison::sim::scratchpad::{self, Resolution};
 use maison::sim::weather::{Place, Weather};
 use maison::store::{SqliteStore, Store};
-use maison::telemetry::{self, Publication, Room};
+use maison::telemetry::{self, Offer, Publication, Room};
 use maison::time::{Tick, Timestamp};
-use maison::units::{MilliCelsius, Quantity};
+use maison::units::MilliCelsius;
 
 use super::clients::Client;
 use super::together;
@@ -116,7 +116,7 @@ fn disturbed(mut bytes: [u8; scratchpad::BYTES], chance: &mut Chance) -> [u8; sc
     bytes
 }
 
-fn settings() -> SensorSettings {
+pub(super) fn settings() -> SensorSettings {
     SensorSettings {
         interval: INTERVAL,
         retries: 2,
@@ -176,7 +176,7 @@ impl House {
             sensors: vec![telemetry::Sensor {
                 id: SensorId(room),
                 address: Arc::from(format!("28-{room:012x}")),
-                quantities: vec![Quantity::Temperature],
+                offers: Offer::all(&settings()),
             }],
         };
         let mut all: Vec<_> = (0..rooms).map(room).collect();

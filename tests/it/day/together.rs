@@ -5,10 +5,11 @@ use std::ops::Range;
 use std::time::Duration;
 
 use maison::sampling::{Combination, SensorId, Tolerance};
-use maison::telemetry::{Room, Sensor};
-use maison::units::{MilliCelsius, Quantity};
+use maison::telemetry::{Offer, Room, Sensor};
+use maison::units::MilliCelsius;
 
 use super::clients::Client;
+use super::house::settings;
 
 const HOUR: u64 = 3600;
 /// Further apart than this for so long is an alarm.
@@ -56,7 +57,7 @@ pub(super) fn rooms(first: usize) -> Vec<Room> {
         let sensor = |number| Sensor {
             id: SensorId(number),
             address: format!("28-{number:012x}").into(),
-            quantities: vec![Quantity::Temperature],
+            offers: Offer::all(&settings()),
         };
         Room {
             slug: shared.slug.into(),

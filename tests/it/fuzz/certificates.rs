@@ -38,7 +38,8 @@ fn house() -> Users {
     let mut users = Users::default();
     for name in ["a", "alice", "bob@example.org", "probe-1"] {
         let name = UserName::parse(name).expect("it is a name");
-        let certificates = vec![Issued { serial: LISTED.to_owned(), expires: u64::MAX }];
+        let certificates =
+            vec![Issued { serial: LISTED.to_owned(), expires: u64::MAX, authority: None }];
         *users.entry(name) = User { certificates, ..User::default() };
     }
     users

@@ -132,6 +132,43 @@ fn ctrl_c_leaves_all_as_it_was() {
     terminal.answer("Salon");
     terminal.expect("Warm one with your hand");
     terminal.press('\u{3}');
-    assert!(!terminal.end().success());
+    terminal.expect("interrupted: nothing is written");
+    assert_eq!(terminal.end().code(), Some(130));
     assert!(!folder.path().join("conf.d").exists());
+}
+
+/// What is typed before a probe is warm is no "enough"; an end of all typing gives up.
+#[test]
+fn only_an_empty_line_ends_the_touching() {
+    let folder = Gateway::prepare("");
+    let mut terminal = simulated_house(folder.path());
+    terminal.expect("Warm one with your hand");
+    terminal.answer("Salon");
+    terminal.expect("no probe is warm yet");
+    terminal.expect("which room?");
+    terminal.press('\u{4}');
+    terminal.expect("given up: nothing is written");
+    assert_eq!(terminal.end().code(), Some(1));
+    assert!(!folder.path().join("conf.d").exists());
+}
+
+#[test]
+fn a_file_of_somebody_else_is_added_to_only_where_that_is_said() {
+    const THEIRS: &str = "# mine\n[rooms.cave]\nname = \"Cave\"\n";
+    for (answer, is_added) in [("n", false), ("", false), ("y", true)] {
+        let folder = Gateway::prepare("");
+        fs::create_dir(folder.path().join("conf.d")).unwrap();
+        fs::write(written(folder.path()), THEIRS).unwrap();
+        let mut terminal = simulated_house(folder.path());
+        terminal.expect("which room?");
+        terminal.answer("Salon");
+        terminal.expect("Warm one with your hand");
+        terminal.answer("");
+        terminal.expect("is not this program's: add to it? [y/N]");
+        terminal.answer(answer);
+        assert_eq!(terminal.end().success(), is_added, "{}", terminal.shown());
+        let text = fs::read_to_string(written(folder.path())).unwrap();
+        assert!(text.starts_with(THEIRS), "{text}");
+        assert_eq!(text.contains("[rooms.salon]"), is_added, "{text}");
+    }
 }

@@ -92,6 +92,7 @@ fn status() -> Status {
             until: "2027-01-01T00:00:00Z".to_owned(),
             days_left: 32,
         }],
+        ..Status::default()
     }
 }
 

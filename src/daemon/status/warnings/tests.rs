@@ -50,10 +50,11 @@ fn well() -> (Status, Facts) {
         queues,
         store: Some(store),
         certificates: vec![certificate("[::]:8883", CERTIFICATE_DAYS_LOW)],
+        ..Status::default()
     };
     let health = Health { rooms: 2, sensors: 2, tried: 2, ok: 2, complaints: Vec::new() };
     let facts = Facts {
-        condition: Condition { cpu: None, under_voltage: Some(false), disk_free: None },
+        condition: Condition { under_voltage: Some(false), ..Condition::default() },
         health,
         trial: Trial::default(),
         late_bus: None,

@@ -41,7 +41,8 @@ fn name(der: &[u8]) -> Option<String> {
 fn answer(der: &[u8]) -> Result<String, Refusal> {
     let mut users = Users::default();
     for name in ["alice", "a", "maison", "eve"] {
-        let certificates = vec![Issued { serial: "00".to_owned(), expires: u64::MAX }];
+        let certificates =
+            vec![Issued { serial: "00".to_owned(), expires: u64::MAX, authority: None }];
         let user = User { certificates, ..User::default() };
         *users.entry(UserName::parse(name).unwrap()) = user;
     }

@@ -8,6 +8,7 @@ use rcgen::{
 use rustls::CertificateError;
 
 use super::*;
+use crate::net::tls::Reason;
 
 /// 2026-12-01, and a day.
 const NOW: u64 = 1_796_083_200;
@@ -92,10 +93,10 @@ fn verdict(
     verifier.verify_client_cert(certificate, &[], at(now)).map(|_| ())
 }
 
-fn word(verdict: Result<(), Error>) -> &'static str {
+fn word(verdict: Result<(), Error>) -> String {
     match verdict {
-        Ok(()) => "in",
-        Err(error) => super::super::reason(&std::io::Error::other(error)),
+        Ok(()) => "in".to_owned(),
+        Err(error) => Reason::of(&std::io::Error::other(error)).to_string(),
     }
 }
 
@@ -175,11 +176,12 @@ fn each_refusal_has_a_word() {
     #[track_caller]
     fn check(error: CertificateError, expected: &str) {
         let error = Error::InvalidCertificate(error);
-        assert_eq!(super::super::reason(&std::io::Error::other(error)), expected);
+        assert_eq!(Reason::of(&std::io::Error::other(error)).to_string(), expected);
     }
     check(CertificateError::UnknownIssuer, "unknown-authority");
     check(CertificateError::InvalidPurpose, "certificate-for-another-purpose");
     check(CertificateError::UnknownRevocationStatus, "no-revocation-list");
     check(CertificateError::BadEncoding, "bad-certificate");
-    assert_eq!(super::super::reason(&std::io::Error::other("else")), "handshake");
+    let noise = Reason::of(&std::io::Error::other("else"));
+    assert_eq!(noise, Reason::Failed("handshake"));
 }

@@ -272,16 +272,53 @@ fn curves_of_calibration() {
 
 #[test]
 fn averages() {
-    for alpha in ["0", "1.5", "-0.2", "0.0004"] {
+    for alpha in ["0", "1.5", "-0.2"] {
         let expected = |shown: &str| {
             format!(":5:9: `alpha` out of range: `{shown}`\n  hint: from `0.001` to `1.0`")
         };
         let shown = match alpha {
-            "0" | "0.0004" => "0.0",
+            "0" => "0.0",
             other => other,
         };
         check_sensor(&format!("alpha = {alpha}"), &expected(shown));
     }
+}
+
+/// Zero turns a filter off, so what is not zero must not become it.
+#[test]
+fn what_is_finer_than_a_thousandth_is_no_zero() {
+    for (key, written) in
+        [("max_rate", "0.000001"), ("alpha", "0.0001"), ("deadband", "0.0004"), ("min", "-0.0002")]
+    {
+        let column = key.len() + 4;
+        let expected = format!(
+            ":5:{column}: finer than a thousandth: `{written}`\n  \
+             hint: three digits after the dot count: `0.001`"
+        );
+        check_sensor(&format!("{key} = {written}"), &expected);
+    }
+}
+
+/// Rooms are published in the order of their slugs, and complained about in that of the file.
+#[test]
+fn the_first_of_two_is_the_one_that_stands_first() {
+    let sensor = |room: &str, driver: &str, rest: &str| {
+        format!("[[rooms.{room}.sensors]]\ndriver = \"{driver}\"\nbus = \"i2c-1\"\n{rest}\n")
+    };
+    let tmp117 = |room| sensor(room, "tmp117", "address = 0x48");
+    check(
+        &(tmp117("c") + &tmp117("a") + &tmp117("b")),
+        ":8:11: two sensors at one address: `0x48 on i2c-1`\n  hint: the first is at `:4:11`\n\
+         :12:11: two sensors at one address: `0x48 on i2c-1`\n  hint: the first is at `:4:11`",
+    );
+    check(
+        &(tmp117("b") + &sensor("a", "lm75", "address = \"0x48\"")),
+        ":8:11: two sensors at one address: `0x48 on i2c-1`\n  hint: the first is at `:4:11`\n\
+         :8:11: two kinds of chip at one address: `0x48 on i2c-1`\n  \
+         hint: the first is at `:4:11`",
+    );
+    let named = "[rooms.b]\nname = \"Salon\"\n[rooms.a]\nname = \"Salon\"";
+    check(named, ":4:8: two rooms of one name: `Salon`\n  hint: the first is at `:2:8`");
 }
 
 #[test]

@@ -79,7 +79,36 @@ fn when_and_how_much() {
     check_cave(
         "noise",
         "by = 90",
-        ":11:6: `by` out of range: `90.0`\n  hint: from `-50.0` to `50.0`",
+        ":11:6: `by` out of range: `90.0`\n  hint: from `0.001` to `50.0`",
+    );
+}
+
+#[test]
+fn what_would_befall_nobody() {
+    let check_cave = |fault: &str, keys: &str, expected: &str| {
+        check_fault(&format!("fault = \"{fault}\"\nroom = \"cave\"\n{keys}"), expected);
+    };
+    check_cave(
+        "power-on",
+        "",
+        ":9:9: it converts when it is asked, however fresh its supply is: `0x48`\n  \
+         hint: `power-on` has no effect on it",
+    );
+    check_cave(
+        "noise",
+        "by = -0.5",
+        ":11:6: `by` out of range: `-0.5`\n  hint: from `0.001` to `50.0`",
+    );
+    check_cave(
+        "drift",
+        "by = 0",
+        ":11:6: not away from the truth at all: `0.0`\n  \
+         hint: how far from the truth, in °C: `by = 3.0`",
+    );
+    check_cave(
+        "unplugged",
+        "lasts = \"0s\"",
+        ":11:9: it lasts no time: `0s`\n  hint: left out: for ever",
     );
 }
 

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use rustix::io::Errno;
 use tempfile::TempDir;
 
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, shared_library};
 
 /// Room for the log, the file, and what the gateway writes besides.
 const SMALL_MIB: u64 = 12;
@@ -135,18 +135,7 @@ impl Disk {
     }
 }
 
-/// Compiled once.
-static LIBRARY: LazyLock<PathBuf> = LazyLock::new(|| {
-    let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join("faulty.so");
-    let draft = library.with_extension(std::process::id().to_string());
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/disk/faulty.c");
-    let mut command = Command::new("cc");
-    command.args(["-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"]);
-    let compiled = command.arg(&draft).args([source, "-ldl"]).status();
-    assert!(compiled.expect("a C compiler").success());
-    fs::rename(draft, &library).unwrap();
-    library
-});
+static LIBRARY: LazyLock<PathBuf> = LazyLock::new(|| shared_library("disk/faulty.c"));
 
 /// A file system that goes with this value.
 pub(super) struct Mounted(PathBuf);
