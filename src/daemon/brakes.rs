@@ -96,7 +96,8 @@ struct Address {
 struct Known {
     user: String,
     client_id: String,
-    /// A wrong password was given in the user's name, by another client.
+    /// A wrong password was given in the user's name, by another client; until the address has a
+    /// clean slate, whoever comes back meanwhile.
     is_guessed: bool,
 }
 
@@ -231,6 +232,7 @@ impl Brakes {
         let address = self.addresses.entry(address).or_default();
         if now.since(address.failed) > LOGIN_FAILURES_KEPT {
             address.failures = 0;
+            address.known.iter_mut().for_each(|known| known.is_guessed = false);
         }
         address.seen = now;
         address
@@ -276,7 +278,10 @@ impl Address {
     }
 
     fn know(&mut self, user: String, client_id: String) {
-        self.known.retain(|known| !(known.user == user && known.client_id == client_id));
+        let earlier = |known: &Known| known.user == user && known.client_id == client_id;
+        let earlier = self.known.iter().position(earlier);
+        let is_guessed =
+            earlier.and_then(|at| self.known.remove(at)).is_some_and(|known| known.is_guessed);
         let of_user = || self.known.iter().filter(|known| known.user == user);
         if of_user().count() >= LOGIN_CLIENTS_OF_USER_KNOWN {
             let first = self.known.iter().position(|known| known.user == user);
@@ -285,7 +290,7 @@ impl Address {
         if self.known.len() >= LOGIN_CLIENTS_KNOWN {
             self.known.pop_front();
         }
-        self.known.push_back(Known { user, client_id, is_guessed: false });
+        self.known.push_back(Known { user, client_id, is_guessed });
     }
 }
 

@@ -1,7 +1,6 @@
 //! What large numbers cost, beside mosquitto, in one run on one machine. `tests/figures` builds the
 //! release and shows the table.
 
-mod queued;
 mod rival;
 mod sampling;
 mod workload;

@@ -136,9 +136,9 @@ fn innocents(port: u16) -> [Vec<Duration>; 3] {
     [known, neighbours, strangers.collect()]
 }
 
-/// What the log says: of those who were there before, no hash; and between a stranger's login and
-/// his own hash, none of a guess was begun, but perhaps the one in bob's name from where bob's
-/// telephone has just been let in. Times are told only: other work of the machine is in them.
+/// What the log says: of those who were there before, no hash, unless the first guess in bob's name
+/// was still being checked on a busy machine; and between a stranger's login and his own hash, none
+/// of a guess was begun. Times are told only: other work of the machine is in them.
 #[track_caller]
 fn assert_undelayed(gateway: &Gateway, alone: Duration, waits: [Vec<Duration>; 3]) {
     let [known, neighbours, strangers] =
@@ -151,13 +151,12 @@ fn assert_undelayed(gateway: &Gateway, alone: Duration, waits: [Vec<Duration>; 3
     let hashed = |line: &&String| line.contains("password is being checked");
     let of = |name: &str| format!(" Some({name:?}) ");
     let phone = lines.iter().filter(hashed).filter(|line| line.ends_with("\"phone\""));
-    assert_eq!(phone.count(), 1, "bob's telephone was checked once, at its first login");
+    assert!(phone.count() <= 2, "bob's telephone was checked once, at its first login");
     for name in (0..INNOCENTS).map(stranger) {
         let is_his = |line: &&String| line.contains(&of(&name));
         let mut his = lines.iter().skip_while(|line| !is_his(line)).skip(1);
         let before = his.by_ref().take_while(|line| !(hashed(line) && is_his(line)));
-        let guesses = before.filter(hashed).count();
-        assert!(guesses <= 1, "{guesses} hashes before that of {name}");
+        assert_eq!(before.filter(hashed).count(), 0, "hashes before that of {name}");
     }
 }
 

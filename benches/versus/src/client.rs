@@ -18,6 +18,16 @@ pub const PUBREC: u8 = 0x50;
 pub const PUBREL: u8 = 0x62;
 pub const PUBCOMP: u8 = 0x70;
 pub const SUBACK: u8 = 0x90;
+const PINGREQ: u8 = 0xC0;
+const PINGRESP: u8 = 0xD0;
+const RETAIN: u8 = 1;
+
+/// Whether the broker is to forget what it knows of a client that goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Session {
+    Clean,
+    Stays,
+}
 
 pub struct Client {
     pub stream: Stream,
@@ -30,27 +40,60 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects and waits until it may.
+    /// Connects without a login and waits until it may.
     pub fn connect(address: SocketAddr, dial: &Dial, name: &str) -> Result<Self> {
+        Self::enter(address, dial, name, Session::Clean, None)
+    }
+
+    /// Connects, with name and password if there are some, and waits until it may.
+    pub fn enter(
+        address: SocketAddr,
+        dial: &Dial,
+        name: &str,
+        session: Session,
+        login: Option<(String, String)>,
+    ) -> Result<Self> {
         let stream = Stream::connect(address, dial)?;
         let (out, rest) = (Vec::new(), Vec::new());
         let mut client = Self { stream, out, written: 0, rest, next_id: 0 };
         let mut body = b"\0\x04MQTT\x04".to_vec();
-        // A clean session; rumqttd refuses clients without keep-alive.
-        body.push(2);
+        let clean = if session == Session::Clean { 2 } else { 0 };
+        body.push(if login.is_some() { clean | 0xC0 } else { clean });
+        // rumqttd refuses clients without keep-alive.
         body.extend(KEEP_ALIVE_S.to_be_bytes());
         put_text(&mut body, name);
+        if let Some((user, password)) = login {
+            put_text(&mut body, &user);
+            put_text(&mut body, &password);
+        }
         client.packet(0x10, &body);
         client.answer(CONNACK)?;
         Ok(client)
     }
 
     pub fn subscribe(&mut self, filter: &str, qos: u8) -> Result<()> {
-        let mut body = vec![0, 1];
-        put_text(&mut body, filter);
-        body.push(qos);
-        self.packet(0x82, &body);
+        self.subscribe_all(&[filter.to_owned()], qos)
+    }
+
+    pub fn subscribe_all(&mut self, filters: &[String], qos: u8) -> Result<()> {
+        self.ask(filters, qos);
         self.answer(SUBACK)
+    }
+
+    /// Subscribes, and does not wait.
+    pub fn ask(&mut self, filters: &[String], qos: u8) {
+        let mut body = vec![0, 1];
+        for filter in filters {
+            put_text(&mut body, filter);
+            body.push(qos);
+        }
+        self.packet(0x82, &body);
+    }
+
+    /// Waits until the broker has taken all that was said.
+    pub fn ping(&mut self) -> Result<()> {
+        self.packet(PINGREQ, &[]);
+        self.answer(PINGRESP)
     }
 
     /// Waits for that packet.
@@ -60,7 +103,10 @@ impl Client {
         let mut came = false;
         while !came {
             self.flush()?;
-            self.read(&mut buffer, |_, kind, _| came |= kind == wanted)?;
+            self.read_while(&mut buffer, |_, kind, _| {
+                came = kind == wanted;
+                !came
+            })?;
             if begun.elapsed() > ANSWER_MAX {
                 bail!("no answer of kind {wanted:#x}");
             }
@@ -76,11 +122,21 @@ impl Client {
     }
 
     pub fn publish(&mut self, qos: u8, topic: &str, payload: &[u8]) {
-        let id_bytes = if qos == 0 { 0 } else { 2 };
-        self.out.push(PUBLISH | qos << 1);
+        self.publish_as(PUBLISH | qos << 1, topic, payload);
+    }
+
+    /// At QoS 0, to be retained.
+    pub fn retain(&mut self, topic: &str, payload: &[u8]) {
+        self.publish_as(PUBLISH | RETAIN, topic, payload);
+    }
+
+    fn publish_as(&mut self, kind: u8, topic: &str, payload: &[u8]) {
+        let has_id = kind & 0x06 != 0;
+        let id_bytes = if has_id { 2 } else { 0 };
+        self.out.push(kind);
         put_length(&mut self.out, 2 + topic.len() + id_bytes + payload.len());
         put_text(&mut self.out, topic);
-        if qos > 0 {
+        if has_id {
             self.next_id = self.next_id.checked_add(1).unwrap_or(1);
             self.out.extend(self.next_id.to_be_bytes());
         }
@@ -113,36 +169,62 @@ impl Client {
         buffer: &mut [u8],
         mut take: impl FnMut(&mut Self, u8, &[u8]),
     ) -> Result<()> {
+        self.read_while(buffer, |client, kind, body| {
+            take(client, kind, body);
+            true
+        })
+    }
+
+    /// Likewise, up to the first packet with which it is enough; the rest is for the next time.
+    fn read_while(
+        &mut self,
+        buffer: &mut [u8],
+        mut take: impl FnMut(&mut Self, u8, &[u8]) -> bool,
+    ) -> Result<()> {
+        let mut rest = std::mem::take(&mut self.rest);
         loop {
+            let (used, goes_on) = self.take_packets(&rest, &mut take);
+            rest.drain(..used);
+            if !goes_on {
+                self.rest = rest;
+                return Ok(());
+            }
             let read = match self.stream.read(buffer) {
                 Ok(0) => bail!("the broker has closed the connection"),
                 Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.rest = rest;
+                    return Ok(());
+                }
                 Err(error) => return Err(error).context("read"),
             };
-            let came = buffer.get(..read).unwrap_or_default();
-            let mut rest = std::mem::take(&mut self.rest);
-            let used;
+            let mut came = buffer.get(..read).unwrap_or_default();
             if rest.is_empty() {
-                used = self.take_packets(came, &mut take);
-                rest.extend_from_slice(came.get(used..).unwrap_or_default());
-            } else {
-                rest.extend_from_slice(came);
-                used = self.take_packets(&rest, &mut take);
-                rest.drain(..used);
+                let (used, goes_on) = self.take_packets(came, &mut take);
+                came = came.get(used..).unwrap_or_default();
+                if !goes_on {
+                    self.rest = came.to_vec();
+                    return Ok(());
+                }
             }
-            self.rest = rest;
+            rest.extend_from_slice(came);
         }
     }
 
-    /// Bytes of the whole packets at the front.
-    fn take_packets(&mut self, bytes: &[u8], take: &mut impl FnMut(&mut Self, u8, &[u8])) -> usize {
+    /// Bytes of the whole packets at the front, and whether more are wanted.
+    fn take_packets(
+        &mut self,
+        bytes: &[u8],
+        take: &mut impl FnMut(&mut Self, u8, &[u8]) -> bool,
+    ) -> (usize, bool) {
         let mut used = 0;
         while let Some((kind, body, length)) = packet(bytes.get(used..).unwrap_or_default()) {
-            take(self, kind, body);
             used += length;
+            if !take(self, kind, body) {
+                return (used, false);
+            }
         }
-        used
+        (used, true)
     }
 }
 

@@ -14,9 +14,9 @@ use rustix::time::{
     timerfd_settime,
 };
 
-use crate::broker::{Broker, Transport};
+use crate::broker::Broker;
 use crate::client::{Client, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL};
-use crate::stream::Dial;
+use crate::house::{House, Load};
 
 /// Nothing arrives for so long: the broker has lost something.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
@@ -24,33 +24,11 @@ const BUFFER_BYTES: usize = 256 * 1024;
 const STAMP_BYTES: usize = 16;
 const TIMER: Token = Token(usize::MAX);
 
-/// Who is subscribed to whom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
-    /// All publish to topics of their own, and all subscribers get all of them by a wildcard.
-    All,
-    /// Each subscriber has a publisher of its own.
-    Pairs,
-}
-
-/// One load.
-#[derive(Clone, Copy, Debug)]
-pub struct Load {
-    pub shape: Shape,
-    pub publishers: usize,
-    pub subscribers: usize,
-    pub qos: u8,
-    pub payload: usize,
-    /// Of one publisher.
-    pub window: u64,
-    /// Messages in a second, of all publishers together; as many as go through, if there is none.
-    pub pace: Option<u32>,
-}
-
 /// What came of it.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    pub delivered: u64,
+    /// Messages that arrived, or were taken where nobody is subscribed.
+    pub messages: u64,
     pub seconds: f64,
     /// Processor time of the broker, in seconds.
     pub broker: f64,
@@ -58,16 +36,6 @@ pub struct Outcome {
     pub generator: f64,
     /// From the call that publishes to the one that receives, in microseconds, sorted.
     pub latencies: Vec<u32>,
-}
-
-impl Load {
-    /// Times that each message is delivered.
-    fn copies(&self) -> u64 {
-        match self.shape {
-            Shape::All => u64::try_from(self.subscribers).unwrap_or(u64::MAX),
-            Shape::Pairs => 1,
-        }
-    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -82,7 +50,10 @@ pub struct Bench {
     load: Load,
     clients: Vec<Client>,
     sent: Vec<Sent>,
-    topics: Vec<String>,
+    /// Of each publisher.
+    topics: Vec<Vec<String>>,
+    /// There, and silent.
+    _others: Vec<Client>,
     poll: Poll,
     timer: OwnedFd,
     began: Instant,
@@ -92,26 +63,8 @@ pub struct Bench {
 
 impl Bench {
     /// Connects all clients: publishers first.
-    pub fn prepare(load: Load, broker: &Broker, transport: Transport) -> Result<Self> {
-        let dial = match transport {
-            Transport::Tcp => Dial::Tcp,
-            Transport::Tls => Dial::tls(&broker.authority())?,
-        };
-        let mut clients = Vec::new();
-        let mut topics = Vec::new();
-        let connect = |name: &str| Client::connect(broker.address, &dial, name);
-        for index in 0..load.publishers {
-            clients.push(connect(&format!("publisher-{index}"))?);
-            topics.push(format!("house/room-{index}/temperature"));
-        }
-        for index in 0..load.subscribers {
-            let mut client = connect(&format!("subscriber-{index}"))?;
-            match (load.shape, topics.get(index)) {
-                (Shape::Pairs, Some(topic)) => client.subscribe(topic, load.qos)?,
-                _ => client.subscribe("house/+/temperature", load.qos)?,
-            }
-            clients.push(client);
-        }
+    pub fn prepare(load: Load, broker: &Broker) -> Result<Self> {
+        let House { mut clients, topics, others } = House::prepare(&load, broker)?;
         let poll = Poll::new()?;
         for (index, client) in clients.iter_mut().enumerate() {
             let interest = Interest::READABLE | Interest::WRITABLE;
@@ -120,8 +73,19 @@ impl Bench {
         let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK)?;
         poll.registry().register(&mut SourceFd(&timer.as_raw_fd()), TIMER, Interest::READABLE)?;
         let (sent, began) = (vec![Sent::default(); load.publishers], Instant::now());
-        let latencies = Vec::new();
-        Ok(Self { load, clients, sent, topics, poll, timer, began, latencies, delivered: 0 })
+        let (latencies, _others) = (Vec::new(), others);
+        Ok(Self {
+            load,
+            clients,
+            sent,
+            topics,
+            _others,
+            poll,
+            timer,
+            began,
+            latencies,
+            delivered: 0,
+        })
     }
 
     /// Publishes so many messages, and waits until all have arrived.
@@ -135,7 +99,7 @@ impl Bench {
         let seconds = self.began.elapsed().as_secs_f64();
         self.latencies.sort_unstable();
         Ok(Outcome {
-            delivered: self.delivered,
+            messages: if self.load.copies() == 0 { messages } else { self.delivered },
             seconds,
             broker: broker.processor_time()? - cpu.0,
             generator: own_processor_time() - cpu.1,
@@ -162,7 +126,7 @@ impl Bench {
                 return Ok(());
             }
             self.poll.poll(&mut events, Some(SILENCE_MAX))?;
-            let before = self.delivered;
+            let before = self.progress();
             for event in &events {
                 if event.token() == TIMER {
                     // Counts since it was read last; what is due is known from the clock.
@@ -171,12 +135,17 @@ impl Bench {
                 }
                 self.receive(event.token().0, &mut buffer)?;
             }
-            if self.delivered > before {
+            if self.progress() > before {
                 heard = Instant::now();
             } else if heard.elapsed() > SILENCE_MAX {
                 bail!("{} of {all} messages arrived", self.delivered);
             }
         }
+    }
+
+    /// Grows with each packet that counts.
+    fn progress(&self) -> u64 {
+        self.delivered + self.sent.iter().map(|sent| sent.acknowledged).sum::<u64>()
     }
 
     fn is_acknowledged(&self) -> bool {
@@ -200,14 +169,16 @@ impl Bench {
             };
             let most = due.unwrap_or(u64::MAX).min(*quota);
             while sent.messages < most
-                && sent.messages * copies - sent.delivered < window * copies
+                && (copies == 0 || sent.messages * copies - sent.delivered < window * copies)
                 && (qos == 0 || sent.messages - sent.acknowledged < window)
             {
                 let now = u64::try_from(self.began.elapsed().as_nanos())?;
                 let number = u64::try_from(index)?;
                 payload[..8].copy_from_slice(&number.to_be_bytes());
                 payload[8..16].copy_from_slice(&now.to_be_bytes());
-                client.publish(qos, &self.topics[index], payload);
+                let topics = &self.topics[index];
+                let topic = usize::try_from(sent.messages)? % topics.len();
+                client.publish(qos, &topics[topic], payload);
                 sent.messages += 1;
             }
             client.flush()?;

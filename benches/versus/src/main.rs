@@ -7,45 +7,51 @@
 #![expect(clippy::disallowed_methods, reason = "the clock is what measures")]
 
 mod broker;
+mod calls;
 mod client;
+mod collect;
+mod growth;
+mod house;
 mod load;
+mod page;
 mod plot;
+mod queued;
 mod report;
+mod rest;
 mod resting;
 mod scenario;
+mod setup;
+mod storm;
 mod stream;
+mod websocket;
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
-use broker::{Broker, Kind};
+use broker::Kind;
+use growth::AXES;
+use page::Found;
 use report::Report;
 use scenario::{SCENARIOS, Scenario};
+
+/// Of a page, at most: it has many points.
+const GROWTH_SECONDS: f64 = 0.5;
+const REST_SECONDS: f64 = 60.0;
 
 /// Measures brokers side by side
 #[derive(Parser, Debug)]
 struct Arguments {
     #[command(subcommand)]
     action: Option<Action>,
-    /// Rounds of each scenario with each broker
-    #[arg(long, default_value_t = 3, value_name = "NUMBER")]
-    rounds: usize,
-    /// Seconds that maison works in each round, about
-    #[arg(long, default_value_t = 2.0, value_name = "SECONDS")]
-    seconds: f64,
+    #[command(flatten)]
+    how: How,
     /// Only scenarios whose names contain one of these
     #[arg(value_name = "SCENARIO")]
     scenarios: Vec<String>,
-    /// Only these brokers: maison, mosquitto, rumqttd
-    #[arg(long, value_delimiter = ',', value_name = "BROKER,…")]
-    brokers: Vec<String>,
-    /// Binary of maison
-    #[arg(long, default_value = "target/release/maison", value_name = "FILE")]
-    maison: PathBuf,
     /// Writes all figures of all rounds as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -57,8 +63,34 @@ struct Arguments {
     list: bool,
 }
 
+#[derive(Args, Debug)]
+struct How {
+    /// Rounds of each scenario with each broker
+    #[arg(long, global = true, default_value_t = 3, value_name = "NUMBER")]
+    rounds: usize,
+    /// Seconds that maison works in each round, about
+    #[arg(long, global = true, value_name = "SECONDS")]
+    seconds: Option<f64>,
+    /// Only these brokers: maison, mosquitto, rumqttd
+    #[arg(long, global = true, value_delimiter = ',', value_name = "BROKER,…")]
+    brokers: Vec<String>,
+    /// Binary of maison
+    #[arg(long, global = true, default_value = "target/release/maison", value_name = "FILE")]
+    maison: PathBuf,
+}
+
 #[derive(Subcommand, Debug)]
 enum Action {
+    /// How the cost of a message grows with subscribers, topics, filters, payload, connections
+    Growth {
+        /// Folder for a plot of each
+        #[arg(long, value_name = "FOLDER")]
+        plots: Option<PathBuf>,
+    },
+    /// The gateway at rest: a house of 20 sensors for a while, and how soon it answers
+    Rest,
+    /// All of it, into docs/benchmarks.md and its plots
+    Page,
     /// Serves as rumqttd, until it is killed
     #[command(hide = true)]
     Rumqttd {
@@ -78,9 +110,21 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    if let Some(Action::Rumqttd { config }) = &arguments.action {
-        return broker::serve_rumqttd(config);
+    let how = &arguments.how;
+    match &arguments.action {
+        Some(Action::Rumqttd { config }) => broker::serve_rumqttd(config),
+        Some(Action::Growth { plots }) => show_growth(how, plots.as_ref()),
+        Some(Action::Rest) => {
+            print!("{}", rest::measure(&how.maison, how.seconds.unwrap_or(REST_SECONDS))?);
+            Ok(())
+        }
+        Some(Action::Page) => write_page(how),
+        None => compare(arguments),
     }
+}
+
+/// The chosen scenarios, as a table.
+fn compare(arguments: &Arguments) -> Result<()> {
     let scenarios: Vec<&Scenario> = SCENARIOS.iter().filter(|it| chosen(arguments, it)).collect();
     if arguments.list {
         scenarios.iter().for_each(|it| println!("{}", it.name));
@@ -89,20 +133,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     if scenarios.is_empty() {
         bail!("no such scenario\n  hint: `--list` names them");
     }
-    let kinds = kinds(&arguments.brokers)?;
-    let mut report = Report::default();
-    for round in 1..=arguments.rounds {
-        for scenario in &scenarios {
-            for kind in kinds.iter().filter(|kind| scenario.suits(**kind)) {
-                eprintln!("round {round}: {}: {}", scenario.name, kind.name());
-                let broker = Broker::start(*kind, scenario.transport, &arguments.maison)?;
-                let figures = scenario
-                    .run(&broker, arguments.seconds)
-                    .with_context(|| format!("{}: {}", scenario.name, kind.name()))?;
-                report.add(scenario.name, *kind, figures);
-            }
-        }
-    }
+    let report = measure(&scenarios, &arguments.how)?;
     print!("{}", report.table());
     if let Some(path) = &arguments.json {
         fs::write(path, report.json()?)?;
@@ -111,6 +142,46 @@ fn run(arguments: &Arguments) -> Result<()> {
         fs::write(path, plot::ratios(&report))?;
     }
     Ok(())
+}
+
+fn measure(scenarios: &[&Scenario], how: &How) -> Result<Report> {
+    let (kinds, mut report) = (kinds(&how.brokers)?, Report::default());
+    for round in 1..=how.rounds {
+        for scenario in scenarios {
+            for kind in kinds.iter().filter(|kind| scenario.suits(**kind)) {
+                eprintln!("round {round}: {}: {}", scenario.name, kind.name());
+                let figures = scenario.run(*kind, &how.maison, how.seconds.unwrap_or(2.0))?;
+                report.add(scenario.name, *kind, figures);
+            }
+        }
+    }
+    Ok(report)
+}
+
+fn measure_growth(how: &How) -> Result<Report> {
+    let seconds = how.seconds.unwrap_or(GROWTH_SECONDS);
+    growth::measure_all(&kinds(&how.brokers)?, &how.maison, how.rounds, seconds)
+}
+
+fn show_growth(how: &How, plots: Option<&PathBuf>) -> Result<()> {
+    let report = measure_growth(how)?;
+    print!("{}\n{}", report.table(), growth::exponents(&report));
+    for axis in AXES {
+        if let Some(folder) = plots {
+            let file = folder.join(format!("{}.svg", axis.name));
+            fs::write(&file, plot::growth(&report, axis))
+                .with_context(|| file.display().to_string())?;
+        }
+    }
+    Ok(())
+}
+
+fn write_page(how: &How) -> Result<()> {
+    let scenarios = measure(&SCENARIOS.iter().collect::<Vec<_>>(), how)?;
+    let growth = measure_growth(how)?;
+    let rest = rest::measure(&how.maison, how.seconds.map_or(REST_SECONDS, |it| it * 10.0))?;
+    let found = Found { scenarios, growth, rest };
+    page::write(&found, &how.maison, how.rounds, how.seconds.unwrap_or(2.0))
 }
 
 fn chosen(arguments: &Arguments, scenario: &Scenario) -> bool {

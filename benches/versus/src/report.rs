@@ -11,20 +11,20 @@ use crate::broker::Kind;
 /// One thing that was measured.
 #[derive(Clone, Debug)]
 pub struct Figure {
-    pub name: &'static str,
+    pub name: String,
     pub value: f64,
 }
 
 impl Figure {
-    pub fn new(name: &'static str, value: f64) -> Self {
-        Self { name, value }
+    pub fn new(name: impl Into<String>, value: f64) -> Self {
+        Self { name: name.into(), value }
     }
 }
 
 /// A figure of a scenario, with what each round gave each broker.
 pub struct Row {
     pub scenario: &'static str,
-    pub figure: &'static str,
+    pub figure: String,
     pub rounds: BTreeMap<Kind, Vec<f64>>,
 }
 
@@ -42,6 +42,12 @@ struct Line<'a> {
     rounds: &'a [f64],
 }
 
+/// Of sorted values, the one that so large a part is not above.
+pub fn share<T: Copy + Default>(sorted: &[T], part: f64) -> T {
+    let at = (sorted.len() as f64 * part) as usize;
+    sorted.get(at).or(sorted.last()).copied().unwrap_or_default()
+}
+
 impl Row {
     pub fn median(&self, kind: Kind) -> Option<f64> {
         let mut values = self.rounds.get(&kind)?.clone();
@@ -51,7 +57,24 @@ impl Row {
 
     /// Ours to theirs.
     pub fn ratio(&self, theirs: Kind) -> Option<f64> {
-        Some(self.median(Kind::Maison)? / self.median(theirs)?)
+        let (ours, theirs) = (self.median(Kind::Maison)?, self.median(theirs)?);
+        // Memory may be found lying about, so that nothing is added.
+        (ours > 0.0 && theirs > 0.0).then_some(ours / theirs)
+    }
+
+    fn line(&self) -> String {
+        let value = |kind| self.median(kind).map_or("–".to_owned(), shown);
+        let ratio = |kind| self.ratio(kind).map_or("–".to_owned(), |it| format!("{it:.2}"));
+        format!(
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            self.scenario,
+            self.figure,
+            value(Kind::Maison),
+            value(Kind::Mosquitto),
+            value(Kind::Rumqttd),
+            ratio(Kind::Mosquitto),
+            ratio(Kind::Rumqttd),
+        )
     }
 }
 
@@ -73,48 +96,35 @@ impl Report {
 
     /// Markdown, so that it can stand in a page.
     pub fn table(&self) -> String {
-        let mut text = String::new();
-        let _ = writeln!(
-            text,
-            "| scenario | | maison | mosquitto | rumqttd | ÷ mosquitto | ÷ rumqttd |\n\
-             |---|---|---:|---:|---:|---:|---:|"
-        );
+        let mut text = "| scenario | | maison | mosquitto | rumqttd | ÷ mosquitto | ÷ rumqttd |\n\
+             |---|---|---:|---:|---:|---:|---:|\n"
+            .to_owned();
         for row in &self.rows {
-            let value = |kind| row.median(kind).map_or("–".to_owned(), shown);
-            let ratio = |kind| row.ratio(kind).map_or("–".to_owned(), |it| format!("{it:.2}"));
-            let _ = writeln!(
-                text,
-                "| {} | {} | {} | {} | {} | {} | {} |",
-                row.scenario,
-                row.figure,
-                value(Kind::Maison),
-                value(Kind::Mosquitto),
-                value(Kind::Rumqttd),
-                ratio(Kind::Mosquitto),
-                ratio(Kind::Rumqttd),
-            );
+            let _ = writeln!(text, "{}", row.line());
         }
         text
     }
 
     pub fn json(&self) -> Result<String> {
         let mut lines = Vec::new();
-        for Row { scenario, figure, rounds } in &self.rows {
-            for (kind, rounds) in rounds {
-                let row =
-                    Row { scenario, figure, rounds: BTreeMap::from([(*kind, rounds.clone())]) };
-                let median = row.median(*kind).unwrap_or(f64::NAN);
-                lines.push(Line { scenario, figure, broker: kind.name(), median, rounds });
+        for row in &self.rows {
+            for (kind, rounds) in &row.rounds {
+                let line = Line {
+                    scenario: row.scenario,
+                    figure: &row.figure,
+                    broker: kind.name(),
+                    median: row.median(*kind).unwrap_or(f64::NAN),
+                    rounds,
+                };
+                lines.push(serde_json::to_string(&line)?);
             }
         }
-        let written = lines.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
-        let lines: Vec<String> = written;
         Ok(format!("[\n{}\n]\n", lines.join(",\n")))
     }
 }
 
 /// Three digits that count.
-fn shown(value: f64) -> String {
+pub fn shown(value: f64) -> String {
     match value {
         value if value >= 1000.0 => format!("{value:.0}"),
         value if value >= 10.0 => format!("{value:.1}"),

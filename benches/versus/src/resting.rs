@@ -2,17 +2,13 @@
 
 use anyhow::Result;
 
-use crate::broker::{Broker, Transport};
+use crate::broker::Broker;
 use crate::client::Client;
 use crate::report::Figure;
-use crate::stream::Dial;
 
 /// Memory at rest, and what each of so many connections adds.
-pub fn connections(broker: &Broker, transport: Transport, count: usize) -> Result<Vec<Figure>> {
-    let dial = match transport {
-        Transport::Tcp => Dial::Tcp,
-        Transport::Tls => Dial::tls(&broker.authority())?,
-    };
+pub fn connections(broker: &Broker, count: usize) -> Result<Vec<Figure>> {
+    let dial = broker.dial()?;
     let before = broker.memory()?;
     let cpu = broker.processor_time()?;
     let mut clients = Vec::new();

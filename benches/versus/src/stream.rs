@@ -1,4 +1,4 @@
-//! Bytes of a connection, plain or in TLS, without ever waiting.
+//! Bytes of a connection, plain, in TLS or in WebSocket, without ever waiting.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -11,11 +11,14 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
+use crate::websocket::WebSocket;
+
 /// Made once, for all connections.
 #[derive(Clone)]
 pub enum Dial {
     Tcp,
     Tls(Arc<ClientConfig>),
+    WebSocket,
 }
 
 impl Dial {
@@ -36,16 +39,23 @@ impl Dial {
 
 pub struct Stream {
     socket: TcpStream,
-    tls: Option<Box<ClientConnection>>,
+    layer: Layer,
+}
+
+enum Layer {
+    Plain,
+    Tls(Box<ClientConnection>),
+    WebSocket(WebSocket),
 }
 
 impl Stream {
-    /// Connects, with a TLS handshake where there is one; waits for both.
+    /// Connects, with a handshake where there is one; waits for both.
     pub fn connect(address: SocketAddr, dial: &Dial) -> Result<Self> {
         let mut socket = std::net::TcpStream::connect(address)?;
         socket.set_nodelay(true)?;
-        let tls = match dial {
-            Dial::Tcp => None,
+        let layer = match dial {
+            Dial::Tcp => Layer::Plain,
+            Dial::WebSocket => Layer::WebSocket(WebSocket::upgrade(&mut socket)?),
             Dial::Tls(config) => {
                 let name = ServerName::try_from("localhost")?;
                 let mut tls = ClientConnection::new(Arc::clone(config), name)?;
@@ -53,11 +63,11 @@ impl Stream {
                 while tls.is_handshaking() {
                     tls.complete_io(&mut socket).context("handshake")?;
                 }
-                Some(Box::new(tls))
+                Layer::Tls(Box::new(tls))
             }
         };
         socket.set_nonblocking(true)?;
-        Ok(Self { socket: TcpStream::from_std(socket), tls })
+        Ok(Self { socket: TcpStream::from_std(socket), layer })
     }
 
     pub fn socket(&mut self) -> &mut TcpStream {
@@ -66,13 +76,18 @@ impl Stream {
 
     /// Reads what is there into `buffer`; `WouldBlock` if that is nothing.
     pub fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Some(tls) = &mut self.tls else { return self.socket.read(buffer) };
+        let Self { socket, layer } = self;
+        let tls = match layer {
+            Layer::Plain => return socket.read(buffer),
+            Layer::WebSocket(frames) => return frames.read(socket, buffer),
+            Layer::Tls(tls) => tls,
+        };
         loop {
             match tls.reader().read(buffer) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 read => return read,
             }
-            if tls.read_tls(&mut self.socket)? == 0 {
+            if tls.read_tls(socket)? == 0 {
                 return Ok(0);
             }
             tls.process_new_packets().map_err(io::Error::other)?;
@@ -81,25 +96,28 @@ impl Stream {
 
     /// Writes what the kernel takes of `bytes`; how much that was.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let Some(tls) = &mut self.tls else {
-            return match self.socket.write(bytes) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
-                written => written,
-            };
-        };
-        let taken = tls.writer().write(bytes)?;
-        while tls.wants_write() {
-            match tls.write_tls(&mut self.socket) {
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
+        let Self { socket, layer } = self;
+        match layer {
+            Layer::Plain => or_nothing(socket.write(bytes)),
+            Layer::WebSocket(frames) => or_nothing(frames.write(socket, bytes)),
+            Layer::Tls(tls) => {
+                let taken = tls.writer().write(bytes)?;
+                while tls.wants_write() && or_nothing(tls.write_tls(socket))? > 0 {}
+                Ok(taken)
             }
         }
-        Ok(taken)
     }
 
     /// Whether something is left that [`Stream::write`] took.
     pub fn is_behind(&self) -> bool {
-        self.tls.as_ref().is_some_and(|tls| tls.wants_write())
+        matches!(&self.layer, Layer::Tls(tls) if tls.wants_write())
+    }
+}
+
+/// What the kernel does not take now is nothing written.
+fn or_nothing(written: io::Result<usize>) -> io::Result<usize> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
+        written => written,
     }
 }

@@ -252,6 +252,32 @@ fn guesses_in_the_name_of_a_known_client_do_not_slow_it_unless_they_use_its_iden
     assert!(door.next().is_none(), "it waits like all others now");
 }
 
+/// Or each time the telephone comes back, one guess in its user's name would go before strangers.
+#[test]
+fn who_comes_back_does_not_make_guesses_in_his_name_good_again() {
+    let mut door = Door::default();
+    door.ask_as("10.0.0.1", "alice", "phone");
+    let check = door.next().unwrap();
+    door.let_in(check);
+    door.fail("10.0.0.1", "alice");
+    door.brakes.looked(door.now, login("10.0.0.1", "alice", "phone"));
+    door.ask_as("10.0.0.1", "alice", "guess");
+    let stranger = door.ask("10.0.0.2", "bob");
+    assert_eq!(door.next().unwrap().connection, stranger);
+}
+
+#[test]
+fn with_a_clean_slate_a_name_is_as_good_as_before() {
+    let mut door = Door::default();
+    door.come("10.0.0.1", "alice");
+    door.fail("10.0.0.1", "alice");
+    door.pass(LOGIN_FAILURES_KEPT + Duration::from_secs(1));
+    door.come("10.0.0.1", "bob");
+    door.ask("10.0.0.1", "carol");
+    let tablet = door.ask_as("10.0.0.1", "alice", "tablet");
+    assert_eq!(door.next().unwrap().connection, tablet);
+}
+
 /// Else guesses would be free: each that is looked at and is wrong has its hash made.
 #[test]
 fn one_login_of_an_address_is_looked_at_before_its_hash_and_none_of_a_suspect() {

@@ -57,12 +57,10 @@ fn a_listener_through_which_nothing_comes_is_found() {
     finding(&report, "gateway-silent");
     gateway.signal(rustix::process::Signal::CONT);
     // A listener that the gateway does not have: nobody is there.
-    let port = free_port();
-    gateway.edit(|text| {
-        let text = text.replacen("[gateway]\n", "[gateway]\nwatch_files = false\n", 1);
-        text + &listener(port, "auth = \"anonymous\"")
-    });
-    let report = examined(&gateway.config());
+    let (port, other) = (free_port(), gateway.folder.path().join("other.toml"));
+    let text = fs::read_to_string(gateway.config()).unwrap();
+    fs::write(&other, text + &listener(port, "auth = \"anonymous\"")).unwrap();
+    let report = examined(&other);
     let found = finding(&report, "not-reached");
     assert!(found["what"].as_str().unwrap().contains(&format!("`127.0.0.1:{port}`")), "{found}");
 }

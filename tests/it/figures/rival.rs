@@ -28,11 +28,7 @@ enum Process {
 
 impl Rival {
     pub(super) fn gateway() -> Self {
-        Self::gateway_with("memory")
-    }
-
-    pub(super) fn gateway_with(durability: &str) -> Self {
-        let folder = Gateway::prepare_keeping(durability, BROKER, LIMITS);
+        let folder = Gateway::prepare_keeping("memory", BROKER, LIMITS);
         let gateway = Gateway::spawn_with(folder, |command| {
             command.env("MAISON_LOG", "info");
         });
@@ -41,17 +37,10 @@ impl Rival {
     }
 
     pub(super) fn mosquitto() -> Self {
-        Self::mosquitto_with("")
-    }
-
-    /// With these lines of its configuration too.
-    pub(super) fn mosquitto_with(lines: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let file = folder.path().join("mosquitto.conf");
-        let state = folder.path().display();
-        let text = format!("listener {port} 127.0.0.1\n{MOSQUITTO}{lines}\n");
-        let text = format!("{text}persistence_location {state}/\nuser root\n");
+        let text = format!("listener {port} 127.0.0.1\n{MOSQUITTO}user root\n");
         fs::write(&file, text).unwrap();
         let mut command = Command::new("mosquitto");
         let child = command.arg("-c").arg(&file).stderr(Stdio::null()).spawn();
@@ -67,14 +56,6 @@ impl Rival {
             Process::Gateway(gateway) => gateway.id(),
             Process::Mosquitto(child, _) => child.id(),
         }
-    }
-
-    /// Time that processors have spent on it, in seconds; the kernel counts hundredths.
-    pub(super) fn processor_time(&self) -> f64 {
-        let text = fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
-        let after_name = text.rsplit(')').next().unwrap();
-        let fields = after_name.split_whitespace().skip(11).take(2);
-        fields.map(|ticks| ticks.parse::<f64>().unwrap()).sum::<f64>() / 100.0
     }
 
     /// MiB of it that are in the machine's memory.

@@ -72,8 +72,9 @@ impl Rules {
                 "topic" if whose == Some(user) => rules.extend(Rule::of(rest, false)),
                 "pattern" => {
                     let names = rest.replace("%u", user).replace("%c", client);
-                    // A name that could widen a pattern has no rights by any.
-                    let is_plain = !client.contains(['+', '#', '/']);
+                    // A name that could widen a pattern has no rights by it. Others are not in it,
+                    // and whoever likes them chooses another identifier.
+                    let is_plain = !rest.contains("%c") || !client.contains(['+', '#', '/']);
                     rules.extend(Rule::of(&names, true).filter(|_| is_plain));
                 }
                 _ => {}
