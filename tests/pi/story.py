@@ -26,7 +26,7 @@ FAULTS = {
     "serre": "permission",  # /dev/gpiomem is missing, and /dev/mem is root's
 }
 # Its own; how much of the program is in memory besides depends on how it was built.
-MEMORY_MIB_MAX = 16
+MEMORY_MIB_MAX = 8
 
 
 class Story:
