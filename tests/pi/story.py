@@ -13,7 +13,7 @@ import time
 
 from machine import Machine, Subscriber
 
-LOG = "journalctl --unit maison --no-pager --output cat"
+LOG = "journalctl --unit maison --output cat"
 PROBE = "28-01131e858aef"
 # What each room whose sensor cannot be read says of it.
 FAULTS = {
@@ -25,7 +25,8 @@ FAULTS = {
     "veranda": "no-bus",
     "serre": "permission",  # /dev/gpiomem is missing, and /dev/mem is root's
 }
-RSS_MIB_MAX = 24
+# Its own; how much of the program is in memory besides depends on how it was built.
+MEMORY_MIB_MAX = 8
 
 
 class Story:
@@ -64,6 +65,8 @@ def prepare(pi):
     """The network, and what would have been found on the buses."""
     interface = pi.run("until ls /sys/class/net | grep -v '^lo$'; do sleep 1; done")[-1]
     pi.run(f"ifconfig {interface} 10.0.2.15 netmask 255.255.255.0 up")
+    # What udev does late would undo the next line.
+    pi.run("udevadm settle --timeout=240", seconds=300)
     pi.run("chgrp root /dev/i2c-0")
     pi.run("echo tmp105 0x49 >/sys/bus/i2c/devices/i2c-1/new_device")
     pi.run(f"echo {PROBE} >/sys/bus/w1/devices/w1_bus_master1/w1_master_add")
@@ -72,8 +75,11 @@ def prepare(pi):
 def start(pi, password):
     """The gateway as its unit says, and what it takes to subscribe."""
     pi.run(f"echo {password} | maison user add alice", seconds=120)
-    # It returns when systemd has heard READY.
-    pi.run("systemctl start maison", seconds=180)
+    # It is active when systemd has heard READY; if it does not come to that, the log says why.
+    pi.run("systemctl start --no-block maison")
+    waiting = "until systemctl is-active --quiet maison || [ $((tries += 1)) -gt 90 ]; do sleep 2; done"
+    pi.run(f"tries=0; {waiting}", seconds=400)
+    pi.run(f"systemctl is-active maison || {{ systemctl status maison; {LOG}; false; }}")
     return "\n".join(pi.run("cat /var/lib/maison/ca.pem")) + "\n"
 
 
@@ -169,9 +175,10 @@ def the_gateway_is_small(story, pi):
     used = seconds_on_the_processor(pi, process) - before
     share = 100 * used / (time.monotonic() - begin)
     story.say("", f"10 sensors each second: {share:.1f} % of an emulated core")
-    line = pi.run(f"grep VmRSS /proc/{process}/status")[-1]
-    mib = int(line.split()[1]) / 1024
-    story.check(f"{mib:.1f} MiB of memory", lambda: mib <= RSS_MIB_MAX)
+    lines = pi.run(f"grep -E '^(VmRSS|RssAnon)' /proc/{process}/status")
+    resident, own = (int(line.split()[1]) / 1024 for line in lines)
+    what = f"{own:.1f} MiB of memory, {resident:.1f} with what it has of its files"
+    story.check(what, lambda: own <= MEMORY_MIB_MAX)
 
 
 def play(story, pi, cache, port):
