@@ -213,6 +213,9 @@ pub const RELOAD_QUIET: Duration = Duration::from_millis(500);
 /// Longest that changes without a pause put a reload off.
 pub const RELOAD_QUIET_TOTAL: Duration = Duration::from_secs(10);
 
+/// Longest a gateway is silent about what costs it nothing before it counts as stuck.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Longest `maison reload` waits for its outcome: many certificates on a slow card.
 pub const RELOAD_TIMEOUT: Duration = Duration::from_secs(30);
 

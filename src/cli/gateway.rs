@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::{complain, exit};
+use super::{complain, exit, warn};
 use crate::daemon::control::{self, Answer, Request, Trouble};
 use crate::daemon::settings;
 
@@ -12,6 +12,8 @@ pub(super) struct Running {
     state_dir: PathBuf,
     /// The file that should name that folder, and says nothing.
     silent: Option<PathBuf>,
+    /// Whether its configuration is wrong, which has been said.
+    is_wrong: bool,
 }
 
 /// Why there is no answer, in words and as the code to end with.
@@ -28,12 +30,29 @@ impl Running {
             Ok(settings) => Ok(Self {
                 state_dir: settings.gateway.state_dir,
                 silent: settings::silent(path).map(Path::to_owned),
+                is_wrong: false,
             }),
             Err(error) => {
                 complain(error);
                 Err(exit::code(exit::CONFIGURATION))
             }
         }
+    }
+
+    /// The same for who only looks: a gateway at work goes on by what its files said before they
+    /// were wrong, so it is asked all the same.
+    pub(super) fn whatever(path: Option<&Path>) -> Self {
+        settings::load(path).map_or_else(
+            |error| {
+                warn(error);
+                Self { state_dir: settings::state_dir(path), silent: None, is_wrong: true }
+            },
+            |settings| Self {
+                state_dir: settings.gateway.state_dir,
+                silent: settings::silent(path).map(Path::to_owned),
+                is_wrong: false,
+            },
+        )
     }
 
     /// Asks and waits.
@@ -53,10 +72,10 @@ impl Running {
                 (Trouble::NotRunning, None) => (
                     format!(
                         "no gateway is running on the state folder `{state_dir}`\n  hint: \
-                         `systemctl status maison` or `maison run`; a new `state_dir` needs a \
+                         `journalctl -u maison -n 20` or `maison run`; a new `state_dir` needs a \
                          restart"
                     ),
-                    exit::UNAVAILABLE,
+                    if self.is_wrong { exit::CONFIGURATION } else { exit::UNAVAILABLE },
                 ),
                 (Trouble::Forbidden, _) => (
                     format!(

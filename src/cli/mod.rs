@@ -54,9 +54,18 @@ use crate::printable::printable;
 /// Prints one message for the operator: an error, with its hints a line each. Whatever it repeats
 /// moves no cursor.
 pub fn complain(message: impl fmt::Display) {
+    say("error", message);
+}
+
+/// The same of what does not keep it from being done.
+fn warn(message: impl fmt::Display) {
+    say("warning", message);
+}
+
+fn say(weight: &str, message: impl fmt::Display) {
     let message = message.to_string();
     let lines: Vec<String> = message.split('\n').map(printable).collect();
-    eprintln!("error: {}", lines.join("\n"));
+    eprintln!("{weight}: {}", lines.join("\n"));
 }
 
 /// Turns what a subcommand says into the code the process ends with.

@@ -89,6 +89,8 @@ fn code_of(error: &StartError) -> u8 {
     match error {
         StartError::State(error) if error.is_permission() => exit::PERMISSION,
         StartError::Store(error) if error.is_permission() => exit::PERMISSION,
+        StartError::Tls(error) if error.is_permission() => exit::PERMISSION,
+        StartError::Tls(error) if error.is_of_the_disk() => exit::UNAVAILABLE,
         // Tried again: another gateway in the folder may be on its way out, and a disk that cannot
         // be written now may be there in a moment.
         StartError::State(StateError::Locked { .. } | StateError::Io { .. })

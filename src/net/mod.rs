@@ -39,6 +39,16 @@ pub use names::Names;
 pub use tls::Tls;
 pub(crate) use whole_file::{open_regular, read_whole};
 
+/// What to do about an answer of the operating system, as a line behind it, where that is known.
+pub(crate) fn hint_of(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "\n  hint: make room: `df -h` shows which file system is full"
+        }
+        _ => "",
+    }
+}
+
 /// Where certificates and keys are kept: private files by name.
 pub trait Files {
     /// The content of a file, or `None` if there is none of that name.

@@ -213,8 +213,12 @@ impl fmt::Display for VisitError {
             Self::Permission { path, owner, mode, own } => write!(
                 formatter,
                 "store cannot be read and written: `{path}` is of user {owner} with mode \
-                 {mode:03o}, this is user {own}\n  hint: `chown {own} '{path}' && chmod 600 \
-                 '{path}'`",
+                 {mode:03o}, this is user {own}\n  hint: {}",
+                if owner == own {
+                    format!("`chmod 600 '{}'`", path.display())
+                } else {
+                    format!("`sudo -u '#{owner}' maison …`")
+                },
                 path = path.display()
             ),
             Self::Newer { path, found, known } => write!(

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::gateway::{Client, Gateway, Lines, PASSWORD, SALON, binary, recorded_tree};
+use crate::gateway::{Client, Gateway, Lines, PASSWORD, SALON, binary, listener, recorded_tree};
 
 fn gateway() -> Gateway {
     Gateway::with_bob(SALON, recorded_tree)
@@ -242,8 +242,48 @@ fn a_state_folder_that_is_not_ours_is_refused() {
     fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
     if rustix::process::geteuid().is_root() {
         chown(&state, Some(65_534), None).unwrap();
-        check_refused(&config, 77, &["state", "chown"]);
+        check_refused(&config, 77, &["state", "hint: `sudo -u ", " maison …`"]);
     }
+}
+
+#[test]
+fn a_key_that_others_can_read_is_a_permission() {
+    let folder = Gateway::prepare("");
+    let config = folder.path().join("maison.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let tls = listener(0, "tls = true\nauth = \"password\"");
+    fs::write(&config, text + &tls).unwrap();
+    let mut gateway = Gateway::start(folder);
+    gateway.stop();
+    let key = gateway.folder.path().join("state/ca.key");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    check_refused(&config, 77, &["ca.key", "hint: `chmod 600"]);
+}
+
+/// Only root can make a disk that is full.
+#[test]
+fn a_first_start_on_a_full_disk_is_one_to_try_again() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let folder = Gateway::prepare("");
+    let (config, state) = (folder.path().join("maison.toml"), folder.path().join("state"));
+    let text = fs::read_to_string(&config).unwrap();
+    let tls = listener(0, "tls = true\nauth = \"password\"");
+    fs::write(&config, text + &tls).unwrap();
+    fs::create_dir(&state).unwrap();
+    let disk = format!(
+        "mount -t tmpfs -o size=64k,mode=700 none {state} && (head -c 1M /dev/zero > {state}/fill; \
+         exec {binary} run --config {config})",
+        state = state.display(),
+        binary = env!("CARGO_BIN_EXE_maison"),
+        config = config.display(),
+    );
+    let output = Command::new("unshare").args(["-m", "sh", "-c", &disk]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(69), "{said}");
+    assert!(said.contains("hint: make room"), "{said}");
+    assert_eq!(said.matches("cannot write").count(), 1, "{said}");
 }
 
 #[test]

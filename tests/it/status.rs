@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::gateway::{Client, Gateway, SALON, binary, recorded_tree};
@@ -153,6 +154,40 @@ fn without_a_gateway_it_says_so_and_ends_with_69() {
         assert!(said.contains("no gateway is running on the state folder"), "{said}");
         assert!(output.stdout.is_empty());
     }
+}
+
+/// A gateway at work goes on by what its files said before.
+#[test]
+fn beside_a_wrong_configuration_it_asks_all_the_same() {
+    for wrong in ["[gateway", "[gateway]\nroot = 7\n"] {
+        let mut gateway = gateway();
+        gateway.edit(|text| text.replace("[gateway]\n", &format!("nonsense = 1\n{wrong}\n")));
+        let beside = gateway.command(&["status"]);
+        let warned = String::from_utf8(beside.stderr).unwrap();
+        assert!(beside.status.success(), "{warned}");
+        assert!(warned.starts_with("warning: ") && warned.contains("maison.toml:"), "{warned}");
+        assert!(String::from_utf8(beside.stdout).unwrap().contains("21.4"));
+        gateway.stop();
+        let (code, said) = gateway.complains(&["status"]);
+        assert_eq!(code, Some(78), "{said}");
+        assert!(said.contains("maison.toml:") && said.contains("no gateway is running"), "{said}");
+    }
+}
+
+#[test]
+fn a_gateway_that_stands_still_is_told_of_in_time() {
+    let gateway = gateway();
+    gateway.signal(Signal::STOP);
+    let stuck = "the gateway does not answer";
+    for arguments in [&["status"][..], &["reload"], &["subscriber", "list"]] {
+        let begun = Instant::now();
+        let output = gateway.command(arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(stuck) && said.contains("stopped (SIGSTOP) or stuck?"), "{said}");
+        assert!(!said.contains("os error"), "{said}");
+        assert!(begun.elapsed() < Duration::from_secs(20), "{arguments:?}: {:?}", begun.elapsed());
+    }
+    gateway.signal(Signal::CONT);
 }
 
 /// What came back on the control socket, one line.

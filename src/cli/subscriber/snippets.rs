@@ -149,7 +149,10 @@ impl Snippets<'_> {
         let mut text = String::new();
         match self.login {
             Login::By(password) => {
-                let _ = writeln!(text, "password: {password}  (not kept anywhere else)\n");
+                let _ = writeln!(
+                    text,
+                    "password: {password}  (not kept anywhere besides this folder)\n"
+                );
             }
             Login::Unknown => {
                 let _ = writeln!(

@@ -4,12 +4,13 @@ use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::{Answer, Answered, Asked, PROTOCOL, Request, SOCKET, is_absent, places, real};
 use crate::daemon::visits::ByName;
-use crate::limits::{CONTROL_ANSWER_BYTES_MAX, RELOAD_TIMEOUT};
+use crate::limits::{ANSWER_TIMEOUT, CONTROL_ANSWER_BYTES_MAX, RELOAD_TIMEOUT};
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -29,19 +30,33 @@ impl fmt::Display for Trouble {
         match self {
             Self::NotRunning => formatter.write_str("it does not run"),
             Self::Forbidden => formatter.write_str("it may not be asked"),
+            Self::Silent(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+            {
+                formatter.write_str("is it stopped (SIGSTOP) or stuck?")
+            }
             Self::Silent(error) => error.fmt(formatter),
             Self::Misunderstood(why) => formatter.write_str(why),
         }
     }
 }
 
-/// Asks the gateway of a state folder. Blocks for [`RELOAD_TIMEOUT`] at most.
+/// Asks the gateway of a state folder. Blocks for [`ANSWER_TIMEOUT`] at most; for
+/// [`RELOAD_TIMEOUT`] more where it has to read files, if it answers at all.
 pub fn ask(state_dir: &Path, request: Request) -> Result<Answer, Trouble> {
+    if matches!(request, Request::Reload { .. } | Request::Certificates {}) {
+        ask_within(ANSWER_TIMEOUT, state_dir, Request::Log { filter: None })?;
+        return ask_within(RELOAD_TIMEOUT, state_dir, request);
+    }
+    ask_within(ANSWER_TIMEOUT, state_dir, request)
+}
+
+fn ask_within(limit: Duration, state_dir: &Path, request: Request) -> Result<Answer, Trouble> {
     let asked = Asked { protocol: PROTOCOL, state_dir: real(state_dir), request };
     let mut trouble = Trouble::NotRunning;
     for place in places(state_dir) {
         match UnixStream::connect(place) {
-            Ok(stream) => match converse(stream, &asked)? {
+            Ok(stream) => match converse(stream, &asked, limit)? {
                 Answer::OtherFolder { .. } => {}
                 Answer::Error { what } => return Err(Trouble::Misunderstood(what)),
                 answer => return Ok(answer),
@@ -72,9 +87,9 @@ pub fn is_at_work(state_dir: &Path) -> bool {
     }
 }
 
-fn converse(mut stream: UnixStream, asked: &Asked) -> Result<Answer, Trouble> {
-    stream.set_read_timeout(Some(RELOAD_TIMEOUT)).map_err(Trouble::Silent)?;
-    stream.set_write_timeout(Some(RELOAD_TIMEOUT)).map_err(Trouble::Silent)?;
+fn converse(mut stream: UnixStream, asked: &Asked, limit: Duration) -> Result<Answer, Trouble> {
+    stream.set_read_timeout(Some(limit)).map_err(Trouble::Silent)?;
+    stream.set_write_timeout(Some(limit)).map_err(Trouble::Silent)?;
     let mut line = serde_json::to_vec(asked).map_err(|error| Trouble::Silent(error.into()))?;
     line.push(b'\n');
     stream.write_all(&line).map_err(Trouble::Silent)?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::access::{UserName, UserNameError, UsersError};
 use crate::limits::USERS_FILE_BYTES_MAX;
+use crate::net::hint_of;
 
 /// Why the state folder, or a file in it, cannot be used. Its text ends with a hint where there is
 /// one thing to do.
@@ -124,7 +125,8 @@ impl fmt::Display for StateError {
             Self::ForeignOwner { path, owner, own } => write!(
                 formatter,
                 "state folder belongs to another user: `{path}` is of user {owner}, this is user \
-                 {own}\n  hint: `sudo -u '#{owner}' maison …`, or `chown -R {own} '{path}'`",
+                 {own}\n  hint: {hint}",
+                hint = ownership_hint(path, *owner, *own),
                 path = path.display()
             ),
             Self::TooOpen { path, mode } => write!(
@@ -147,7 +149,7 @@ impl fmt::Display for StateError {
                 if holder.is_empty() { "unknown" } else { holder }
             ),
             Self::Io { doing, path, error } => {
-                write!(formatter, "cannot {doing} `{}`: {error}", path.display())
+                write!(formatter, "cannot {doing} `{}`: {error}{}", path.display(), hint_of(error))
             }
             Self::UsersUnreadable { path } => write!(
                 formatter,
@@ -180,3 +182,31 @@ impl fmt::Display for StateError {
 }
 
 impl std::error::Error for StateError {}
+
+/// Debian's numbers of accounts for people begin here.
+const PEOPLE_FROM: u32 = 1000;
+
+/// Given away is a folder only to the account of a service, which root or a person took it from:
+/// in the hands of a person it would be lost to the service.
+fn ownership_hint(path: &Path, owner: u32, own: u32) -> String {
+    let is_service = |user| (1..PEOPLE_FROM).contains(&user);
+    if is_service(own) && !is_service(owner) {
+        return format!("`sudo chown -R {own} '{}'`", path.display());
+    }
+    let name = if owner == 0 { None } else { account(owner) };
+    match (owner, name) {
+        (0, _) => "`sudo maison …`".to_owned(),
+        (_, Some(name)) => format!("`sudo -u {name} maison …`"),
+        (_, None) => format!("`sudo -u '#{owner}' maison …`"),
+    }
+}
+
+/// The name of an account of this machine.
+fn account(user: u32) -> Option<String> {
+    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
+    accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, _, number) = (fields.next()?, fields.next()?, fields.next()?);
+        (number.parse() == Ok(user)).then(|| name.to_owned())
+    })
+}

@@ -192,6 +192,7 @@ impl Files for StateDir {
 fn bare(error: StateError) -> io::Error {
     match error {
         StateError::Io { error, .. } => error,
+        other if other.is_permission() => io::Error::new(io::ErrorKind::PermissionDenied, other),
         other => io::Error::other(other),
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::net::hint_of;
+
 /// Why there is no TLS. Each names the file that is to be looked at.
 #[derive(Debug)]
 pub enum TlsError {
@@ -96,13 +98,18 @@ impl TlsError {
         let Self::Io { error, .. } = self else { return false };
         error.kind() == io::ErrorKind::PermissionDenied
     }
+
+    /// Whether a disk took nothing, which may be otherwise in a moment.
+    pub fn is_of_the_disk(&self) -> bool {
+        matches!(self, Self::Io { doing: "write" | "remove", .. })
+    }
 }
 
 impl fmt::Display for TlsError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io { doing, place, error } => {
-                write!(formatter, "cannot {doing} `{}`: {error}", place.display())
+                write!(formatter, "cannot {doing} `{}`: {error}{}", place.display(), hint_of(error))
             }
             Self::NoPem { place } => write!(formatter, "not a PEM file: `{}`", place.display()),
             Self::NoCertificate { place } => write!(
