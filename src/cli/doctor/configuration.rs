@@ -73,9 +73,10 @@ fn usable(patient: &Patient, found: &mut Found) {
     }
     if warnings > 0 {
         let what = said!(
-            "certificates or keys of listeners that were not looked at or are open to all: \
-             {warnings}",
-            "certificats ou clés des ports d'écoute non examinés ou lisibles par tous : {warnings}",
+            "certificates or keys of listeners that were not looked at, are open to all, or that \
+             clients would refuse: {warnings}",
+            "certificats ou clés des ports d'écoute non examinés, lisibles par tous, ou que des \
+             clients refuseraient : {warnings}",
         );
         found.add(check(patient, Finding::warning("listener-files-open", what)));
     }

@@ -108,14 +108,12 @@ impl StateError {
 impl fmt::Display for StateError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoParent { path } => {
-                let parent = path.parent().unwrap_or(Path::new("/")).display();
-                write!(
-                    formatter,
-                    "no folder to make the state folder in: `{parent}`\n  hint: `mkdir -p \
-                     '{parent}'`, or set `gateway.state_dir`"
-                )
-            }
+            Self::NoParent { path } => write!(
+                formatter,
+                "no folder to make the state folder in: `{parent}`\n  hint: `mkdir -p \
+                 '{parent}'`, or set `gateway.state_dir`",
+                parent = path.parent().unwrap_or(Path::new("/")).display()
+            ),
             Self::NoFolder { path } => write!(
                 formatter,
                 "state folder is not a folder: `{}`\n  hint: move it away, or set \

@@ -207,6 +207,7 @@ fn a_certificate_of_an_administrator_that_ends_is_found() {
     let [certificate, key] = ["own.pem", "own.key"].map(|name| folder.path().join(name));
     let mut openssl = std::process::Command::new("openssl");
     openssl.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost"]);
+    openssl.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
     openssl.args(["-days", "3", "-keyout"]).arg(&key).arg("-out").arg(&certificate);
     assert!(openssl.output().unwrap().status.success());
     let (shown, of_key) = (certificate.display(), key.display());
