@@ -85,8 +85,8 @@ impl Running {
                     ),
                     exit::PERMISSION,
                 ),
-                (Trouble::Silent(error), _) => {
-                    (format!("the gateway does not answer: {error}"), exit::UNAVAILABLE)
+                (trouble @ Trouble::Silent(_), _) => {
+                    (format!("the gateway does not answer: {trouble}"), exit::UNAVAILABLE)
                 }
                 (Trouble::Misunderstood(why), _) => (
                     format!(

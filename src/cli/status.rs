@@ -35,8 +35,8 @@ pub struct Arguments {
     every: Duration,
 }
 
-/// Status 0 if it answers, whatever it says; 69 if none is running, 78 if its configuration is wrong
-/// as well, 77 if it may not be asked.
+/// Status 0 if it answers, whatever it says; 69 if none is running, 78 if its configuration is
+/// wrong as well, 77 if it may not be asked.
 pub fn run(arguments: &Arguments) -> ExitCode {
     let running = Running::whatever(arguments.config.as_deref());
     if arguments.watch {

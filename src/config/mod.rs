@@ -51,6 +51,14 @@ pub struct Source {
     pub text: String,
 }
 
+/// The state folder that one line names, whatever the others are.
+pub fn named_state_dir(line: &str) -> Option<PathBuf> {
+    let line = line.trim();
+    let line = line.strip_prefix("gateway.").unwrap_or(line);
+    let table = toml::from_str::<toml::Table>(line).ok()?;
+    table.get("state_dir")?.as_str().map(PathBuf::from)
+}
+
 /// The settings that `sources` mean together: the main file and the files of `conf.d`, in order.
 /// Their tables are merged, listeners and sensors are appended, and any other key may be set in one
 /// of them only. Without any source: the defaults.

@@ -49,16 +49,9 @@ pub fn load(path: Option<&Path>) -> Result<Settings, LoadError> {
 pub fn state_dir(path: Option<&Path>) -> PathBuf {
     let main = path.unwrap_or(Path::new(DEFAULT_PATH));
     let sources = sources(main).or_else(|_| source(main).map(|one| vec![one])).unwrap_or_default();
-    let named = sources.iter().flat_map(|source| source.text.lines()).find_map(named_state_dir);
+    let named =
+        sources.iter().flat_map(|source| source.text.lines()).find_map(config::named_state_dir);
     named.unwrap_or_else(|| Settings::default().gateway.state_dir)
-}
-
-/// What one line says of it, whatever the others are.
-fn named_state_dir(line: &str) -> Option<PathBuf> {
-    let line = line.trim();
-    let line = line.strip_prefix("gateway.").unwrap_or(line);
-    let table = toml::from_str::<toml::Table>(line).ok()?;
-    table.get("state_dir")?.as_str().map(PathBuf::from)
 }
 
 /// The same for a gateway at work, which `before` was read by. A file that was emptied, by a full
