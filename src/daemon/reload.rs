@@ -39,8 +39,10 @@ pub async fn attend(gateway: &Gateway, path: Option<&Path>, signals: &mut Signal
         let sources = reader.sources();
         if sources != files.sources {
             files = Files::of(sources);
-            // What changed before they were watched.
-            reader.reload();
+            if files.changes.is_some() {
+                // What changed before they were watched.
+                reader.reload();
+            }
         }
     }
 }

@@ -155,7 +155,8 @@ fn every_block_for_root_is_run_by_the_story_of_the_package() {
     }
 }
 
-/// A page that nobody runs is a page that is wrong; that of the benchmarks is written by its command.
+/// A page that nobody runs is a page that is wrong; that of the benchmarks is written by its
+/// command.
 #[test]
 fn every_page_is_run() {
     let own = include_str!("pages.rs");

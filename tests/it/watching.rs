@@ -106,5 +106,6 @@ fn users_that_were_open_to_others_are_read_when_they_no_longer_are() {
     assert!(said.contains("others can read secrets"), "{said}");
     mode(0o600);
     gateway.wait_for_logs(2, "users read again");
+    says(&gateway, "user added: bob\n");
     says(&gateway, "nothing has changed\n");
 }
