@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use crate::growth::{self, AXES};
 use crate::plot;
 use crate::report::Report;
+use crate::setup::of_mosquitto;
 
 const PAGE: &str = "docs/benchmarks.md";
 const PLOTS: &str = "docs/benchmarks";
@@ -66,7 +67,7 @@ fn machine(maison: &Path, rounds: usize, seconds: f64) -> Result<String> {
         Ok(text.lines().next().unwrap_or("?").to_owned())
     };
     let ours = version(Command::new(maison).arg("--version"))?;
-    let theirs = version(Command::new("mosquitto").arg("-h"))?;
+    let theirs = version(of_mosquitto("sbin/mosquitto")?.arg("-h"))?;
     Ok(format!(
         "{cores} cores of {name} ({arch}), Linux {kernel}; {ours}, {theirs}, rumqttd 0.20; \
          {rounds} rounds of {seconds} s; load over the last 15 minutes {load}.\n",

@@ -18,8 +18,6 @@ use crate::storm;
 const TRIAL: u64 = 4000;
 /// For a client that is away.
 const QUEUED: u64 = 20_000;
-/// Where each costs as much as all before it.
-const QUEUED_FEW: u64 = 1000;
 
 pub struct Scenario {
     pub name: &'static str,
@@ -76,7 +74,7 @@ pub const SCENARIOS: &[Scenario] = &[
     queued("queued by 100, power-cut", Durability::PowerCut, 100),
     queued("queued by 100, crash", Durability::Crash, 100),
     queued("queued by 100, memory", Durability::Memory, 100),
-    queued("queued by 100, each saved", Durability::Saved, 100),
+    queued("queued by 100, strictest", Durability::Strict, 100),
 ];
 
 const PAIRS: Load =
@@ -98,11 +96,10 @@ const fn by(transport: Transport) -> Setup {
 }
 
 const fn queued(name: &'static str, durability: Durability, publishers: usize) -> Scenario {
-    let messages = if matches!(durability, Durability::Saved) { QUEUED_FEW } else { QUEUED };
     Scenario {
         name,
         setup: Setup { durability, ..PLAIN },
-        work: Work::Queued(messages, publishers),
+        work: Work::Queued(QUEUED, publishers),
     }
 }
 

@@ -10,6 +10,10 @@ use anyhow::{Context, Result, bail};
 
 use crate::broker::Kind;
 
+/// Where `benches/run` has laid out mosquitto, with the C library that it wants.
+const MOSQUITTO: &str = "target/mosquitto/usr";
+const LIBRARIES: &str = "lib/x86_64-linux-gnu";
+
 /// Those that a broker with passwords knows.
 pub const USERS: usize = 20;
 
@@ -27,8 +31,8 @@ pub enum Durability {
     PowerCut,
     Crash,
     Memory,
-    /// As `PowerCut`, against a mosquitto that saves all it has on every change.
-    Saved,
+    /// As `PowerCut`, against a mosquitto whose SQLite plugin is at its strictest.
+    Strict,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +81,7 @@ impl Setup {
     fn maison(&self, place: &Place<'_>, keys: Option<&Keys>) -> Result<Command> {
         let Place { address, folder, maison } = place;
         let durability = match self.durability {
-            Durability::PowerCut | Durability::Saved => "power-cut",
+            Durability::PowerCut | Durability::Strict => "power-cut",
             Durability::Crash => "crash",
             Durability::Memory => "memory",
         };
@@ -119,8 +123,6 @@ impl Setup {
         }
         if self.transport == Transport::WebSocket {
             text += "protocol websockets\n";
-            // 2.0.11 does not start with nothing but WebSocket.
-            text += &format!("listener 0 {}\n", folder.join("socket").display());
         }
         text += "max_queued_messages 0\nuser root\n";
         text += &match self.login {
@@ -129,20 +131,26 @@ impl Setup {
                 let users = folder.join("users");
                 fs::write(&users, "")?;
                 for (name, password) in (0..USERS).map(user) {
-                    let mut command = Command::new("mosquitto_passwd");
+                    let mut command = of_mosquitto("bin/mosquitto_passwd")?;
                     said(command.arg("-b").arg(&users).args([name, password]), "")?;
                 }
                 format!("password_file {}\n", users.display())
             }
         };
-        if self.durability == Durability::Saved {
-            let folder = folder.display();
-            text += &format!("persistence true\npersistence_location {folder}/\n");
-            text += "autosave_on_changes true\nautosave_interval 1\n";
+        if self.durability == Durability::Strict {
+            let plugin = fs::canonicalize(MOSQUITTO)?
+                .join(LIBRARIES)
+                .join("mosquitto/mosquitto_persist_sqlite.so");
+            text += &format!(
+                "plugin {plugin}\nplugin_opt_db_file {file}\nplugin_opt_sync extra\n\
+                 plugin_opt_flush_period 0\n",
+                plugin = plugin.display(),
+                file = folder.join("mosquitto.db").display(),
+            );
         }
         let file = folder.join("mosquitto.conf");
         fs::write(&file, text)?;
-        let mut command = Command::new("mosquitto");
+        let mut command = of_mosquitto("sbin/mosquitto")?;
         command.arg("-c").arg(file);
         Ok(command)
     }
@@ -173,6 +181,15 @@ impl Setup {
         command.arg("rumqttd").arg(file);
         Ok(command)
     }
+}
+
+/// One of mosquitto's programs, with its own libraries.
+pub fn of_mosquitto(program: &str) -> Result<Command> {
+    let root = fs::canonicalize(MOSQUITTO).context("mosquitto is laid out by benches/run")?;
+    let libraries = root.join(LIBRARIES);
+    let mut command = Command::new(libraries.join("ld-linux-x86-64.so.2"));
+    command.arg("--library-path").arg(&libraries).arg(root.join(program));
+    Ok(command)
 }
 
 /// Certificate of the authority that clients trust.
