@@ -66,8 +66,9 @@ pub const CLIENT_ID_BYTES_MAX: usize = 1024;
 pub const SUBSCRIPTIONS_PER_SESSION_MAX: usize = 10_000;
 
 /// Unacknowledged QoS 1 and 2 messages sent to one client at a time, unless configured otherwise:
-/// enough to fill a Wi-Fi round trip, few enough for clients on microcontrollers.
-pub const INFLIGHT_TO_CLIENT_DEFAULT: usize = 20;
+/// enough that a burst is few writes and the card's round trips are shared; a client with little
+/// memory is spared by TCP, and one of 5.0 may ask for fewer.
+pub const INFLIGHT_TO_CLIENT_DEFAULT: usize = 100;
 
 /// Most that can be configured: acknowledgements are found by a walk.
 pub const INFLIGHT_TO_CLIENT_MAX: usize = 1000;
@@ -128,6 +129,10 @@ pub const QUEUE_BYTES_DEFAULT: usize = 16 * 1024 * 1024;
 /// Bytes handed to a connection and not yet written: beyond this a slow reader's messages wait in
 /// its session's bounded queue.
 pub const UNWRITTEN_BYTES_MAX: usize = 256 * 1024;
+
+/// Free memory that the process keeps for what comes next: a burst of large messages is not paid
+/// for by pages that the kernel takes, zeroes and gives again.
+pub const FREED_BYTES_KEPT: usize = 2 * 1024 * 1024;
 
 /// Packets that wait to be written to one connection before nothing more is read from it: answers
 /// to all packet identifiers of a client that sends first and reads later, and its messages.

@@ -1,5 +1,6 @@
 //! `maison run`: the gateway, in the foreground.
 
+use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,6 +15,7 @@ use crate::daemon::activation::Sockets;
 use crate::daemon::signals::Signals;
 use crate::daemon::state::StateError;
 use crate::daemon::{Gateway, StartError, logging, reload, service, settings};
+use crate::limits::FREED_BYTES_KEPT;
 use crate::store::OpenError;
 
 /// Run the gateway in the foreground
@@ -56,6 +58,7 @@ pub(super) fn serve(
         }
     }
     keep_memory_private();
+    keep_freed_memory();
     super::block_on(async {
         let mut signals = Signals::listen()?;
         let gateway = match start(&settings) {
@@ -74,6 +77,13 @@ pub(super) fn serve(
         gateway.stop().await;
         Ok(ExitCode::SUCCESS)
     })
+}
+
+/// The C library gives the top of its heap back to the kernel as soon as it is free, and then each
+/// large message is zeroed pages again. It keeps twice the largest block that was ever mapped for
+/// itself and freed (`mallopt(3)`, `M_MMAP_THRESHOLD`): so one is.
+fn keep_freed_memory() {
+    drop(black_box(Vec::<u8>::with_capacity(FREED_BYTES_KEPT / 2)));
 }
 
 /// No core file is written of this process, and no other of its user looks into its memory: keys
