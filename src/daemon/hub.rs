@@ -286,12 +286,14 @@ impl Hub {
     }
 
     fn handle(&self, brain: &mut Brain, now: Tick, input: Input, events: &mut Vec<Message>) {
-        let mut next = Some(input);
-        while let Some(input) = next.take() {
-            brain.broker.handle(now, input);
+        let mut answers = Vec::new();
+        brain.broker.handle(now, input);
+        loop {
             while let Some(output) = brain.broker.poll() {
-                next = self.act(brain, output, events).or(next);
+                answers.extend(self.act(brain, output, events));
             }
+            let Some(answer) = answers.pop() else { return };
+            brain.broker.handle(now, answer);
         }
     }
 
