@@ -19,7 +19,7 @@ use error::closing_hint;
 pub use error::StateError;
 pub use users::{
     UsersFile, add_user, change_password, draw, edit as edit_users, hash as hash_password,
-    random_password, read_users, remove_user, set_password,
+    random_password, read_users, remove_user, set_password, try_edit as try_edit_users,
 };
 
 const LOCK_FILE: &str = "lock";
