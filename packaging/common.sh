@@ -1,6 +1,8 @@
+# shellcheck shell=bash
 # What the commands of this folder share. They stand in the project's folder when they read it.
 
 made=$PWD/target/packages
+# shellcheck disable=SC2034 # for those who read this
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 # The moment that files in packages are of: that of the last commit, unless it is said.
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}

@@ -12,7 +12,7 @@ pub(super) const USAGE: u8 = 2;
 pub(super) const UNAVAILABLE: u8 = 69;
 /// `EX_IOERR`: standard output takes nothing more.
 pub(super) const OUTPUT: u8 = 74;
-/// `EX_NOPERM`: not allowed.
+/// `EX_NOPERM`: not allowed; systemd does not try again.
 pub(super) const PERMISSION: u8 = 77;
 /// `EX_CONFIG`: the configuration is wrong; systemd does not try again.
 pub(super) const CONFIGURATION: u8 = 78;

@@ -5,6 +5,7 @@ mod authorities;
 mod bundle;
 mod list;
 mod place;
+mod rooms;
 mod snippets;
 mod topics;
 mod wanted;
@@ -21,12 +22,13 @@ use super::ca;
 use super::interruption::Interruption;
 use super::user::first_line;
 use crate::access::{ALL_ROOMS, Issued, Pattern, Policy, Scope, UserName, Users};
-use crate::config::{Listener, Settings};
+use crate::config::{Listener, Settings, nearest};
 use crate::daemon::state::{self, StateError};
 use crate::net::ClientIdentity;
 
 use bundle::{Bundle, Contents, Keys};
 use place::Host;
+use rooms::Change;
 use wanted::pattern;
 
 /// Let people and devices in, to the rooms that are theirs
@@ -49,6 +51,8 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Other rooms for somebody who is let in: they hold this second, all else stays
+    Rooms(Change),
     /// The bundle again, as far as the gateway knows it: keys and passwords it does not
     Bundle {
         /// Who
@@ -165,6 +169,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     super::with_settings(arguments.config.as_deref(), |settings| {
         match &arguments.action {
             Action::Add(add) => add.run(settings),
+            Action::Rooms(change) => change.run(settings),
             Action::List { json } => list::print(settings, *json),
             Action::Bundle { name, place } => again(settings, name, place),
             Action::Renew { name, revoke, passphrase, place } => {
@@ -184,7 +189,7 @@ impl Add {
         let ways = self.ways(settings)?;
         let folder = &settings.gateway.state_dir;
         if state::read_users(folder)?.contains(name) {
-            return Err(hinted(StateError::UserExists(name.clone())));
+            return Err(hinted(settings, StateError::UserExists(name.clone())));
         }
         if self.passphrase.passphrase_stdin && !ways.certificate {
             bail!(
@@ -337,7 +342,8 @@ fn foreign(name: &UserName) -> String {
 /// What is known of somebody: what it may, and how it comes.
 fn known(settings: &Settings, name: &UserName) -> Result<(Scope, Ways)> {
     let users = state::read_users(&settings.gateway.state_dir)?;
-    let known = users.get(name).ok_or_else(|| hinted(StateError::UserUnknown(name.clone())))?;
+    let known =
+        users.get(name).ok_or_else(|| hinted(settings, StateError::UserUnknown(name.clone())))?;
     let scope = known.scope.clone().unwrap_or_else(whole_house);
     let certificate = !known.certificates.is_empty();
     Ok((scope, Ways { password: known.password.is_some(), certificate }))
@@ -388,21 +394,24 @@ fn hand_over(
     let interruption = Interruption::wait()?;
     let written = bundle.write(settings, contents)?;
     interruption.last_moment()?;
-    state::edit_users(&settings.gateway.state_dir, change).map_err(hinted)?;
+    state::edit_users(&settings.gateway.state_dir, change).map_err(|it| hinted(settings, it))?;
     interruption.over();
     written.hand_over(name)
 }
 
 /// With the commands of subscribers in the place of those of `maison user`.
-fn hinted(error: StateError) -> anyhow::Error {
+fn hinted(settings: &Settings, error: StateError) -> anyhow::Error {
     match error {
         StateError::UserExists(name) => anyhow!(
             "user exists already: `{name}`\n  hint: `maison subscriber renew {name}` makes a new \
-             certificate, `passwd {name}` a new password; `revoke {name}` sends it away, for a \
-             new start"
+             certificate, `passwd {name}` a new password; `rooms {name} ROOM,…` gives it other \
+             rooms; `revoke {name}` sends it away, for a new start"
         ),
         StateError::UserUnknown(name) => {
-            anyhow!("no such user: `{name}`\n  hint: `maison subscriber list` names them")
+            let users = state::read_users(&settings.gateway.state_dir).unwrap_or_default();
+            let near = nearest(name.as_str(), users.names().map(UserName::as_str));
+            let meant = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+            anyhow!("no such user: `{name}`\n  hint: {meant}`maison subscriber list` names them")
         }
         other => other.into(),
     }
@@ -416,7 +425,7 @@ fn whole_house() -> Scope {
 fn passwd(settings: &Settings, name: &UserName, from_stdin: bool) -> Result<()> {
     let folder = &settings.gateway.state_dir;
     if !state::read_users(folder)?.contains(name) {
-        return Err(hinted(StateError::UserUnknown(name.clone())));
+        return Err(hinted(settings, StateError::UserUnknown(name.clone())));
     }
     let password = if from_stdin { given("password")? } else { state::random_password()? };
     state::change_password(folder, name.clone(), password.as_bytes())?;
@@ -445,7 +454,7 @@ fn revoke(settings: &Settings, name: &UserName, serial: Option<&str>) -> Result<
         }
         Ok(())
     })
-    .map_err(hinted)?;
+    .map_err(|error| hinted(settings, error))?;
     match serial {
         Some(serial) if !is_listed => bail!(
             "`{name}` has no certificate `{serial}`\n  hint: `maison subscriber list` shows them"

@@ -28,7 +28,7 @@ pub(crate) use effective::quoted;
 pub use log::{LogFilter, LogFilterError, LogFormat};
 pub use manual::{Chapter, json_schema, manual};
 pub use report::{Mistake, Position, Report};
-pub(crate) use suggestion::slug;
+pub(crate) use suggestion::{nearest, one_of, slug};
 pub use words::policy_word;
 use written::Written;
 

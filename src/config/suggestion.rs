@@ -7,7 +7,7 @@ use crate::limits::ROOM_SLUG_BYTES_MAX;
 const WORD_BYTES_MAX: usize = 64;
 
 /// The candidate that `word` most resembles, if any comes near.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
@@ -21,6 +21,18 @@ pub(super) fn nearest<'a>(
         .filter(|(distance, candidate)| *distance <= 1.max(candidate.chars().count() / 3))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// What a wrong word may have been, and which there are.
+pub(crate) fn one_of<'a, I: Iterator<Item = &'a str>>(
+    value: &str,
+    words: impl Fn() -> I,
+) -> String {
+    let all = listed(words());
+    match nearest(value, words()) {
+        Some(near) => format!("did you mean `{near}`? there are {all}"),
+        None => format!("there are {all}"),
+    }
 }
 
 /// Each word in backticks, with commas.

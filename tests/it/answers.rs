@@ -40,6 +40,7 @@ const SLIPS: &[&str] = &[
     "user del nobody --config FOLDER/maison.toml",
     "subscriber revoke nobody --config FOLDER/maison.toml",
     "subscriber add alice --rooms nowhere --config FOLDER/maison.toml",
+    "subscriber rooms nobody salon --config FOLDER/maison.toml",
     "subscriber ad alice",
     "ca rotate --overlap 90",
     "acl explain nobody maison/salon/temperature --config FOLDER/maison.toml",

@@ -14,6 +14,7 @@ use maison::time::Tick;
 
 use clients::{Client, Lifetime};
 use house::House;
+pub(crate) use house::rules;
 
 const ROOMS: usize = 20;
 const DAY: u64 = 24 * 3600;

@@ -135,13 +135,14 @@ fn run(config: &Path) -> Output {
 }
 
 #[track_caller]
-fn check_refused(config: &Path, code: i32, expected: &[&str]) {
+fn check_refused(config: &Path, code: i32, expected: &[&str]) -> String {
     let output = run(config);
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(code), "{said}");
     for expected in expected {
         assert!(said.contains(expected), "no `{expected}` in:\n{said}");
     }
+    said
 }
 
 #[test]
@@ -257,7 +258,10 @@ fn a_key_that_others_can_read_is_a_permission() {
     gateway.stop();
     let key = gateway.folder.path().join("state/ca.key");
     fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
-    check_refused(&config, 77, &["ca.key", "hint: `chmod 600"]);
+    let said =
+        check_refused(&config, 77, &["others can read secrets: mode 644", "hint: `chmod 600"]);
+    let first = said.lines().next().unwrap();
+    assert_eq!(first.matches("ca.key").count(), 1, "{said}");
 }
 
 /// Only root can make a disk that is full.

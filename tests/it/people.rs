@@ -1,5 +1,7 @@
 //! People and devices are let in by one command, to what is theirs, and sent away by another.
 
+mod rooms;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -325,7 +327,7 @@ fn what_cannot_be_is_said_with_a_hint() {
     check(
         &["add", "alice", "--rooms", "salno"],
         1,
-        "no such room: `salno`\n  hint: there are cave, salon",
+        "no such room: `salno`\n  hint: did you mean `salon`? there are `cave`, `salon`",
     );
     check(&["add", "alice"], 1, "would be let in and may nothing");
     check(&["add", "alice", "--rooms", "_gateway", "--write"], 1, "the gateway's own");

@@ -5,14 +5,14 @@ use std::fs;
 use std::time::Duration;
 
 use maison::sampling::{
-    Calibration, Combination, Input, Output, Rules, Sampler, Sensor, SensorId, SensorSettings,
-    Tolerance,
+    Combination, Input, Output, Sampler, Sensor, SensorId, SensorSettings, Tolerance,
 };
 use maison::sensors::Measurement;
-use maison::sensors::catalog::Promise;
 use maison::telemetry::{self, House, Offer, Room};
 use maison::time::{Tick, Timestamp};
 use maison::units::MilliCelsius;
+
+use crate::day::rules;
 
 const STALE_AFTER_S: u64 = 30;
 
@@ -34,17 +34,7 @@ fn settings() -> SensorSettings {
         retries: 0,
         heartbeat: Duration::from_secs(60),
         stale_after: Duration::from_secs(STALE_AFTER_S),
-        temperature: Rules {
-            promise: Promise::Always,
-            lowest: MilliCelsius::new(-55_000).value(),
-            highest: MilliCelsius::new(125_000).value(),
-            rate_per_minute: Some(30_000),
-            calibration: Calibration::Offset(MilliCelsius::new(0).value()),
-            median: 1,
-            alpha: 1000,
-            decimals: 1,
-            deadband: 0,
-        },
+        temperature: rules(),
         humidity: None,
         pressure: None,
     }

@@ -17,9 +17,10 @@ use brain::workloads::{Done, WORKLOADS, Work, Workload};
 
 const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/baseline.txt");
 /// Per cent. Runs of one binary differ by less than 0.02, of what maps with drawn seeds do; the
-/// C library copies memory in another way on another processor.
+/// C library copies memory in another way on another processor, which is most of what is let pass.
 const TOLERANCE: f64 = 3.0;
-/// With another compiler than the baseline's.
+/// With another compiler than the baseline's: what that inlines is not ours to mend, and what costs
+/// more than this is looked at, whosever it is.
 const TOLERANCE_OTHER: f64 = 15.0;
 
 fn main() -> ExitCode {

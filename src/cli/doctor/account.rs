@@ -81,18 +81,24 @@ impl Account {
 
     /// Whether it may read and write a file with these facts.
     pub(super) fn may_open(&self, facts: &Metadata) -> bool {
-        self.may(facts.uid(), facts.gid(), facts.mode())
+        self.may(0o6, facts.uid(), facts.gid(), facts.mode())
     }
 
-    fn may(&self, owner: u32, group: u32, mode: u32) -> bool {
-        let wanted = if self.uid == owner {
-            0o600
+    /// Whether it may look into a folder with these facts.
+    pub(super) fn may_list(&self, facts: &Metadata) -> bool {
+        self.may(0o5, facts.uid(), facts.gid(), facts.mode())
+    }
+
+    /// Whether all of the `wanted` bits of `chmod(1)` are its own.
+    fn may(&self, wanted: u32, owner: u32, group: u32, mode: u32) -> bool {
+        let own = if self.uid == owner {
+            mode >> 6
         } else if self.gids.contains(&group) {
-            0o060
+            mode >> 3
         } else {
-            0o006
+            mode
         };
-        self.uid == 0 || mode & wanted == wanted
+        self.uid == 0 || own & wanted == wanted
     }
 }
 
@@ -180,7 +186,7 @@ mod tests {
     fn who_may_open_a_device_follows_from_its_mode() {
         let account = |uid, gids: &[u32]| Account { name: String::new(), uid, gids: gids.into() };
         let check = |account: Account, mode: u32, expected: bool| {
-            assert_eq!(account.may(0, 44, mode), expected, "{account:?} {mode:o}");
+            assert_eq!(account.may(0o6, 0, 44, mode), expected, "{account:?} {mode:o}");
         };
         check(account(0, &[]), 0o000, true);
         check(account(998, &[44]), 0o660, true);

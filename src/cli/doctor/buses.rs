@@ -15,17 +15,31 @@ const BOOT_FILES: [&str; 2] = ["boot/firmware/config.txt", "boot/config.txt"];
 const THERMOMETERS: [u8; 5] = [0x10, 0x22, 0x28, 0x3b, 0x42];
 
 pub(super) fn examine(patient: &Patient, found: &mut Found) {
-    let rooms = patient.rooms_on(|bus| bus == Bus::Kernel1Wire);
-    let masters = survey::masters(&mut patient.sysfs()).ok().flatten();
-    if !rooms.is_empty() && masters.as_deref().unwrap_or_default().is_empty() {
-        no_one_wire(patient, &rooms, found);
-    }
-    for master in masters.unwrap_or_default() {
-        one_wire(patient, &master, found);
-    }
+    kernels_one_wire(patient, found);
     i2c(patient, found);
     spi(patient, found);
     pins(patient, found);
+}
+
+/// Where nobody may look nobody knows that there is none.
+fn kernels_one_wire(patient: &Patient, found: &mut Found) {
+    let Ok(masters) = survey::masters(&mut patient.sysfs()) else {
+        let folder = patient.one_wire();
+        let shown = folder.display();
+        return found.unseen(said!(
+            "1-Wire: this user may not look into `{shown}`; as root: `sudo maison doctor`",
+            "1-Wire : cet utilisateur ne peut regarder dans `{shown}` ; en root : `sudo maison \
+             doctor`",
+        ));
+    };
+    let masters = masters.unwrap_or_default();
+    let rooms = patient.rooms_on(|bus| bus == Bus::Kernel1Wire);
+    if !rooms.is_empty() && masters.is_empty() {
+        no_one_wire(patient, &rooms, found);
+    }
+    for master in masters {
+        one_wire(patient, &master, found);
+    }
 }
 
 /// A finding whose remedy is a line of the boot settings: written there, or read by a reboot.

@@ -1,6 +1,6 @@
 //! Devices, groups and folders: what the user of the gateway may open.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 
 use super::account::groups;
@@ -16,6 +16,7 @@ pub(super) fn examine(patient: &Patient, found: &mut Found) {
     for device in devices {
         closed(patient, &device, found);
     }
+    one_wire(patient, found);
     state_dir(patient, found);
 }
 
@@ -54,18 +55,8 @@ fn closed(patient: &Patient, device: &Device, found: &mut Found) {
         "`{name}` n'a pas le droit d'ouvrir /{path} (mode {mode:03o})",
     );
     let finding = Finding::error("device-closed", what);
-    let known = groups(&patient.place(""));
-    let own = known.iter().find(|known| known.gid == facts.gid() && known.gid != 0);
-    found.add(match own {
-        Some(own) if mode & 0o060 == 0o060 => {
-            let own = &own.name;
-            let remedy = said!(
-                "the group `{own}` may: `{name}` is to be one of it",
-                "le groupe `{own}` en a le droit : `{name}` doit en être membre",
-            );
-            let line = format!("sudo usermod --append --groups {own} {name}");
-            finding.mend(remedy).paste(line).paste("sudo systemctl restart maison")
-        }
+    found.add(match group_of(patient, &facts) {
+        Some(own) if mode & 0o060 == 0o060 => join(patient, finding, &own),
         _ => {
             let remedy = said!(
                 "no group may: a rule of udev gives it to the group `{group}`",
@@ -83,6 +74,45 @@ fn closed(patient: &Patient, device: &Device, found: &mut Found) {
                 .paste("sudo systemctl restart maison")
         }
     });
+}
+
+/// The folder of the kernel's 1-Wire, where rooms need it.
+fn one_wire(patient: &Patient, found: &mut Found) {
+    let folder = patient.one_wire();
+    let Ok(facts) = fs::metadata(&folder) else { return };
+    let rooms = patient.rooms_on(|bus| bus == Bus::Kernel1Wire);
+    if rooms.is_empty() || patient.account.may_list(&facts) {
+        return;
+    }
+    let (name, shown, mode) = (&patient.account.name, folder.display(), facts.mode() & 0o777);
+    let what = said!(
+        "`{name}` may not look into `{shown}` (mode {mode:03o}), and there are rooms that need it: \
+         {rooms}",
+        "`{name}` ne peut regarder dans `{shown}` (mode {mode:03o}), et des pièces en ont besoin : \
+         {rooms}",
+    );
+    let finding = Finding::error("1-wire-closed", what);
+    found.add(match group_of(patient, &facts) {
+        Some(own) if mode & 0o050 == 0o050 => join(patient, finding, &own),
+        _ => finding.paste(format!("sudo chmod 755 {}", quoted(&folder))),
+    });
+}
+
+/// The group that a file is given to; root's is none to join.
+fn group_of(patient: &Patient, facts: &Metadata) -> Option<String> {
+    let known = groups(&patient.place("")).into_iter();
+    let mut own = known.filter(|known| known.gid == facts.gid() && known.gid != 0);
+    own.next().map(|group| group.name)
+}
+
+fn join(patient: &Patient, finding: Finding, group: &str) -> Finding {
+    let name = &patient.account.name;
+    let remedy = said!(
+        "the group `{group}` may: `{name}` is to be one of it",
+        "le groupe `{group}` en a le droit : `{name}` doit en être membre",
+    );
+    let line = format!("sudo usermod --append --groups {group} {name}");
+    finding.mend(remedy).paste(line).paste("sudo systemctl restart maison")
 }
 
 /// Keys and logins are in it, so that the gateway takes it from nobody else.

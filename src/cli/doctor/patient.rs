@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::account::{self, Account};
+use crate::bus::survey::ONE_WIRE;
 use crate::bus::sysfs::Files;
 use crate::config::{Bus, Room, Sensor, Settings};
 use crate::daemon::control::{self, Answer, Request, Trouble};
@@ -47,6 +48,11 @@ impl Patient {
     /// The kernel's files, or the recorded ones.
     pub(super) fn sysfs(&self) -> Files {
         Files::new(&self.settings.hardware.sysfs)
+    }
+
+    /// Where the kernel's 1-Wire buses are.
+    pub(super) fn one_wire(&self) -> PathBuf {
+        self.settings.hardware.sysfs.join(ONE_WIRE)
     }
 
     /// Where `path` of the machine is, which begins without `/`.

@@ -166,6 +166,33 @@ fn a_device_that_the_service_may_not_open_is_told_with_its_group() {
     machine.check(devices::examine, &[]);
 }
 
+/// Its mode is looked at, since root may look anywhere.
+#[test]
+fn a_1_wire_folder_that_the_service_may_not_look_into_is_told() {
+    let machine = Machine::new(DS18B20);
+    machine.check(devices::examine, &[]);
+    machine.put("sys/bus/w1/devices/w1_bus_master1/28-01131e858aef/name", "");
+    let folder = machine.root().join("sys/bus/w1/devices");
+    let set = |mode| fs::set_permissions(&folder, Permissions::from_mode(mode)).unwrap();
+    set(0o755);
+    machine.check(devices::examine, &[]);
+    set(0o700);
+    let found = machine.check(devices::examine, &["1-wire-closed"]);
+    let what = &found[0].what.english;
+    assert!(
+        what.starts_with("`maison` may not look into `") && what.ends_with(": salon"),
+        "{what}"
+    );
+    assert_eq!(found[0].paste, [format!("sudo chmod 755 {}", folder.display())]);
+    if rustix::process::geteuid().is_root() {
+        set(0o750);
+        chown(&folder, Some(0), Some(44)).unwrap();
+        let found = machine.check(devices::examine, &["1-wire-closed"]);
+        assert_eq!(found[0].paste[0], "sudo usermod --append --groups i2c maison");
+    }
+    Machine::new(TMP117).check(devices::examine, &[]);
+}
+
 #[test]
 fn a_state_folder_that_is_open_of_another_or_nowhere_is_told() {
     let machine = Machine::new("");

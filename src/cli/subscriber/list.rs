@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::authorities::{Authorities, Standing};
-use crate::access::{ALL_ROOMS, Issued, User, UserName};
+use crate::access::{ALL_ROOMS, Issued, Scope, User, UserName};
 use crate::cli::ca::date;
 use crate::config::Settings;
 use crate::daemon::control::{self, Trouble};
@@ -141,7 +141,11 @@ fn time(unix_s: u64) -> String {
 }
 
 fn may(user: &User) -> String {
-    let Some(scope) = &user.scope else { return "read the whole house".to_owned() };
+    user.scope.as_ref().map_or_else(|| "read the whole house".to_owned(), of_scope)
+}
+
+/// For people.
+pub(super) fn of_scope(scope: &Scope) -> String {
     let mut parts = Vec::new();
     if scope.rooms.iter().any(|room| room == ALL_ROOMS) {
         parts.push("all rooms".to_owned());

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::Add;
 use crate::access::{ALL_ROOMS, Pattern, Scope};
-use crate::config::{Room, Settings, slug_fault};
+use crate::config::{Settings, one_of, slug_fault};
 use crate::daemon::rights;
 
 /// A filter of a right.
@@ -21,31 +21,9 @@ pub(super) fn pattern(text: &str) -> Result<Pattern> {
 impl Add {
     /// Of a user that would be let in and may nothing, or speak for a sensor of the gateway: none.
     pub(super) fn scope(&self, settings: &Settings) -> Result<Scope> {
-        if let Some(room) = twice(&self.rooms) {
-            bail!("named twice: `{room}`\n  hint: each room once in `--rooms`");
-        }
-        for room in self.rooms.iter().filter(|room| *room != ALL_ROOMS) {
-            let is_known = settings.rooms.iter().any(|known| known.slug == **room);
-            if !is_known && !self.write {
-                let known: Vec<&str> = settings.rooms.iter().map(|it| it.slug.as_str()).collect();
-                bail!(
-                    "no such room: `{room}`\n  hint: there are {}; a device brings a room of its \
-                     own with `--write`",
-                    known.join(", ")
-                );
-            }
-            let has_sensors = |it: &Room| it.slug == **room && !it.sensors.is_empty();
-            if self.write && settings.rooms.iter().any(has_sensors) {
-                bail!(
-                    "the gateway's own sensors tell of the room `{room}`\n  hint: a device has a \
-                     room of its own: `--rooms {room}-device --write`"
-                );
-            }
-            if let Some(fault) = slug_fault(room) {
-                bail!("{fault}: `{room}`");
-            }
-        }
-        self.speaks_for_no_sensor(settings)?;
+        once(&self.rooms)?;
+        known(settings, &self.rooms, self.write)?;
+        speaks_for_no_sensor(settings, &self.rooms, self.write)?;
         self.publishes_somewhere(settings)?;
         let (rooms, read, publish) = (self.rooms.clone(), self.read.clone(), self.publish.clone());
         let scope = Scope { rooms, write: self.write, admin: self.admin, read, publish };
@@ -59,25 +37,6 @@ impl Add {
         Ok(scope)
     }
 
-    /// Who writes to all rooms must not write to those that the gateway's own sensors tell of.
-    fn speaks_for_no_sensor(&self, settings: &Settings) -> Result<()> {
-        if !self.write || !self.rooms.iter().any(|room| room == ALL_ROOMS) {
-            return Ok(());
-        }
-        let measured = settings.rooms.iter().filter(|room| !room.sensors.is_empty());
-        let measured: Vec<&str> = measured.map(|room| room.slug.as_str()).collect();
-        if measured.is_empty() {
-            return Ok(());
-        }
-        bail!(
-            "the gateway's own sensors tell of some of all rooms: {}\n  hint: name the rooms of \
-             the device, as `--rooms garage,garden --write`",
-            measured.join(", ")
-        )
-    }
-}
-
-impl Add {
     /// Says where a filter does not reach; one that reaches nowhere is refused.
     fn publishes_somewhere(&self, settings: &Settings) -> Result<()> {
         let rights = rights(settings);
@@ -100,9 +59,60 @@ impl Add {
     }
 }
 
-/// The first that comes again.
-fn twice(rooms: &[String]) -> Option<&String> {
+/// Each room is named once.
+pub(super) fn once(rooms: &[String]) -> Result<()> {
     let is_again =
         |(index, room): &(usize, &String)| rooms.iter().take(*index).any(|it| it == *room);
-    rooms.iter().enumerate().find(is_again).map(|(_, room)| room)
+    match rooms.iter().enumerate().find(is_again) {
+        Some((_, room)) => bail!("named twice: `{room}`\n  hint: each room once"),
+        None => Ok(()),
+    }
+}
+
+/// Each is a room of the house; of who writes, one that may be.
+pub(super) fn known(settings: &Settings, rooms: &[String], write: bool) -> Result<()> {
+    for room in rooms.iter().filter(|room| *room != ALL_ROOMS) {
+        let known = || settings.rooms.iter().map(|room| room.slug.as_str());
+        if !write && settings.rooms.is_empty() {
+            bail!("no such room: `{room}`\n  hint: the configuration has no `[rooms]`");
+        }
+        if !write && !known().any(|slug| slug == room) {
+            bail!(
+                "no such room: `{room}`\n  hint: {}; a device brings a room of its own with \
+                 `--write`",
+                one_of(room, known)
+            );
+        }
+        if let Some(fault) = slug_fault(room) {
+            bail!("{fault}: `{room}`");
+        }
+    }
+    Ok(())
+}
+
+/// Who writes must not write to rooms that the gateway's own sensors tell of.
+pub(super) fn speaks_for_no_sensor(
+    settings: &Settings,
+    rooms: &[String],
+    write: bool,
+) -> Result<()> {
+    if !write {
+        return Ok(());
+    }
+    let measured = settings.rooms.iter().filter(|room| !room.sensors.is_empty());
+    let measured: Vec<&str> = measured.map(|room| room.slug.as_str()).collect();
+    if let Some(room) = rooms.iter().find(|room| measured.contains(&room.as_str())) {
+        bail!(
+            "the gateway's own sensors tell of the room `{room}`\n  hint: a device has a room of \
+             its own, as `{room}-device`"
+        );
+    }
+    if rooms.iter().any(|room| room == ALL_ROOMS) && !measured.is_empty() {
+        bail!(
+            "the gateway's own sensors tell of some of all rooms: {}\n  hint: name the rooms of \
+             the device, as `garage,garden`",
+            measured.join(", ")
+        );
+    }
+    Ok(())
 }

@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use super::amount::Bounded;
 use super::complaint::{Complaint, Complaints, Place};
 use super::schema;
-use super::suggestion::{listed, nearest};
+use super::suggestion::one_of;
 use super::written::{At, Field};
 use super::{Listener, Settings};
 
@@ -99,15 +99,6 @@ fn word<T: Copy>(
         Complaint::value(*place, format!("unknown {what}")).found(value).hint(one_of(value, names)),
     );
     default
-}
-
-/// What a wrong word may have been, and which there are.
-fn one_of<'a, I: Iterator<Item = &'a str>>(value: &str, words: impl Fn() -> I) -> String {
-    let all = listed(words());
-    match nearest(value, words()) {
-        Some(near) => format!("did you mean `{near}`? there are {all}"),
-        None => format!("there are {all}"),
-    }
 }
 
 /// A path, relative or not; only an empty one is none.

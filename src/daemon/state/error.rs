@@ -135,9 +135,9 @@ impl fmt::Display for StateError {
             ),
             Self::FileTooOpen { path, mode } => write!(
                 formatter,
-                "others can read secrets: `{path}` has mode {mode:03o}\n  hint: `chmod 600 \
-                 '{path}'`, and make new ones if somebody may have read them",
-                path = path.display()
+                "others can read secrets: `{}` has mode {mode:03o}{}",
+                path.display(),
+                closing_hint(path)
             ),
             Self::Locked { path, holder } => write!(
                 formatter,
@@ -180,6 +180,14 @@ impl fmt::Display for StateError {
 }
 
 impl std::error::Error for StateError {}
+
+/// What to do about a file of secrets that others can read.
+pub(super) fn closing_hint(path: &Path) -> String {
+    format!(
+        "\n  hint: `chmod 600 '{}'`, and make new ones if somebody may have read them",
+        path.display()
+    )
+}
 
 /// Debian's numbers of accounts for people begin here.
 const PEOPLE_FROM: u32 = 1000;

@@ -14,10 +14,12 @@ use rustix::process::geteuid;
 use crate::limits::STATE_FILE_BYTES_MAX;
 use crate::net::{Files, credential, read_whole};
 
+use error::closing_hint;
+
 pub use error::StateError;
 pub use users::{
     UsersFile, add_user, change_password, draw, edit as edit_users, hash as hash_password,
-    random_password, read_users, remove_user, set_password,
+    random_password, read_users, remove_user, set_password, try_edit as try_edit_users,
 };
 
 const LOCK_FILE: &str = "lock";
@@ -192,6 +194,10 @@ impl Files for StateDir {
 fn bare(error: StateError) -> io::Error {
     match error {
         StateError::Io { error, .. } => error,
+        StateError::FileTooOpen { path, mode } => {
+            let what = format!("others can read secrets: mode {mode:03o}{}", closing_hint(&path));
+            io::Error::new(io::ErrorKind::PermissionDenied, what)
+        }
         other if other.is_permission() => io::Error::new(io::ErrorKind::PermissionDenied, other),
         other => io::Error::other(other),
     }

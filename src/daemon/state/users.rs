@@ -189,6 +189,14 @@ pub fn edit(
     folder: &Path,
     change: impl FnOnce(&mut Users) -> Result<(), StateError>,
 ) -> Result<(), StateError> {
+    try_edit(folder, change)
+}
+
+/// The same of a change that may be refused for reasons of its own.
+pub fn try_edit<E: From<StateError>>(
+    folder: &Path,
+    change: impl FnOnce(&mut Users) -> Result<(), E>,
+) -> Result<(), E> {
     let folder = StateDir::visit(folder)?;
     let lock = folder.open_lock(LOCK_FILE)?;
     flock(&lock, FlockOperation::LockExclusive).map_err(|error| StateError::Io {
@@ -201,9 +209,9 @@ pub fn edit(
     let text = users.to_text();
     // What cannot be read again locks everybody out.
     if u64::try_from(text.len()).is_ok_and(|bytes| bytes > USERS_FILE_BYTES_MAX) {
-        return Err(StateError::UsersTooMany { path: folder.path().join(FILE) });
+        return Err(StateError::UsersTooMany { path: folder.path().join(FILE) }.into());
     }
-    folder.write(FILE, text.as_bytes())
+    Ok(folder.write(FILE, text.as_bytes())?)
 }
 
 /// The hash of a password with a salt of its own.

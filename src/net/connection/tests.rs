@@ -1,3 +1,4 @@
+mod turns;
 mod unfinished;
 
 use std::sync::atomic::Ordering;

@@ -122,19 +122,24 @@ pub(super) fn settings() -> SensorSettings {
         retries: 2,
         heartbeat: Duration::from_secs(300),
         stale_after: STALE_AFTER,
-        temperature: Rules {
-            promise: Promise::Always,
-            lowest: MilliCelsius::new(-55_000).value(),
-            highest: MilliCelsius::new(125_000).value(),
-            rate_per_minute: Some(30_000),
-            calibration: Calibration::Offset(MilliCelsius::new(0).value()),
-            median: 1,
-            alpha: 1000,
-            decimals: 1,
-            deadband: DEADBAND,
-        },
+        temperature: Rules { deadband: DEADBAND, ..rules() },
         humidity: None,
         pressure: None,
+    }
+}
+
+/// Of a thermometer for rooms that is shown as it is, each time.
+pub(crate) fn rules() -> Rules {
+    Rules {
+        promise: Promise::Always,
+        lowest: MilliCelsius::new(-55_000).value(),
+        highest: MilliCelsius::new(125_000).value(),
+        rate_per_minute: Some(30_000),
+        calibration: Calibration::Offset(MilliCelsius::new(0).value()),
+        median: 1,
+        alpha: 1000,
+        decimals: 1,
+        deadband: 0,
     }
 }
 

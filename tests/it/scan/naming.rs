@@ -124,6 +124,61 @@ fn probes_get_their_rooms_by_touch() {
     assert!(terminal.shown().contains(&expected), "{}", terminal.shown());
 }
 
+/// What the rest of the configuration does not take is said with its place, while it can be mended.
+#[test]
+fn a_name_that_cannot_be_a_rooms_is_asked_for_again() {
+    let folder = Gateway::prepare("");
+    let other = folder.path().join("conf.d/50.toml");
+    fs::create_dir(folder.path().join("conf.d")).unwrap();
+    let mut terminal = simulated_house(folder.path());
+    terminal.expect("28-0114a2b3c4d5 rose ");
+    for (name, fault) in [
+        ("a\tb", "control character in the name of a room"),
+        ("浴室", "needs letters or digits for its topic: `浴室`"),
+        (&"x".repeat(65), "name of a room too long: 64 letters at most"),
+    ] {
+        terminal.expect(" °C: which room? (Enter: none) ");
+        terminal.answer(name);
+        terminal.expect(fault);
+    }
+    terminal.expect(" °C: which room? (Enter: none) ");
+    fs::write(&other, "[rooms.cave]\nnmae = \"Cave\"\n").unwrap();
+    terminal.answer("Salon");
+    terminal.expect("this cannot be written:\n");
+    terminal.expect("50.toml:2:1: unknown key: `nmae`");
+    terminal.expect(" °C: which room? (Enter: none) ");
+    fs::remove_file(&other).unwrap();
+    terminal.answer("Salon");
+    terminal.expect("4 probes have no room");
+    terminal.answer("");
+    assert!(terminal.end().success(), "{}", terminal.shown());
+    let text = fs::read_to_string(written(folder.path())).unwrap();
+    assert_eq!(text.matches("\n[rooms.").count(), 1, "{text}");
+    check_ok(folder.path(), "1 room, 1 sensor");
+}
+
+#[test]
+fn a_chip_that_cannot_be_told_apart_is_asked_for_until_it_is_one_of_those() {
+    let folder = Gateway::prepare("");
+    let chip = "[[rooms.any.sensors]]\ndriver = \"lm75\"\nbus = \"simulated\"\naddress = 0x48\n";
+    let house = folder.path().join("house.toml");
+    fs::write(&house, chip).unwrap();
+    let config = folder.path().join("maison.toml");
+    let words = ["scan", "--write", "--in-order", "--config", config.to_str().unwrap()];
+    let words = [&words[..], &["--simulated", house.to_str().unwrap()]].concat();
+    let mut terminal = Terminal::run(&words);
+    terminal.expect("which room? (Enter: none) ");
+    terminal.answer("Bureau");
+    terminal.expect("lm75 or pct2075? (Enter: lm75) ");
+    terminal.answer("tmp117");
+    terminal.expect("one of these: lm75 or pct2075");
+    terminal.expect("lm75 or pct2075? (Enter: lm75) ");
+    terminal.answer("pct2075");
+    assert!(terminal.end().success(), "{}", terminal.shown());
+    let text = fs::read_to_string(written(folder.path())).unwrap();
+    assert!(text.contains("driver = \"pct2075\""), "{text}");
+}
+
 #[test]
 fn ctrl_c_leaves_all_as_it_was() {
     let folder = Gateway::prepare("");
