@@ -366,7 +366,7 @@ impl Broker {
 
     /// Whether somebody may publish that.
     pub(super) fn permit(&self, allowed: &Allowed, message: &Message) -> Result<(), Objection> {
-        if message.topic.levels().count() > self.settings.bounds.topic_levels {
+        if message.topic.is_deeper_than(self.settings.bounds.topic_levels) {
             let why = "topic name has too many levels: our limit";
             return Err(Objection::new(ReasonCode::TopicNameInvalid, why));
         }
