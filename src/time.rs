@@ -27,21 +27,25 @@ impl Tick {
     /// This instant moved by `duration`, stopping at [`Tick::MAX`].
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
-        let microseconds = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        Self(self.0.saturating_add(microseconds))
+        Self(self.0.saturating_add(microseconds(duration)))
     }
 
     /// This instant moved back by `duration`, stopping at [`Tick::ZERO`].
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
-        let microseconds = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        Self(self.0.saturating_sub(microseconds))
+        Self(self.0.saturating_sub(microseconds(duration)))
     }
 
     /// Time from `earlier` to this instant; zero if `earlier` is later.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
+}
+
+/// At most as many as a tick can have.
+fn microseconds(duration: Duration) -> u64 {
+    let whole = duration.as_secs().saturating_mul(1_000_000);
+    whole.saturating_add(duration.subsec_micros().into())
 }
 
 /// Wall-clock time in milliseconds since 1970, and whether the clock had been set when it was read.

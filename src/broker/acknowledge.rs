@@ -1,7 +1,7 @@
 //! Acknowledgements of clients: each moves a delivery on, and makes room for the next.
 
 use super::Broker;
-use super::persistence::{Novelty, Pace, Part, Thing};
+use super::persistence::{HoldId, Novelty, Pace, Thing};
 use super::record::{Change, Place};
 use super::session::SessionIndex;
 use super::window::Received;
@@ -37,37 +37,40 @@ impl Broker {
             self.persistence.end_queued(now, session.id, done.and_then(|it| it.place));
             return self.pull(now, index);
         }
-        let reason = match session.window.received(packet_id) {
+        let received = session.window.received(packet_id);
+        let reason = match &received {
             Received::ReleaseUnknown if self.is_v5(id) => ReasonCode::PacketIdentifierNotFound,
-            Received::ReleaseAgain | Received::ReleaseUnknown => ReasonCode::Success,
-            Received::Release(message) => {
-                self.keep_release(now, index, packet_id, message.place);
+            Received::ReleaseAgain | Received::ReleaseUnknown | Received::Release(_) => {
                 ReasonCode::Success
             }
             Received::Ignore => return,
         };
         // The client forgets the identifier when it hears of it, so that must be kept before.
-        let thing = self.sessions[index].id.map(|it| Thing::Of(it, Part::Released(packet_id)));
-        let hold = thing.and_then(|thing| self.persistence.hold(id, &thing));
+        let hold = if let Received::Release(message) = received {
+            self.keep_release(now, id, index, packet_id, message.place)
+        } else {
+            let thing = self.sessions[index].id.map(|it| Thing::released(it, packet_id));
+            thing.and_then(|thing| self.persistence.hold(id, &thing))
+        };
         let answer = Acknowledgement { packet_id, reason, properties: None };
         self.send_kept(id, Packet::PubRel(answer), hold);
     }
 
-    /// In the store the identifier takes the place of the message.
+    /// In the store the identifier takes the place of the message; for that the PUBREL waits.
     fn keep_release(
         &mut self,
         now: Tick,
+        id: ConnectionId,
         index: SessionIndex,
         packet_id: PacketId,
         place: Option<Place>,
-    ) {
+    ) -> Option<HoldId> {
         let session = &mut self.sessions[index];
         self.persistence.end_queued(now, session.id, place);
-        if let Some(id) = session.store_id() {
-            let order = session.next_place().0;
-            let change = Change::Released { session: id, packet_id, order };
-            self.persistence.note(now, change, Novelty::New, Pace::Now);
-        }
+        let of = session.store_id()?;
+        let order = session.next_place().0;
+        let change = Change::Released { session: of, packet_id, order };
+        self.persistence.note_for(now, id, change, Novelty::New)
     }
 
     /// A PUBCOMP.

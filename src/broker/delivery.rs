@@ -2,13 +2,14 @@
 //! else it waits in the session's bounded queue, from which acknowledgements and written bytes
 //! pull it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::announce::Losses;
 use super::connection::Connection;
 use super::held;
 use super::outputs::Outputs;
-use super::persistence::{Novelty, Pace, Part, Persistence, Thing};
+use super::persistence::{HoldId, Novelty, Pace, Persistence, Thing};
 use super::publish::Publication;
 use super::queue::{Bounds, Dropped, Next};
 use super::record::{Change, PageRequest, Place, Queued, SessionId, Share};
@@ -48,17 +49,18 @@ impl Broker {
         match connection {
             None if to.qos == QoS::AtMostOnce => {}
             Some(connection) if session.is_clear(to.qos) && connection.unwritten.has_room() => {
-                let message = match to.qos {
-                    QoS::AtMostOnce => publication.message(),
-                    QoS::AtLeastOnce | QoS::ExactlyOnce => publication.kept(),
-                };
-                let copy = copy(to, message, publication.expires);
                 let (outputs, persistence) = (&mut self.outputs, &mut self.persistence);
-                Line { session, connection, outputs, persistence }.send(now, copy);
+                let mut line = Line { session, connection, outputs, persistence };
+                if to.qos == QoS::AtMostOnce {
+                    line.write(now, publication.to_publish(now, to), None, None);
+                } else {
+                    let message = publication.kept();
+                    line.send(now, copy(to, message, publication.expires).into());
+                }
             }
             Some(_) | None => {
                 let (index, message) = (to.session, publication.kept());
-                self.queue(now, index, copy(to, message, publication.expires));
+                self.queue(now, index, copy(to, message, publication.expires).into());
             }
         }
     }
@@ -70,7 +72,7 @@ impl Broker {
         let store_id = session.id;
         let released: Vec<_> = session.window.restart().collect();
         for packet_id in released {
-            let thing = store_id.map(|session| Thing::Of(session, Part::Released(packet_id)));
+            let thing = store_id.map(|session| Thing::released(session, packet_id));
             let hold = thing.and_then(|thing| self.persistence.hold(id, &thing));
             self.send_kept(id, Packet::PubRel(Acknowledgement::success(packet_id)), hold);
         }
@@ -81,6 +83,9 @@ impl Broker {
     /// waits for its turn goes on then, whatever its client says meanwhile.
     pub(super) fn pull(&mut self, now: Tick, index: SessionIndex) {
         let session = &mut self.sessions[index];
+        if !session.has_waiting() {
+            return;
+        }
         let waits_for_turn = session.resume_at.is_some();
         let mut seeks = if waits_for_turn { 0 } else { limits::RETAINED_SEEKS_PER_TURN };
         let Some(connection) = session.connection.and_then(|id| self.connections.get_mut(&id))
@@ -91,7 +96,7 @@ impl Broker {
         let mut line = Line { session, connection, outputs, persistence };
         while line.connection.unwritten.has_room() {
             if let Some((publish, place)) = line.session.window.resend(now) {
-                line.write(now, publish, place);
+                line.send_again(now, publish, place);
                 continue;
             }
             line.drop_expired(now);
@@ -143,12 +148,12 @@ impl Broker {
     }
 
     /// Puts a message behind what waits for a session.
-    pub(super) fn queue(&mut self, now: Tick, index: SessionIndex, mut message: Queued) {
+    pub(super) fn queue(&mut self, now: Tick, index: SessionIndex, mut message: Arc<Queued>) {
         let bounds = self.queue_bounds(&self.sessions[index]);
         let session = &mut self.sessions[index];
         let pace = if session.connection.is_some() { Pace::Shortly } else { Pace::Now };
         if let Some((id, place)) = place(session, &mut message) {
-            let change = Change::Queued { session: id, place, message: message.clone() };
+            let change = Change::Queued { session: id, place, message: Arc::clone(&message) };
             self.persistence.note(now, change, Novelty::New, pace);
         }
         let dropped = session.queue.push(message, bounds);
@@ -197,10 +202,10 @@ fn copy(to: Recipient, message: crate::mqtt::Message, expires: Option<Tick>) -> 
 }
 
 /// Gives a message its place in the store, if it is to have one.
-fn place(session: &mut Session, message: &mut Queued) -> Option<(SessionId, Place)> {
+fn place(session: &mut Session, message: &mut Arc<Queued>) -> Option<(SessionId, Place)> {
     let id = session.store_id().filter(|_| message.qos > QoS::AtMostOnce)?;
     let place = session.next_place();
-    message.place = Some(place);
+    Arc::make_mut(message).place = Some(place);
     Some((id, place))
 }
 
@@ -215,30 +220,40 @@ struct Line<'a> {
 impl Line<'_> {
     /// Sends a message, and lets the store know under which identifier. For QoS 2 it must, or the
     /// client would take the message for another one after a restart.
-    fn send(&mut self, now: Tick, mut message: Queued) {
+    fn send(&mut self, now: Tick, mut message: Arc<Queued>) {
         let is_new = message.place.is_none();
         if is_new {
             place(self.session, &mut message);
         }
         let at = message.place;
         let publish = self.session.window.send(now, message);
+        let mut hold = None;
         if let (Some(session), Some(place)) = (self.session.id, at)
             && let Some(message) = self.session.window.last()
         {
-            let (novelty, pace) = match (is_new, message.qos) {
-                (true, QoS::ExactlyOnce) => (Novelty::New, Pace::Now),
-                (true, _) => (Novelty::New, Pace::Shortly),
-                (false, _) => (Novelty::Known, Pace::Later),
-            };
-            let change = Change::Queued { session, place, message: message.clone() };
-            self.persistence.note(now, change, novelty, pace);
+            let novelty = if is_new { Novelty::New } else { Novelty::Known };
+            let pace = if is_new { Pace::Shortly } else { Pace::Later };
+            let change = Change::Queued { session, place, message: Arc::clone(message) };
+            if message.qos == QoS::ExactlyOnce {
+                hold = self.persistence.note_for(now, self.connection.id, change, novelty);
+            } else {
+                self.persistence.note(now, change, novelty, pace);
+            }
         }
-        self.write(now, publish, at);
+        self.write(now, publish, at, hold);
+    }
+
+    fn send_again(&mut self, now: Tick, publish: Publish, place: Option<Place>) {
+        let is_exactly_once = matches!(publish.delivery, Delivery::ExactlyOnce(_));
+        let thing = self.session.id.zip(place).filter(|_| is_exactly_once);
+        let thing = thing.map(|(session, place)| Thing::queued(session, place));
+        let hold = thing.and_then(|thing| self.persistence.hold(self.connection.id, &thing));
+        self.write(now, publish, place, hold);
     }
 
     /// A client that takes no packet of that size is treated as if it had taken the message
     /// ([MQTT-3.1.2-24], [MQTT-3.1.2-25]).
-    fn write(&mut self, now: Tick, publish: Publish, place: Option<Place>) {
+    fn write(&mut self, now: Tick, publish: Publish, place: Option<Place>, hold: Option<HoldId>) {
         let delivery = publish.delivery;
         let packet = Packet::Publish(publish);
         if !self.connection.terms.take(&packet) {
@@ -247,14 +262,9 @@ impl Line<'_> {
             self.outputs.traffic.messages_too_large += 1;
             return;
         }
-        match (delivery, self.session.id, place) {
-            (Delivery::ExactlyOnce(_), Some(session), Some(place)) => {
-                let thing = Thing::Of(session, Part::Queued(place));
-                let hold = self.persistence.hold(self.connection.id, &thing);
+        match delivery {
+            Delivery::ExactlyOnce(_) => {
                 held::send(packet, hold, self.connection, self.outputs, self.persistence);
-            }
-            (Delivery::ExactlyOnce(_), ..) => {
-                held::send(packet, None, self.connection, self.outputs, self.persistence);
             }
             _ => self.outputs.send(self.connection, packet),
         }

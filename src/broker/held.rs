@@ -50,7 +50,7 @@ impl Broker {
 
     /// Sends what waits no more, and what waits behind a SUBACK.
     pub(super) fn send_ready(&mut self, now: Tick) {
-        for id in self.persistence.take_ready() {
+        while let Some(id) = self.persistence.next_ready() {
             let Some(connection) = self.connections.get_mut(&id) else { continue };
             let goes = |hold: Option<HoldId>| hold.is_none_or(|it| !self.persistence.waits(it));
             while connection.held.0.front().is_some_and(|(hold, _)| goes(*hold)) {

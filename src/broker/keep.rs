@@ -49,7 +49,7 @@ impl Broker {
         if let Some(record) = session.record() {
             let novelty = if session.is_noted { Novelty::Known } else { Novelty::New };
             session.is_noted = true;
-            self.persistence.note(now, Change::Session(record), novelty, Pace::Soon);
+            self.persistence.note(now, Change::Session(record.into()), novelty, Pace::Soon);
         }
     }
 

@@ -1,11 +1,14 @@
 //! Publications: what clients and the gateway say, under the rules, to whom it concerns.
 
+use std::num::NonZeroU32;
+
 use super::connection::Terms;
 use super::delivery::Recipient;
 use super::disconnect::Departure;
 use super::objection::Objection;
 use super::outputs::counted;
-use super::persistence::{HoldId, Novelty, Pace, Part, Thing};
+use super::persistence::{HoldId, Novelty, Pace, Thing};
+use super::queue::aged;
 use super::record::{Change, Queued, RetainedRecord, Share, Trouble};
 use super::retained::Origin;
 use super::session::SessionIndex;
@@ -52,8 +55,9 @@ impl Publication {
     }
 
     /// A message that was for another member of a group, as it was published.
-    pub(super) fn again(message: Queued, share: &Share) -> Self {
-        let (Queued { message, expires, .. }, &Share { qos, retain, .. }) = (message, share);
+    pub(super) fn again(message: &Queued, share: &Share) -> Self {
+        let (message, expires) = (message.message.clone(), message.expires);
+        let &Share { qos, retain, .. } = share;
         let (storage, publisher, unkept) = (Storage::Kept, None, None);
         Self { message, storage, qos, retain, publisher, expires, unkept }
     }
@@ -67,9 +71,12 @@ impl Publication {
         &self.message.topic
     }
 
-    /// The message, to be sent and forgotten.
-    pub(super) fn message(&self) -> Message {
-        self.message.clone()
+    /// The packet of a copy that is sent and forgotten.
+    pub(super) fn to_publish(&self, now: Tick, to: Recipient) -> Publish {
+        let message = aged(self.message.clone(), now, self.expires);
+        let (dup, delivery) = (false, Delivery::AtMostOnce);
+        let Recipient { retain, subscription_ids, .. } = to;
+        Publish { dup, delivery, retain, message, subscription_ids }
     }
 
     /// The message, to be stored; made fit for that once, however many store it.
@@ -145,7 +152,7 @@ impl Broker {
         let session = &self.sessions[index];
         let received = &session.received;
         if received.contains(&packet_id) {
-            let thing = session.id.map(|session| Thing::Of(session, Part::Received(packet_id)));
+            let thing = session.id.map(|session| Thing::received(session, packet_id));
             let hold = thing.and_then(|thing| self.persistence.hold(id, &thing));
             let answer = Packet::PubRec(Acknowledgement::success(packet_id));
             return self.send_kept(id, answer, hold);
@@ -177,19 +184,18 @@ impl Broker {
         packet_id: PacketId,
         publish: Publish,
     ) -> Option<(Acknowledgement, Option<HoldId>)> {
-        if self.connections.get(&id).is_none_or(|connection| connection.unkept) {
-            return None;
-        }
+        let connection = self.connections.get(&id).filter(|connection| !connection.unkept)?;
+        let terms = connection.terms;
         let is_exactly_once = matches!(publish.delivery, Delivery::ExactlyOnce(_));
         self.persistence.open(id);
         let outcome = self.accept_publication(now, id, index, publish);
         let is_unkept = outcome.as_ref().is_err_and(|objection| objection.is_of_the_store);
-        let answer = self.answer(id, packet_id, outcome);
+        let answer = answer(&terms, packet_id, outcome);
         if is_exactly_once && !is_unkept && !answer.reason.is_failure() {
             self.receive(now, index, packet_id);
         }
         let hold = self.persistence.close();
-        if is_unkept && !self.is_v5(id) {
+        if is_unkept && !terms.is_v5() {
             self.connections.get_mut(&id)?.unkept = true;
             return None;
         }
@@ -293,7 +299,8 @@ impl Broker {
         let (qos, message) = (publication.qos, publication.kept());
         let outcome = self.retained.store(origin, message.clone(), qos, expires);
         if origin == Origin::Client && outcome.is_ok() {
-            let change = Change::Retained(RetainedRecord { message, qos, expires });
+            let record = RetainedRecord { message, qos, expires };
+            let change = Change::Retained(record.into());
             self.persistence.note(now, change, Novelty::Known, Pace::Now);
         } else {
             self.forget_retained(now, topic, was);
@@ -337,12 +344,11 @@ impl Broker {
         publish: Publish,
     ) -> Result<bool, Objection> {
         let Publish { delivery, retain, message, .. } = publish;
-        let topic = message.topic.clone();
         let mut outcome = self.permit(&self.sessions[index].allowed, &message);
+        let mut publication = Publication::new(now, message, delivery.qos(), retain);
+        publication.publisher = Some(index);
         let mut is_wanted = false;
         if outcome.is_ok() {
-            let publication = Publication::new(now, message, delivery.qos(), retain);
-            let mut publication = publication.by(Some(index));
             if retain {
                 outcome = self.retain(now, Origin::Client, &mut publication, Tick::MAX);
             }
@@ -357,7 +363,8 @@ impl Broker {
             }
             Err(objection) => {
                 let client_id = self.sessions[index].key.client_id.to_string();
-                self.deny(now, id, client_id, topic.as_str(), Denied(objection.why.clone()));
+                let topic = publication.topic().as_str();
+                self.deny(now, id, client_id, topic, Denied(objection.why.clone()));
             }
             Ok(()) => {}
         }
@@ -366,7 +373,7 @@ impl Broker {
 
     /// Whether somebody may publish that.
     pub(super) fn permit(&self, allowed: &Allowed, message: &Message) -> Result<(), Objection> {
-        if message.topic.levels().count() > self.settings.bounds.topic_levels {
+        if message.topic.is_deeper_than(self.settings.bounds.topic_levels) {
             let why = "topic name has too many levels: our limit";
             return Err(Objection::new(ReasonCode::TopicNameInvalid, why));
         }
@@ -379,24 +386,19 @@ impl Broker {
         }
         Ok(())
     }
+}
 
-    fn answer(
-        &self,
-        id: ConnectionId,
-        packet_id: PacketId,
-        outcome: Result<bool, Objection>,
-    ) -> Acknowledgement {
-        let terms = self.connections.get(&id).map(|connection| connection.terms);
-        let Some(terms) = terms.filter(Terms::is_v5) else {
-            return Acknowledgement::success(packet_id);
-        };
-        let (reason, properties) = match outcome {
-            Ok(true) => (ReasonCode::Success, None),
-            Ok(false) => (ReasonCode::NoMatchingSubscribers, None),
-            Err(objection) => (objection.reason, terms.explanation(&objection.why)),
-        };
-        Acknowledgement { packet_id, reason, properties }
+/// What a client is told of its message.
+fn answer(terms: &Terms, packet_id: PacketId, outcome: Result<bool, Objection>) -> Acknowledgement {
+    if !terms.is_v5() {
+        return Acknowledgement::success(packet_id);
     }
+    let (reason, properties) = match outcome {
+        Ok(true) => (ReasonCode::Success, None),
+        Ok(false) => (ReasonCode::NoMatchingSubscribers, None),
+        Err(objection) => (objection.reason, terms.explanation(&objection.why)),
+    };
+    Acknowledgement { packet_id, reason, properties }
 }
 
 /// What the matching subscriptions of one session come to; nothing where all of them leave out what
@@ -404,9 +406,12 @@ impl Broker {
 fn recipient(matches: &[Match], publication: &Publication) -> Option<Recipient> {
     let session = matches.first()?.subscriber;
     let is_own = publication.publisher == Some(session);
-    let wanted = || matches.iter().map(|one| one.terms).filter(|one| !(is_own && one.no_local));
-    let qos = wanted().map(|one| one.qos).max()?.min(publication.qos);
-    let retain = publication.retain && wanted().any(|one| one.retain_as_published);
-    let subscription_ids = wanted().filter_map(|one| one.id).map(Into::into).collect();
+    let (mut qos, mut retain, mut subscription_ids) = (None, false, Vec::new());
+    for Match { terms, .. } in matches.iter().filter(|one| !(is_own && one.terms.no_local)) {
+        qos = qos.max(Some(terms.qos));
+        retain |= publication.retain && terms.retain_as_published;
+        subscription_ids.extend(terms.id.map(NonZeroU32::get));
+    }
+    let qos = qos?.min(publication.qos);
     Some(Recipient { session, qos, retain, subscription_ids, share: None })
 }

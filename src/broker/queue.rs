@@ -18,26 +18,31 @@ use super::record::{Page, PageRequest, Place, Queued, Run, SessionId};
 use super::retained::{Retained, Search, Step};
 use super::stored::Stored;
 use crate::limits::{PAGE_BYTES_MAX, PAGE_MESSAGES_MAX};
-use crate::mqtt::{Delivery, MessageProperties, Publish, QoS};
+use crate::mqtt::{Delivery, Message, MessageProperties, Publish, QoS};
 use crate::time::Tick;
 
 impl Queued {
-    /// The packet of its first transmission ([MQTT-3.3.1-3]); what it has left to live is told
-    /// ([MQTT-3.3.2-6]).
-    pub(super) fn into_publish(self, now: Tick, delivery: Delivery) -> Publish {
-        let Self { mut message, retain, subscription_ids, expires, .. } = self;
-        if let (Some(expires), Some(properties)) = (expires, &mut message.properties)
-            && properties.message_expiry.is_some()
-        {
-            let message_expiry = Some(rounded_up(expires.since(now)));
-            *properties = Arc::new(MessageProperties { message_expiry, ..(**properties).clone() });
-        }
+    /// The packet of its first transmission ([MQTT-3.3.1-3]).
+    pub(super) fn to_publish(&self, now: Tick, delivery: Delivery) -> Publish {
+        let message = aged(self.message.clone(), now, self.expires);
+        let (retain, subscription_ids) = (self.retain, self.subscription_ids.clone());
         Publish { dup: false, delivery, retain, message, subscription_ids }
     }
 
     pub(super) fn is_expired(&self, now: Tick) -> bool {
         self.expires.is_some_and(|expires| expires <= now)
     }
+}
+
+/// A message as it is sent: what it has left to live is told ([MQTT-3.3.2-6]).
+pub(super) fn aged(mut message: Message, now: Tick, expires: Option<Tick>) -> Message {
+    if let (Some(expires), Some(properties)) = (expires, &mut message.properties)
+        && properties.message_expiry.is_some()
+    {
+        let message_expiry = Some(rounded_up(expires.since(now)));
+        *properties = Arc::new(MessageProperties { message_expiry, ..(**properties).clone() });
+    }
+    message
 }
 
 /// How much may wait; `None`: any number.
@@ -67,10 +72,10 @@ impl Gauge {
 /// See the module. A search holds no messages, so many matches take no memory while they wait.
 #[derive(Debug)]
 pub(super) struct Queue {
-    front: VecDeque<Queued>,
+    front: VecDeque<Arc<Queued>>,
     stored: Stored,
     /// Empty where nothing is stored.
-    back: VecDeque<Queued>,
+    back: VecDeque<Arc<Queued>>,
     /// The page that was asked for: its first place and the last that it can have.
     asked: Option<(Place, Place)>,
     /// Of all three parts.
@@ -96,7 +101,7 @@ struct Waiting {
 #[derive(Debug)]
 pub(super) enum Next {
     /// This is to be sent.
-    Message(Queued),
+    Message(Arc<Queued>),
     /// Nothing may be sent, or there is nothing.
     Nothing,
     /// The search has had its turn.
@@ -154,7 +159,7 @@ impl Queue {
 
     /// Puts a message at the end, and gives up the oldest ones until the rest is within bounds. The
     /// newest stays whatever its size: a client that is away gets a large message nevertheless.
-    pub(super) fn push(&mut self, message: Queued, bounds: Bounds) -> Dropped {
+    pub(super) fn push(&mut self, message: Arc<Queued>, bounds: Bounds) -> Dropped {
         self.weigh(message.weight());
         if self.stored.is_empty() {
             self.front.push_back(message);
@@ -223,7 +228,7 @@ impl Queue {
             self.weigh_off(mean);
             if let Some(message) = arrived.next_if(|message| message.place == Some(place)) {
                 self.weigh(message.weight());
-                self.front.push_back(message);
+                self.front.push_back(message.into());
             } else {
                 self.taken += 1;
                 lost.add(Some(place));
@@ -252,7 +257,8 @@ impl Queue {
             }
             match retained.step(&mut waiting.search, now, seeks) {
                 Step::Found(kept) => {
-                    return Next::Message(kept.to_queued(waiting.qos, waiting.subscription_id));
+                    let message = kept.to_queued(waiting.qos, waiting.subscription_id);
+                    return Next::Message(message.into());
                 }
                 Step::Pause => return Next::Pause,
                 Step::End => self.searches.pop_front(),
@@ -295,16 +301,19 @@ impl Queue {
     }
 
     /// Takes out the messages that a shared subscription brought and another member can have.
-    pub(super) fn take_shared(&mut self, passes_on: impl Fn(&Arc<str>) -> bool) -> Vec<Queued> {
+    pub(super) fn take_shared(
+        &mut self,
+        passes_on: impl Fn(&Arc<str>) -> bool,
+    ) -> Vec<Arc<Queued>> {
         self.take_if(|message| message.share.as_ref().is_some_and(|it| passes_on(&it.group)))
     }
 
-    fn take_if(&mut self, wanted: impl Fn(&Queued) -> bool) -> Vec<Queued> {
+    fn take_if(&mut self, wanted: impl Fn(&Queued) -> bool) -> Vec<Arc<Queued>> {
         let behind = super::outputs::counted(self.front.len() + self.stored.size().0);
         let starts = [self.taken, self.taken.saturating_add(behind)];
         let (mut gone, mut places) = (Vec::new(), Vec::new());
         for (part, start) in [&mut self.front, &mut self.back].into_iter().zip(starts) {
-            if !part.iter().any(&wanted) {
+            if !part.iter().any(|message| wanted(message)) {
                 continue;
             }
             for (message, place) in std::mem::take(part).into_iter().zip(start..) {
@@ -316,7 +325,7 @@ impl Queue {
                 }
             }
         }
-        self.weigh_off(gone.iter().map(Queued::weight).sum());
+        self.weigh_off(gone.iter().map(|message| message.weight()).sum());
         for waiting in &mut self.searches {
             let before = places.partition_point(|&place| place < waiting.after);
             waiting.after -= super::outputs::counted(before);
@@ -347,7 +356,7 @@ impl Queue {
 
     /// The messages that are in memory.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Queued> {
-        self.front.iter().chain(&self.back)
+        self.front.iter().chain(&self.back).map(|message| &**message)
     }
 
     /// Those that are not.
@@ -397,7 +406,7 @@ impl Queue {
         self.taken.saturating_add(super::outputs::counted(self.messages()))
     }
 
-    fn pop(&mut self) -> Option<Queued> {
+    fn pop(&mut self) -> Option<Arc<Queued>> {
         let message = self.front.pop_front()?;
         self.weigh_off(message.weight());
         self.taken += 1;

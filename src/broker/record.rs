@@ -39,7 +39,7 @@ pub struct Batch {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A session is so from now on; what belongs to it is told apart.
-    Session(SessionRecord),
+    Session(Box<SessionRecord>),
     /// A session is over, with all that belongs to it.
     SessionEnd(SessionId),
     /// A session has this subscription.
@@ -79,7 +79,7 @@ pub enum Change {
         /// Where it stands.
         place: Place,
         /// What waits.
-        message: Queued,
+        message: Arc<Queued>,
     },
     /// A message is done with.
     QueuedEnd {
@@ -105,7 +105,7 @@ pub enum Change {
         packet_id: PacketId,
     },
     /// A message is retained, in place of the one of its topic.
-    Retained(RetainedRecord),
+    Retained(Box<RetainedRecord>),
     /// Nothing is retained under this topic any more.
     RetainedEnd(TopicName),
 }

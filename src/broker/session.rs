@@ -6,6 +6,8 @@ use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::quality::RandomState;
+
 use super::queue::{Gauge, Queue};
 use super::record::{Place, SessionId, SessionRecord, Subscription};
 use super::timers::Timer;
@@ -45,7 +47,7 @@ pub(super) struct Session {
     /// What those take in memory.
     pub(super) subscription_bytes: usize,
     /// QoS 2 messages that were received and not yet released.
-    pub(super) received: HashSet<PacketId>,
+    pub(super) received: HashSet<PacketId, RandomState>,
     pub(super) window: Window,
     pub(super) queue: Queue,
     /// Spoken when the connection breaks, after its delay, or when the session ends.
@@ -72,7 +74,7 @@ impl Session {
             expiry: Duration::ZERO,
             subscriptions: HashMap::new(),
             subscription_bytes: 0,
-            received: HashSet::new(),
+            received: HashSet::default(),
             window: Window::new(0),
             queue: Queue::counted_by(queued),
             will: None,
@@ -118,10 +120,15 @@ impl Session {
         self.subscriptions.keys().filter(|filter| filter.starts_with("$share/"))
     }
 
+    /// Whether something is to be sent to its client, now or when there is room.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.queue.is_empty() || self.window.has_resends()
+    }
+
     /// Whether a message of that quality can be sent without overtaking another.
     pub(super) fn is_clear(&self, qos: QoS) -> bool {
         let may_send = qos == QoS::AtMostOnce || self.window.has_room();
-        may_send && self.queue.is_empty() && !self.window.has_resends()
+        may_send && !self.has_waiting()
     }
 }
 

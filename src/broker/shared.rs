@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Broker;
 use super::delivery::Recipient;
-use super::persistence::{Part, Thing};
+use super::persistence::Thing;
 use super::publish::Publication;
 use super::record::{Queued, SessionId, Share};
 use super::session::{Session, SessionIndex};
@@ -74,23 +74,23 @@ impl Broker {
     }
 
     /// Whoever waits until a message is kept waits until it is kept for its new owner.
-    fn share_out(&mut self, now: Tick, from: Option<SessionId>, messages: Vec<Queued>) {
+    fn share_out(&mut self, now: Tick, from: Option<SessionId>, messages: Vec<Arc<Queued>>) {
         for message in messages {
             let place = message.place;
             if let (Some(from), Some(place)) = (from, place) {
-                self.persistence.open_as(&Thing::Of(from, Part::Queued(place)));
+                self.persistence.open_as(&Thing::queued(from, place));
             }
-            self.share_out_one(now, message);
+            self.share_out_one(now, &message);
             self.persistence.close();
             self.persistence.end_queued(now, from, place);
         }
     }
 
-    fn share_out_one(&mut self, now: Tick, message: Queued) {
-        let Some(share) = message.share.clone() else { return };
+    fn share_out_one(&mut self, now: Tick, message: &Queued) {
+        let Some(share) = &message.share else { return };
         let group = self.subscriptions.group_of(&share.group);
         let Some(group) = group.filter(|_| !message.is_expired(now)) else { return };
-        let mut publication = Publication::again(message, &share);
+        let mut publication = Publication::again(message, share);
         self.give(now, group, &mut publication);
     }
 
@@ -129,7 +129,7 @@ impl Broker {
 }
 
 /// First what was sent before, then what waits.
-fn take(session: &mut Session, passes_on: impl Fn(&Arc<str>) -> bool) -> Vec<Queued> {
+fn take(session: &mut Session, passes_on: impl Fn(&Arc<str>) -> bool) -> Vec<Arc<Queued>> {
     let mut messages = session.window.take_shared(&passes_on);
     messages.extend(session.queue.take_shared(&passes_on));
     messages

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Broker;
 use super::disconnect::Departure;
 use super::objection::Objection;
-use super::persistence::{Novelty, Pace, Part, Thing};
+use super::persistence::{Novelty, Pace, Thing};
 use super::record::{Change, Subscription};
 use super::retained::Search;
 use super::session::{Session, SessionIndex};
@@ -199,8 +199,7 @@ impl Broker {
         let session = &mut self.sessions[index];
         let Some((filter, _)) = session.subscriptions.remove_entry(text) else {
             if let Some(session) = session.id {
-                let part = Part::Subscription(Arc::from(text));
-                self.persistence.join(&Thing::Of(session, part));
+                self.persistence.join(&Thing::subscription(session, Arc::from(text)));
             }
             return ReasonCode::NoSubscriptionExisted;
         };

@@ -11,6 +11,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::quality::RandomState;
+
 /// What a subscriber has under a filter that matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Match<Subscriber, Terms> {
@@ -32,7 +34,7 @@ pub(super) struct Tree<S, T> {
 struct Node<S, T> {
     /// The levels between the one by which its parent finds it and itself.
     run: Levels<Box<str>>,
-    children: HashMap<Box<str>, Node<S, T>>,
+    children: HashMap<Box<str>, Node<S, T>, RandomState>,
     /// The child `+`.
     any: Option<Box<Node<S, T>>>,
     /// Filters that end at this level.
@@ -61,7 +63,7 @@ impl<S, T> Default for Tree<S, T> {
 impl<S, T> Default for Node<S, T> {
     fn default() -> Self {
         let (here, below) = (Vec::new(), Vec::new());
-        Self { run: None, children: HashMap::new(), any: None, here, below }
+        Self { run: None, children: HashMap::default(), any: None, here, below }
     }
 }
 
@@ -311,10 +313,13 @@ fn taken_apart(filter: &str) -> (Levels<&str>, End) {
 }
 
 fn first_level(levels: &str) -> (&str, Levels<&str>) {
-    match levels.split_once('/') {
-        Some((level, deeper)) => (level, Some(deeper)),
-        None => (levels, None),
-    }
+    let (level, rest) = levels.split_at(end_of_level(levels));
+    (level, rest.get(1..))
+}
+
+/// Where the first level ends. Levels are short: a search made for long texts costs more.
+fn end_of_level(levels: &str) -> usize {
+    levels.bytes().position(|byte| byte == b'/').unwrap_or(levels.len())
 }
 
 /// The levels with which both begin.
@@ -343,11 +348,14 @@ fn without<'text>(levels: Levels<&'text str>, first: Levels<&str>) -> Levels<&'t
 /// What a topic has after a run of a filter, if its first levels match that.
 fn past<'topic>(run: &str, topic: &'topic str) -> Option<Levels<&'topic str>> {
     let mut rest = topic;
-    for (number, literal) in run.split('+').enumerate() {
+    for (number, literal) in run.as_bytes().split(|byte| *byte == b'+').enumerate() {
         if number > 0 {
-            rest = rest.get(rest.find('/').unwrap_or(rest.len())..)?;
+            rest = rest.get(end_of_level(rest)..)?;
         }
-        rest = rest.strip_prefix(literal)?;
+        if !rest.as_bytes().starts_with(literal) {
+            return None;
+        }
+        rest = rest.get(literal.len()..)?;
     }
     if rest.is_empty() { Some(None) } else { rest.strip_prefix('/').map(Some) }
 }

@@ -32,7 +32,7 @@ pub(super) struct Window {
 #[derive(Debug)]
 struct Unacknowledged {
     delivery: Delivery,
-    message: Queued,
+    message: Arc<Queued>,
     transmission: Transmission,
 }
 
@@ -47,7 +47,7 @@ enum Transmission {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Received {
     /// A PUBREL: the client has this message now.
-    Release(Queued),
+    Release(Arc<Queued>),
     /// Another one.
     ReleaseAgain,
     /// Likewise, though nothing is known of that identifier: the peer can then finish.
@@ -79,21 +79,22 @@ impl Window {
     }
 
     /// Makes the PUBLISH of a message, which is remembered unless its quality is 0.
-    pub(super) fn send(&mut self, now: Tick, mut message: Queued) -> Publish {
+    pub(super) fn send(&mut self, now: Tick, message: impl Into<Arc<Queued>>) -> Publish {
+        let mut message = message.into();
         let delivery = match message.qos {
-            QoS::AtMostOnce => return message.into_publish(now, Delivery::AtMostOnce),
+            QoS::AtMostOnce => return message.to_publish(now, Delivery::AtMostOnce),
             QoS::AtLeastOnce => Delivery::AtLeastOnce(self.free_id()),
             QoS::ExactlyOnce => Delivery::ExactlyOnce(self.free_id()),
         };
-        message.packet_id = delivery.packet_id();
-        let publish = message.clone().into_publish(now, delivery);
+        Arc::make_mut(&mut message).packet_id = delivery.packet_id();
+        let publish = message.to_publish(now, delivery);
         let transmission = Transmission::Done;
         self.unacknowledged.push_back(Unacknowledged { delivery, message, transmission });
         publish
     }
 
     /// The message sent last, if its quality is not 0.
-    pub(super) fn last(&self) -> Option<&Queued> {
+    pub(super) fn last(&self) -> Option<&Arc<Queued>> {
         self.unacknowledged.back().map(|sent| &sent.message)
     }
 
@@ -106,7 +107,8 @@ impl Window {
                 (QoS::AtLeastOnce, id) => Delivery::AtLeastOnce(id),
                 (QoS::ExactlyOnce, id) => Delivery::ExactlyOnce(id),
             };
-            Some(Unacknowledged { delivery, message, transmission: Transmission::Due })
+            let (message, transmission) = (Arc::new(message), Transmission::Due);
+            Some(Unacknowledged { delivery, message, transmission })
         });
         self.unacknowledged = again.collect();
         self.due = self.unacknowledged.len();
@@ -144,14 +146,13 @@ impl Window {
         let sent = self.unacknowledged.iter_mut().find(|sent| sent.is_due())?;
         sent.transmission = Transmission::Done;
         self.due -= 1;
-        let message = sent.message.clone();
-        let place = message.place;
-        Some((Publish { dup: true, ..message.into_publish(now, sent.delivery) }, place))
+        let publish = sent.message.to_publish(now, sent.delivery);
+        Some((Publish { dup: true, ..publish }, sent.message.place))
     }
 
     /// A PUBACK: ends a QoS 1 delivery, that of the message returned; anything else it says is
     /// ignored.
-    pub(super) fn acknowledged(&mut self, id: PacketId) -> Option<Queued> {
+    pub(super) fn acknowledged(&mut self, id: PacketId) -> Option<Arc<Queued>> {
         self.take(Delivery::AtLeastOnce(id))
     }
 
@@ -172,13 +173,16 @@ impl Window {
     }
 
     /// The client refuses a message, or takes no packet of its size: its delivery is over.
-    pub(super) fn refused(&mut self, delivery: Delivery) -> Option<Queued> {
+    pub(super) fn refused(&mut self, delivery: Delivery) -> Option<Arc<Queued>> {
         self.take(delivery)
     }
 
     /// Takes out the QoS 1 messages that a shared subscription brought and another member can have.
     /// Those of QoS 2 stay: they are for this client or nobody ([MQTT-4.8.2-4], [MQTT-4.8.2-5]).
-    pub(super) fn take_shared(&mut self, passes_on: impl Fn(&Arc<str>) -> bool) -> Vec<Queued> {
+    pub(super) fn take_shared(
+        &mut self,
+        passes_on: impl Fn(&Arc<str>) -> bool,
+    ) -> Vec<Arc<Queued>> {
         let (taken, kept) =
             std::mem::take(&mut self.unacknowledged).into_iter().partition(|sent| {
                 let share = sent.message.share.as_ref();
@@ -218,7 +222,7 @@ impl Window {
         unacknowledged.chain(self.released.iter().copied())
     }
 
-    fn take(&mut self, delivery: Delivery) -> Option<Queued> {
+    fn take(&mut self, delivery: Delivery) -> Option<Arc<Queued>> {
         let index = self.unacknowledged.iter().position(|sent| sent.delivery == delivery)?;
         let sent = self.unacknowledged.remove(index)?;
         self.due -= usize::from(sent.is_due());

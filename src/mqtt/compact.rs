@@ -14,11 +14,13 @@ impl Message {
     /// The same message in memory of its own, for whoever stores it beyond the moment.
     #[must_use]
     pub fn compact(&self) -> Self {
-        Self {
-            topic: self.topic.compact(),
-            payload: payload(&self.payload),
-            properties: self.properties.as_ref().map(|properties| Arc::new(properties.compact())),
-        }
+        let (topic, payload) = if self.payload.len() < PACKET_BYTES_ALONE_MIN {
+            self.topic.compact_with(&self.payload)
+        } else {
+            (self.topic.compact(), self.payload.clone())
+        };
+        let properties = self.properties.as_ref().map(|properties| Arc::new(properties.compact()));
+        Self { topic, payload, properties }
     }
 }
 
@@ -39,13 +41,6 @@ impl UserProperty {
     fn compact(&self) -> Self {
         Self { name: text(&self.name), value: text(&self.value) }
     }
-}
-
-fn payload(payload: &Bytes) -> Bytes {
-    if payload.len() < PACKET_BYTES_ALONE_MIN {
-        return Bytes::copy_from_slice(payload);
-    }
-    payload.clone()
 }
 
 fn text(text: &ByteString) -> ByteString {

@@ -6,7 +6,9 @@ use bytes::BytesMut;
 
 use crate::house::{House, message};
 use crate::limits::PACKET_BYTES_MAX;
-use crate::mqtt::{Decoder, Encoder, Packet, PacketId, QoS, Role, TopicName, Version};
+use crate::mqtt::{
+    Acknowledgement, Decoder, Encoder, Packet, PacketId, QoS, Role, TopicName, Version,
+};
 
 /// Of each workload that delivers.
 const MESSAGES: usize = 5000;
@@ -38,13 +40,17 @@ pub struct Workload {
 }
 
 pub const WORKLOADS: &[Workload] = &[
-    Workload { name: "decode", operations: MESSAGES, prepare: decode },
-    Workload { name: "encode", operations: MESSAGES, prepare: encode },
+    Workload { name: "decode", operations: MESSAGES, prepare: || decode(&publish()) },
+    Workload { name: "encode", operations: MESSAGES, prepare: || encode(publish()) },
+    Workload { name: "decode-puback", operations: MESSAGES, prepare: || decode(&puback()) },
+    Workload { name: "encode-puback", operations: MESSAGES, prepare: || encode(puback()) },
     Workload { name: "match-known", operations: MESSAGES, prepare: || matching(TOPICS) },
     Workload { name: "match-new", operations: MESSAGES, prepare: || matching(MESSAGES) },
     Workload { name: "qos-0", operations: MESSAGES, prepare: || deliver(QoS::AtMostOnce) },
     Workload { name: "qos-1", operations: MESSAGES, prepare: || deliver(QoS::AtLeastOnce) },
     Workload { name: "qos-2", operations: MESSAGES, prepare: || deliver(QoS::ExactlyOnce) },
+    Workload { name: "qos-1-clean", operations: MESSAGES, prepare: || clean(QoS::AtLeastOnce) },
+    Workload { name: "qos-2-clean", operations: MESSAGES, prepare: || clean(QoS::ExactlyOnce) },
     Workload { name: "fan-out", operations: MESSAGES, prepare: fan_out },
     Workload { name: "absent", operations: MESSAGES, prepare: absent },
 ];
@@ -53,17 +59,21 @@ fn topic(text: &str) -> TopicName {
     TopicName::new(text).expect("a topic")
 }
 
-fn packet() -> Packet {
+fn publish() -> Packet {
     let topic = topic("house/living-room/temperature");
     Packet::Publish(message(topic, PacketId::MIN, QoS::AtLeastOnce))
 }
 
+fn puback() -> Packet {
+    Packet::PubAck(Acknowledgement::success(PacketId::MIN))
+}
+
 /// Packets from bytes as they come from a socket.
-fn decode() -> Work {
+fn decode(packet: &Packet) -> Work {
     let mut encoder = Encoder::with_role(Role::Client, Version::V3_1_1);
     let mut bytes = BytesMut::new();
     for _ in 0..MESSAGES {
-        encoder.encode(&packet(), &mut bytes);
+        encoder.encode(packet, &mut bytes);
     }
     let mut decoder = Decoder::new(Role::Client, PACKET_BYTES_MAX);
     decoder.set_version(Version::V3_1_1);
@@ -76,9 +86,9 @@ fn decode() -> Work {
     })
 }
 
-fn encode() -> Work {
+fn encode(packet: Packet) -> Work {
     let mut encoder = Encoder::new(Version::V3_1_1);
-    let (packet, mut bytes) = (packet(), BytesMut::with_capacity(MESSAGES * 128));
+    let mut bytes = BytesMut::with_capacity(MESSAGES * 128);
     Box::new(move || {
         for _ in 0..MESSAGES {
             encoder.encode(&packet, &mut bytes);
@@ -108,6 +118,14 @@ fn matching(topics: usize) -> Work {
 fn deliver(qos: QoS) -> Work {
     let mut house = House::new();
     house.subscriber("house/+/temperature", qos);
+    publishing(house, vec![topic("house/living-room/temperature"); MESSAGES], qos)
+}
+
+/// For a subscriber whose session ends with its connection.
+fn clean(qos: QoS) -> Work {
+    let mut house = House::new();
+    let subscriber = house.client(true);
+    house.subscribe(subscriber, "house/+/temperature", qos);
     publishing(house, vec![topic("house/living-room/temperature"); MESSAGES], qos)
 }
 

@@ -10,12 +10,12 @@
 //! for some of them has a hold, which ends with the last of its changes. Without a store nothing is
 //! pending and nobody waits.
 
+mod holds;
 mod pending;
+mod thing;
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::time::Duration;
-
-use foldhash::fast::FixedState;
 
 use super::outputs::counted;
 use super::record::{Batch, Change, Place, SessionId, Trouble};
@@ -26,8 +26,11 @@ use crate::limits::{
 };
 use crate::time::Tick;
 
-pub(super) use pending::{Novelty, Pace, Part, Thing};
+pub(super) use holds::HoldId;
+pub(super) use pending::{Novelty, Pace};
+pub(super) use thing::Thing;
 
+use holds::Holds;
 use pending::Pending;
 
 /// Whether there is a store.
@@ -57,26 +60,13 @@ impl Default for Delays {
     }
 }
 
-/// Names an answer that waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct HoldId(u64);
-
-/// An answer that waits.
-#[derive(Debug)]
-struct Hold {
-    /// To whom it goes.
-    connection: ConnectionId,
-    /// Changes that are neither durable nor over.
-    changes: usize,
-}
-
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Persistence {
     keeping: Keeping,
     pending: Pending,
     under_way: Option<UnderWay>,
-    holds: HashMap<HoldId, Hold, FixedState>,
+    holds: Holds,
     /// To whom the answer goes that is to wait for the changes which are noted now, while there is
     /// none yet: most have nothing to wait for.
     opening: Option<ConnectionId>,
@@ -87,11 +77,10 @@ pub(super) struct Persistence {
     /// How long what is noted may wait while nobody waits for it.
     pub(super) idle_pace: Pace,
     /// Connections with an answer that waits no more.
-    ready: Vec<ConnectionId>,
+    ready: VecDeque<ConnectionId>,
     trouble: Option<(Trouble, Tick, Duration)>,
     counts: Counts,
     last_number: u64,
-    last_hold: u64,
     last_session: u64,
 }
 
@@ -129,16 +118,15 @@ impl Persistence {
             keeping,
             pending: Pending::default(),
             under_way: None,
-            holds: HashMap::default(),
+            holds: Holds::default(),
             opening: None,
             open: Vec::new(),
             may_refuse: false,
             idle_pace: Pace::Soon,
-            ready: Vec::new(),
+            ready: VecDeque::new(),
             trouble: None,
             counts: Counts::default(),
             last_number: 0,
-            last_hold: 0,
             last_session: 0,
         }
     }
@@ -185,25 +173,42 @@ impl Persistence {
             Pace::Soon => delays.soon,
             Pace::Later => delays.late,
         });
-        let thing = is_awaited.then(|| change.thing());
+        if is_awaited {
+            self.begin_hold();
+        }
+        let awaiting = if is_awaited { &*self.open } else { &[] };
+        for hold in awaiting {
+            self.holds.add(*hold);
+        }
         let before = self.pending.len();
-        let moot = self.pending.note(change, novelty, pace, due);
+        let over = self.pending.note(change, novelty, pace, due, awaiting);
         if pace == Pace::Later {
             self.pending.expect_quiet(now.after(delays.late.min(COMMIT_QUIET)));
         }
         self.counts.noted += 1;
         self.counts.spared += counted((before + 1).saturating_sub(self.pending.len()));
-        self.settle(moot);
-        let Some(thing) = thing else { return };
-        self.begin_hold();
-        if let Some(slot) = self.pending.get_mut(&thing) {
-            for hold in &self.open {
-                slot.holds.push(*hold);
-                if let Some(hold) = self.holds.get_mut(hold) {
-                    hold.changes += 1;
-                }
-            }
+        self.end_all(over.iter());
+    }
+
+    /// The same at once, for an answer to wait for it; nothing if there is nothing to wait for.
+    pub(super) fn note_for(
+        &mut self,
+        now: Tick,
+        connection: ConnectionId,
+        change: Change,
+        novelty: Novelty,
+    ) -> Option<HoldId> {
+        if !self.is_on() {
+            return None;
         }
+        self.begin_hold();
+        let hold = self.holds.begin(connection);
+        self.open.push(hold);
+        self.note(now, change, novelty, Pace::Now);
+        self.open.pop();
+        // The place it had here itself.
+        self.end_all(std::iter::once(hold));
+        Some(hold).filter(|hold| self.holds.contains(*hold))
     }
 
     /// A message of a session is done with, if the store can have it.
@@ -222,7 +227,7 @@ impl Persistence {
         let before = self.pending.len();
         let (holds, novelty) = self.pending.forget(session);
         self.counts.spared += counted(before.saturating_sub(self.pending.len()));
-        self.settle(holds);
+        self.end_all(holds.into_iter());
         if novelty == Novelty::Known {
             self.note(now, Change::SessionEnd(session), novelty, Pace::Soon);
         }
@@ -240,11 +245,9 @@ impl Persistence {
 
     /// Likewise, whoever waits for what is pending of a thing: it goes on in another shape.
     pub(super) fn open_as(&mut self, thing: &Thing) {
-        self.open = self.pending.get_mut(thing).map_or(Vec::new(), |slot| slot.holds.clone());
+        self.open = self.pending.get(thing).map_or(Vec::new(), |slot| slot.holds.iter().collect());
         for hold in &self.open {
-            if let Some(hold) = self.holds.get_mut(hold) {
-                hold.changes += 1;
-            }
+            self.holds.add(*hold);
         }
     }
 
@@ -252,28 +255,27 @@ impl Persistence {
     pub(super) fn join(&mut self, thing: &Thing) {
         self.begin_hold();
         for hold in self.open.clone() {
-            if self.attach(hold, thing)
-                && let Some(hold) = self.holds.get_mut(&hold)
-            {
-                hold.changes += 1;
+            if self.attach(hold, thing) {
+                self.holds.add(hold);
             }
         }
     }
 
     /// What is noted from now on concerns nobody; the answer waits if it has to.
     pub(super) fn close(&mut self) -> Option<HoldId> {
-        let open = std::mem::take(&mut self.open);
+        let mut open = std::mem::take(&mut self.open);
         (self.opening, self.may_refuse) = (None, false);
         let first = open.first().copied();
         // The place it had here itself.
-        self.end_all(open);
-        first.filter(|hold| self.holds.contains_key(hold))
+        self.end_all(open.drain(..));
+        self.open = open;
+        first.filter(|hold| self.holds.contains(*hold))
     }
 
     /// An answer is to wait until a thing is durable, if it is not.
     pub(super) fn hold(&mut self, connection: ConnectionId, thing: &Thing) -> Option<HoldId> {
-        let hold = HoldId(self.last_hold + 1);
-        self.attach(hold, thing).then(|| self.new_hold(connection))
+        let hold = self.holds.next();
+        self.attach(hold, thing).then(|| self.holds.begin(connection))
     }
 
     /// Lets an answer wait for a thing; nothing if that is durable.
@@ -285,12 +287,12 @@ impl Persistence {
 
     /// Whether that answer still has to wait.
     pub(super) fn waits(&self, hold: HoldId) -> bool {
-        self.holds.contains_key(&hold)
+        self.holds.contains(hold)
     }
 
-    /// Connections with an answer that waits no more.
-    pub(super) fn take_ready(&mut self) -> Vec<ConnectionId> {
-        std::mem::take(&mut self.ready)
+    /// A connection with an answer that waits no more.
+    pub(super) fn next_ready(&mut self) -> Option<ConnectionId> {
+        self.ready.pop_front()
     }
 
     // ---- batches
@@ -342,7 +344,7 @@ impl Persistence {
         }
         self.counts.written += counted(batch.changes.len());
         let stored = last_places(&batch.changes);
-        self.end_all(batch.changes.slots().flat_map(|(_, slot)| slot.holds.clone()).collect());
+        self.end_all(batch.changes.slots().flat_map(|(_, slot)| slot.holds.iter()));
         match self.trouble.take() {
             Some(_) => Outcome::Recovered(stored),
             None => Outcome::Durable(stored),
@@ -374,32 +376,16 @@ impl Persistence {
     /// From now on there is something to wait for.
     fn begin_hold(&mut self) {
         if let Some(connection) = self.opening.take() {
-            let hold = self.new_hold(connection);
-            self.open.push(hold);
+            self.open.push(self.holds.begin(connection));
         }
     }
 
-    fn new_hold(&mut self, connection: ConnectionId) -> HoldId {
-        self.last_hold += 1;
-        let hold = HoldId(self.last_hold);
-        self.holds.insert(hold, Hold { connection, changes: 1 });
-        hold
-    }
-
-    fn end_all(&mut self, holds: Vec<HoldId>) {
-        for id in holds {
-            let Some(hold) = self.holds.get_mut(&id) else { continue };
-            hold.changes -= 1;
-            if hold.changes == 0 {
-                self.ready.push(hold.connection);
-                self.holds.remove(&id);
+    fn end_all(&mut self, holds: impl Iterator<Item = HoldId>) {
+        let ready = holds.filter_map(|hold| self.holds.take_off(hold));
+        for connection in ready {
+            if self.ready.back() != Some(&connection) {
+                self.ready.push_back(connection);
             }
-        }
-    }
-
-    fn settle(&mut self, holds: Vec<HoldId>) {
-        if !holds.is_empty() {
-            self.end_all(holds);
         }
     }
 }
@@ -408,13 +394,13 @@ impl Persistence {
 fn last_places(changes: &Pending) -> Vec<(SessionId, Place)> {
     let mut last: Vec<(SessionId, Place)> = Vec::new();
     for (thing, slot) in changes.slots() {
-        let Thing::Of(session, Part::Queued(place)) = thing else { continue };
+        let Some((session, place)) = thing.place() else { continue };
         if matches!(slot.change, Change::QueuedEnd { .. }) {
             continue;
         }
         match last.last_mut() {
-            Some((same, highest)) if same == session => *highest = *place,
-            _ => last.push((*session, *place)),
+            Some((same, highest)) if *same == session => *highest = place,
+            _ => last.push((session, place)),
         }
     }
     last

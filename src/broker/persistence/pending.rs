@@ -1,74 +1,15 @@
 //! Changes that the store has not been told yet, one for each thing, and when they are due.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
-use super::HoldId;
-use crate::broker::record::{Change, Place, SessionId};
+use super::holds::{HoldId, Waiting};
+use super::thing::Thing;
+use crate::broker::record::{Change, SessionId};
 use crate::limits::{COMMIT_CHANGES_MAX, COMMIT_DELAY_SOON};
-use crate::mqtt::{PacketId, TopicName};
 use crate::time::Tick;
 
-/// What a change is of. What belongs to one session is side by side, itself first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::broker) enum Thing {
-    Of(SessionId, Part),
-    Retained(TopicName),
-}
-
-/// A session, or something that belongs to it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::broker) enum Part {
-    Itself,
-    Queued(Place),
-    Received(PacketId),
-    Released(PacketId),
-    Subscription(Arc<str>),
-}
-
 impl Change {
-    /// Of which thing it is.
-    pub(in crate::broker) fn thing(&self) -> Thing {
-        match self {
-            Self::Session(record) => Thing::Of(record.id, Part::Itself),
-            Self::SessionEnd(session) => Thing::Of(*session, Part::Itself),
-            Self::Subscription { session, filter, .. }
-            | Self::SubscriptionEnd { session, filter } => {
-                Thing::Of(*session, Part::Subscription(Arc::clone(filter)))
-            }
-            Self::Received { session, packet_id } | Self::ReceivedEnd { session, packet_id } => {
-                Thing::Of(*session, Part::Received(*packet_id))
-            }
-            Self::Queued { session, place, .. } | Self::QueuedEnd { session, place } => {
-                Thing::Of(*session, Part::Queued(*place))
-            }
-            Self::Released { session, packet_id, .. }
-            | Self::ReleasedEnd { session, packet_id } => {
-                Thing::Of(*session, Part::Released(*packet_id))
-            }
-            Self::Retained(record) => Thing::Retained(record.message.topic.clone()),
-            Self::RetainedEnd(topic) => Thing::Retained(topic.clone()),
-        }
-    }
-
-    /// Whether the thing is no more.
-    fn is_end(&self) -> bool {
-        match self {
-            Self::SessionEnd(_)
-            | Self::SubscriptionEnd { .. }
-            | Self::ReceivedEnd { .. }
-            | Self::QueuedEnd { .. }
-            | Self::ReleasedEnd { .. }
-            | Self::RetainedEnd(_) => true,
-            Self::Session(_)
-            | Self::Subscription { .. }
-            | Self::Received { .. }
-            | Self::Queued { .. }
-            | Self::Released { .. }
-            | Self::Retained(_) => false,
-        }
-    }
-
     /// Bytes it holds while it waits.
     fn weight(&self) -> usize {
         let held = match self {
@@ -108,13 +49,19 @@ pub(super) struct Slot {
     novelty: Novelty,
     pace: Pace,
     /// Answers that wait until it is durable or over.
-    pub(super) holds: Vec<HoldId>,
+    pub(super) holds: Waiting,
 }
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     slots: BTreeMap<Thing, Slot>,
+    agenda: Agenda,
+}
+
+/// When the changes are due, and what they weigh.
+#[derive(Debug, Default)]
+struct Agenda {
     bytes: usize,
     /// How many have [`Pace::Now`].
     urgent: usize,
@@ -132,11 +79,11 @@ impl Pending {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.agenda.bytes
     }
 
-    pub(super) fn get_mut(&mut self, thing: &Thing) -> Option<&mut Slot> {
-        self.slots.get_mut(thing)
+    pub(super) fn get(&self, thing: &Thing) -> Option<&Slot> {
+        self.slots.get(thing)
     }
 
     /// All of them, by thing.
@@ -144,45 +91,55 @@ impl Pending {
         self.slots.iter()
     }
 
-    /// Takes in a change; returns the answers that wait no more, because it is the end of what the
-    /// store was never told.
+    /// Takes in a change, for which these answers wait, too; returns those that wait no more, because
+    /// it is the end of what the store was never told.
     pub(super) fn note(
         &mut self,
         change: Change,
         novelty: Novelty,
         pace: Pace,
         due: Tick,
-    ) -> Vec<HoldId> {
-        let thing = change.thing();
-        let Some(old) = self.slots.remove(&thing) else {
-            let slot = Slot { change, novelty, pace, holds: Vec::new() };
-            self.insert(thing, slot, due);
-            return Vec::new();
+        awaiting: &[HoldId],
+    ) -> Waiting {
+        let slot = match self.slots.entry(change.thing()) {
+            Entry::Vacant(entry) => {
+                let slot = Slot { change, novelty, pace, holds: Waiting::default() };
+                self.agenda.add(entry.key(), &slot, due);
+                entry.insert(slot)
+            }
+            Entry::Occupied(entry) if change.is_end() && entry.get().novelty == Novelty::New => {
+                let mut over = entry.remove();
+                self.agenda.take_off(&over);
+                over.holds.extend(awaiting);
+                return over.holds;
+            }
+            Entry::Occupied(entry) => {
+                self.agenda.take_off(entry.get());
+                let thing = entry.key().clone();
+                let slot = entry.into_mut();
+                (slot.change, slot.pace) = (change, pace.max(slot.pace));
+                self.agenda.add(&thing, slot, due);
+                slot
+            }
         };
-        self.discount(&old);
-        if change.is_end() && old.novelty == Novelty::New {
-            return old.holds;
-        }
-        let pace = pace.max(old.pace);
-        let slot = Slot { change, novelty: old.novelty, pace, holds: old.holds };
-        self.insert(thing, slot, due);
-        Vec::new()
+        slot.holds.extend(awaiting);
+        Waiting::default()
     }
 
     /// Takes out a session with all that belongs to it; returns the answers that waited for it, and
     /// whether the store can have heard of the session.
     pub(super) fn forget(&mut self, session: SessionId) -> (Vec<HoldId>, Novelty) {
-        let next = Thing::Of(SessionId(session.0.saturating_add(1)), Part::Itself);
-        let of_session = self.slots.range(Thing::Of(session, Part::Itself)..next);
+        let next = Thing::session(SessionId(session.0.saturating_add(1)));
+        let of_session = self.slots.range(Thing::session(session)..next);
         let things: Vec<_> = of_session.map(|(thing, _)| thing.clone()).collect();
         let (mut holds, mut novelty) = (Vec::new(), Novelty::Known);
         for thing in things {
             let Some(slot) = self.slots.remove(&thing) else { continue };
-            self.discount(&slot);
-            if matches!(thing, Thing::Of(_, Part::Itself)) {
+            self.agenda.take_off(&slot);
+            if thing.is_session() {
                 novelty = slot.novelty;
             }
-            holds.extend(slot.holds);
+            holds.extend(slot.holds.iter());
         }
         (holds, novelty)
     }
@@ -193,7 +150,7 @@ impl Pending {
         slot.holds.push(hold);
         if slot.pace < Pace::Now {
             slot.pace = Pace::Now;
-            self.urgent += 1;
+            self.agenda.urgent += 1;
         }
         true
     }
@@ -202,12 +159,14 @@ impl Pending {
     pub(super) fn take_back(&mut self, failed: Self) {
         for (thing, mut slot) in failed.slots {
             slot.novelty = Novelty::Known;
-            match self.slots.get_mut(&thing) {
-                Some(newer) => {
-                    newer.novelty = Novelty::Known;
-                    newer.holds.append(&mut slot.holds);
+            if let Some(newer) = self.slots.get_mut(&thing) {
+                newer.novelty = Novelty::Known;
+                for hold in slot.holds.iter() {
+                    newer.holds.push(hold);
                 }
-                None => self.insert(thing, slot, Tick::ZERO),
+            } else {
+                self.agenda.add(&thing, &slot, Tick::ZERO);
+                self.slots.insert(thing, slot);
             }
         }
     }
@@ -217,19 +176,27 @@ impl Pending {
         if self.slots.is_empty() {
             return None;
         }
-        if self.urgent > 0 || self.slots.len() > COMMIT_CHANGES_MAX {
+        if self.agenda.urgent > 0 || self.slots.len() > COMMIT_CHANGES_MAX {
             return Some(Tick::ZERO);
         }
-        while let Some((at, thing)) = self.short.front() {
+        let agenda = &mut self.agenda;
+        while let Some((at, thing)) = agenda.short.front() {
             if self.slots.get(thing).is_some_and(|slot| slot.pace == Pace::Shortly) {
-                let idle = self.idle_due();
+                let idle = agenda.idle_due();
                 return Some(idle.map_or(*at, |idle| idle.min(*at)));
             }
-            self.short.pop_front();
+            agenda.short.pop_front();
         }
-        self.idle_due()
+        agenda.idle_due()
     }
 
+    /// Nobody waits for what was just noted, but somebody may acknowledge it before then.
+    pub(super) fn expect_quiet(&mut self, at: Tick) {
+        self.agenda.quiet_at = self.agenda.quiet_at.max(at);
+    }
+}
+
+impl Agenda {
     /// When what nobody waits for is due. What is about to be acknowledged is waited for: readings
     /// come as regularly as batches, and a batch that comes right after them would write each copy,
     /// and another its end.
@@ -238,12 +205,7 @@ impl Pending {
         self.soon_at.into_iter().chain(later).min()
     }
 
-    /// Nobody waits for what was just noted, but somebody may acknowledge it before then.
-    pub(super) fn expect_quiet(&mut self, at: Tick) {
-        self.quiet_at = self.quiet_at.max(at);
-    }
-
-    fn insert(&mut self, thing: Thing, slot: Slot, due: Tick) {
+    fn add(&mut self, thing: &Thing, slot: &Slot, due: Tick) {
         self.bytes = self.bytes.saturating_add(slot.change.weight());
         match slot.pace {
             Pace::Now => self.urgent += 1,
@@ -251,10 +213,9 @@ impl Pending {
             Pace::Soon => self.soon_at = Some(self.soon_at.map_or(due, |at| at.min(due))),
             Pace::Later => self.later_at = Some(self.later_at.map_or(due, |at| at.min(due))),
         }
-        self.slots.insert(thing, slot);
     }
 
-    fn discount(&mut self, slot: &Slot) {
+    fn take_off(&mut self, slot: &Slot) {
         self.bytes = self.bytes.saturating_sub(slot.change.weight());
         self.urgent -= usize::from(slot.pace == Pace::Now);
     }

@@ -44,7 +44,7 @@ impl Disk {
             Change::Session(record) => {
                 self.next_session = self.next_session.max(record.id.0 + 1);
                 let kept = self.kept(record.id);
-                kept.record = Some(record);
+                kept.record = Some(*record);
             }
             Change::SessionEnd(session) => drop(self.sessions.remove(&session)),
             Change::Subscription { session, filter, subscription } => {
@@ -59,7 +59,7 @@ impl Disk {
             }
             Change::Queued { session, place, message } => {
                 assert_eq!(message.place, Some(place));
-                self.kept(session).queued.insert(place, message);
+                self.kept(session).queued.insert(place, Arc::unwrap_or_clone(message));
             }
             Change::QueuedEnd { session, place } => drop(self.kept(session).queued.remove(&place)),
             Change::Released { session, packet_id, order } => {
@@ -69,7 +69,7 @@ impl Disk {
                 self.kept(session).released.remove(&packet_id);
             }
             Change::Retained(record) => {
-                self.retained.insert(record.message.topic.clone(), record);
+                self.retained.insert(record.message.topic.clone(), *record);
             }
             Change::RetainedEnd(topic) => drop(self.retained.remove(&topic)),
         }

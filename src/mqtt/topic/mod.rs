@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 use std::fmt;
 
+use bytes::{Bytes, BytesMut};
 use bytestring::ByteString;
 
 use crate::limits::{TOPIC_BYTES_MAX, TOPIC_LEVELS_MAX};
@@ -47,17 +48,12 @@ impl TopicName {
     pub fn new(text: impl Into<ByteString>) -> Result<Self, TopicError> {
         let text = text.into();
         check_length(&text)?;
-        let mut levels = 1_usize;
-        for byte in text.bytes() {
-            match byte {
-                0 => return Err(TopicError::Nul),
-                b'+' | b'#' => return Err(TopicError::WildcardInName),
-                b'/' => levels = levels.saturating_add(1),
-                _ => {}
-            }
+        check_name_bytes(text.as_bytes())?;
+        let name = Self(text);
+        if name.is_deeper_than(TOPIC_LEVELS_MAX) {
+            return Err(TopicError::TooManyLevels);
         }
-        check_levels(levels)?;
-        Ok(Self(text))
+        Ok(name)
     }
 
     /// As text.
@@ -70,11 +66,29 @@ impl TopicName {
         self.0.split('/')
     }
 
+    /// Whether it has more levels than that.
+    pub fn is_deeper_than(&self, levels: usize) -> bool {
+        let text = self.as_str().as_bytes();
+        // Most names are too short for that many.
+        let slashes = || text.iter().map(|byte| usize::from(*byte == b'/')).sum::<usize>();
+        text.len() >= levels && slashes() >= levels
+    }
+
     /// The same name in memory of its own. A decoded name is a slice of the receive buffer and
     /// keeps all of that alive: whoever stores one stores this.
     #[must_use]
     pub fn compact(&self) -> Self {
         Self(ByteString::from(self.as_str()))
+    }
+
+    /// The same with a payload behind it: one piece of memory for both, as they live together.
+    pub(super) fn compact_with(&self, payload: &[u8]) -> (Self, Bytes) {
+        let mut both = BytesMut::with_capacity(self.0.len().saturating_add(payload.len()));
+        both.extend_from_slice(self.as_str().as_bytes());
+        let topic = both.split().freeze();
+        both.extend_from_slice(payload);
+        let topic = ByteString::try_from(topic).expect("it is text here, too");
+        (Self(topic), both.freeze())
     }
 }
 
@@ -114,18 +128,16 @@ impl TopicFilter {
         if topic.0.starts_with('$') && self.0.starts_with(['+', '#']) {
             return false;
         }
-        let mut names = topic.levels();
-        for level in self.levels() {
-            match level {
-                // Also matches its parent level, when no name is left (4.7.1.2).
-                "#" => return true,
-                "+" if names.next().is_none() => return false,
-                "+" => {}
-                exact if names.next() != Some(exact) => return false,
-                _ => {}
-            }
+        let (mut filter, mut name) = (self.as_str().as_bytes(), topic.as_str().as_bytes());
+        loop {
+            (filter, name) = match (filter, name) {
+                // `#` also matches its parent level, when no name is left (4.7.1.2).
+                ([b'#'], _) | ([b'/', b'#'] | [], []) => return true,
+                ([b'+', filter @ ..], name) => (filter, after_level(name)),
+                ([one, filter @ ..], [other, name @ ..]) if one == other => (filter, name),
+                _ => return false,
+            };
         }
-        names.next().is_none()
     }
 
     /// Whether every message that is for `other` is for this filter too.
@@ -185,6 +197,28 @@ impl TopicFilter {
     pub fn compact(&self) -> Self {
         Self(ByteString::from(self.as_str()))
     }
+}
+
+/// Each message passes here: eight bytes are looked at together.
+fn check_name_bytes(bytes: &[u8]) -> Result<(), TopicError> {
+    let wrong = |byte: u8| u8::from(byte == 0) | u8::from(byte == b'+') | u8::from(byte == b'#');
+    let (eights, rest) = bytes.as_chunks::<8>();
+    let any_wrong = |eight: &[u8; 8]| eight.iter().fold(0, |any, byte| any | wrong(*byte)) != 0;
+    if !eights.iter().any(any_wrong) && !rest.iter().any(|byte| wrong(*byte) != 0) {
+        return Ok(());
+    }
+    let first = bytes.iter().find(|byte| wrong(**byte) != 0);
+    Err(if first == Some(&0) { TopicError::Nul } else { TopicError::WildcardInName })
+}
+
+/// What follows the first level: nothing, or more levels with their `/`.
+fn after_level(mut name: &[u8]) -> &[u8] {
+    while let [byte, rest @ ..] = name
+        && *byte != b'/'
+    {
+        name = rest;
+    }
+    name
 }
 
 fn check_length(text: &str) -> Result<(), TopicError> {

@@ -78,7 +78,7 @@ impl Model {
                 });
             }
             Change::Queued { session, place, message } => {
-                let message = Queued { place: Some(*place), ..message.clone() };
+                let message = Queued { place: Some(*place), ..Queued::clone(message) };
                 self.at(*session, |it| {
                     it.queued.insert(*place, message);
                 });
@@ -99,7 +99,7 @@ impl Model {
                 });
             }
             Change::Retained(record) => {
-                self.retained.insert(record.message.topic.to_string(), record.clone());
+                self.retained.insert(record.message.topic.to_string(), (**record).clone());
             }
             Change::RetainedEnd(topic) => drop(self.retained.remove(topic.as_str())),
         }

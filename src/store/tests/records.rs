@@ -105,7 +105,7 @@ fn queued() -> impl Strategy<Value = Queued> {
 fn change() -> impl Strategy<Value = Change> {
     let filter = || topic_filter().prop_map(|filter| Arc::<str>::from(filter.as_str()));
     prop_oneof![
-        4 => session().prop_map(Change::Session),
+        4 => session().prop_map(|record| Change::Session(record.into())),
         1 => session_id().prop_map(Change::SessionEnd),
         2 => (session_id(), filter(), subscription()).prop_map(|(session, filter, subscription)| {
             Change::Subscription { session, filter, subscription }
@@ -116,8 +116,9 @@ fn change() -> impl Strategy<Value = Change> {
             .prop_map(|(session, packet_id)| Change::Received { session, packet_id }),
         1 => (session_id(), packet_id())
             .prop_map(|(session, packet_id)| Change::ReceivedEnd { session, packet_id }),
-        8 => (session_id(), place(), queued())
-            .prop_map(|(session, place, message)| Change::Queued { session, place, message }),
+        8 => (session_id(), place(), queued()).prop_map(|(session, place, message)| {
+            Change::Queued { session, place, message: message.into() }
+        }),
         2 => (session_id(), place())
             .prop_map(|(session, place)| Change::QueuedEnd { session, place }),
         2 => (session_id(), packet_id(), any::<u32>()).prop_map(|(session, packet_id, order)| {
@@ -126,7 +127,7 @@ fn change() -> impl Strategy<Value = Change> {
         1 => (session_id(), packet_id())
             .prop_map(|(session, packet_id)| Change::ReleasedEnd { session, packet_id }),
         2 => (any_message(), qos(), prop::option::of(tick())).prop_map(|(message, qos, expires)| {
-            Change::Retained(RetainedRecord { message, qos, expires })
+            Change::Retained(RetainedRecord { message, qos, expires }.into())
         }),
         1 => topic_name().prop_map(Change::RetainedEnd),
     ]
@@ -153,7 +154,8 @@ fn consistent(changes: Vec<Change>) -> Vec<Change> {
 /// What a change speaks of.
 fn thing(change: &Change) -> String {
     match change {
-        Change::Session(SessionRecord { id, .. }) | Change::SessionEnd(id) => format!("{id:?}"),
+        Change::Session(record) => format!("{:?}", record.id),
+        Change::SessionEnd(id) => format!("{id:?}"),
         Change::Subscription { session, filter, .. }
         | Change::SubscriptionEnd { session, filter } => format!("{session:?} {filter}"),
         Change::Received { session, packet_id } | Change::ReceivedEnd { session, packet_id } => {
@@ -166,14 +168,14 @@ fn thing(change: &Change) -> String {
         | Change::ReleasedEnd { session, packet_id } => {
             format!("{session:?} released {packet_id}")
         }
-        Change::Retained(RetainedRecord { message: Message { topic, .. }, .. })
-        | Change::RetainedEnd(topic) => format!("retained {topic}"),
+        Change::Retained(record) => format!("retained {}", record.message.topic),
+        Change::RetainedEnd(topic) => format!("retained {topic}"),
     }
 }
 
 /// A session of a user that lasts a day.
 pub(crate) fn session_of(id: u64, user: &str, client_id: &str) -> Change {
-    Change::Session(SessionRecord {
+    let record = SessionRecord {
         id: SessionId(id),
         principal: Principal::User(user.into()),
         client_id: client_id.into(),
@@ -181,7 +183,8 @@ pub(crate) fn session_of(id: u64, user: &str, client_id: &str) -> Change {
         expires: None,
         will: None,
         will_at: None,
-    })
+    };
+    Change::Session(record.into())
 }
 
 /// A QoS 1 message.
@@ -204,7 +207,7 @@ pub(crate) fn plain(topic: &str, payload: impl Into<Bytes>) -> Queued {
 
 /// A message waits.
 pub(crate) fn waits(session: u64, place: u64, message: Queued) -> Change {
-    Change::Queued { session: SessionId(session), place: Place(place), message }
+    Change::Queued { session: SessionId(session), place: Place(place), message: message.into() }
 }
 
 /// The changes as a batch.

@@ -17,7 +17,7 @@ const NOW: Tick = Tick::from_micros(1_000_000);
 const WALL: Timestamp = Timestamp::new(1_795_000_000_000, true);
 
 fn session(id: u64) -> Change {
-    Change::Session(SessionRecord {
+    let record = SessionRecord {
         id: SessionId(id),
         principal: Principal::User("anna".into()),
         client_id: Arc::from(format!("client-{id}")),
@@ -25,7 +25,8 @@ fn session(id: u64) -> Change {
         expires: None,
         will: None,
         will_at: None,
-    })
+    };
+    Change::Session(record.into())
 }
 
 /// A message of QoS 1 waits for a session.
@@ -41,7 +42,7 @@ fn waits(session: u64, place: u64, payload: &Bytes) -> Change {
         packet_id: None,
         place: None,
     };
-    Change::Queued { session: SessionId(session), place: Place(place), message }
+    Change::Queued { session: SessionId(session), place: Place(place), message: message.into() }
 }
 
 fn batch(changes: impl IntoIterator<Item = Change>) -> Batch {

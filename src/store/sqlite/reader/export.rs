@@ -47,7 +47,7 @@ impl Reader {
             export.session(session)?;
         }
         for record in retained {
-            export.hand_over(Change::Retained(record))?;
+            export.hand_over(Change::Retained(record.into()))?;
         }
         let mut exported = export.exported;
         exported.is_of_one_moment = self.version()? == version;
@@ -95,7 +95,7 @@ impl Export<'_> {
     fn session(&mut self, session: RestoredSession) -> Result<(), VisitError> {
         let RestoredSession { record, subscriptions, received, released, sent, waiting } = session;
         let session = record.id;
-        self.hand_over(Change::Session(record))?;
+        self.hand_over(Change::Session(record.into()))?;
         for (filter, subscription) in subscriptions {
             self.hand_over(Change::Subscription { session, filter, subscription })?;
         }
@@ -116,7 +116,7 @@ impl Export<'_> {
 
     fn message(&mut self, session: SessionId, message: Queued) -> Result<(), VisitError> {
         let place = message.place.unwrap_or_default();
-        self.hand_over(Change::Queued { session, place, message })
+        self.hand_over(Change::Queued { session, place, message: message.into() })
     }
 
     /// The messages that wait, from one place to another.

@@ -166,11 +166,8 @@ fn batches() -> Vec<Batch> {
     for number in 0..200 {
         let topic = topic(format!("room{}/sensor{number}/temperature", number % 7));
         let message = Message { topic, ..plain("a", format!("{number}.5")).message };
-        changes.push(Change::Retained(RetainedRecord {
-            message,
-            qos: QoS::AtLeastOnce,
-            expires: None,
-        }));
+        let record = RetainedRecord { message, qos: QoS::AtLeastOnce, expires: None };
+        changes.push(Change::Retained(record.into()));
     }
     let first = batch(changes);
     let messages = (0..MESSAGES).map(|place| {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 use rusqlite::types::ValueRef;
@@ -241,7 +242,7 @@ fn timeless(mut told: Vec<Batch>) -> Vec<Batch> {
     for change in told.iter_mut().flat_map(|batch| &mut batch.changes) {
         match change {
             Change::Session(record) => (record.expires, record.will_at) = (None, None),
-            Change::Queued { message, .. } => message.expires = None,
+            Change::Queued { message, .. } => Arc::make_mut(message).expires = None,
             Change::Retained(record) => record.expires = None,
             _ => {}
         }
