@@ -36,7 +36,7 @@ impl<'row> Payload<'row> {
         }
     }
 
-    fn read(columns: Columns<'row>, index: usize) -> Result<Self, ReadError> {
+    fn read(columns: &Columns<'row>, index: usize) -> Result<Self, ReadError> {
         let large = columns.number(index.saturating_add(1))?.map(PayloadId);
         match (columns.bytes(index)?, large) {
             (Some(bytes), None) => Ok(Self::Inline(bytes)),
@@ -122,7 +122,7 @@ pub(super) fn queued<T>(
 /// What a row of `queued` says, and the number of its payload if that is to be filled in.
 /// `translate` turns a tick of a life into one of this life.
 pub(super) fn read_queued(
-    columns: Columns<'_>,
+    columns: &Columns<'_>,
     translate: impl Fn(LifeId, Tick) -> Tick,
 ) -> Result<(Queued, Option<PayloadId>), ReadError> {
     let (_, place) = split(columns.required(0)?).ok_or(ReadError::Row("a key is negative"))?;
@@ -178,7 +178,7 @@ pub(super) struct RetainedRow {
 }
 
 pub(super) fn read_retained(
-    columns: Columns<'_>,
+    columns: &Columns<'_>,
     translate: impl Fn(LifeId, Tick) -> Tick,
 ) -> Result<RetainedRow, ReadError> {
     let (message, large) = message(columns, 0, 1, 6)?;
@@ -189,7 +189,7 @@ pub(super) fn read_retained(
 
 /// Topic, payload (and the number of a large one in the column after it) and properties.
 fn message(
-    columns: Columns<'_>,
+    columns: &Columns<'_>,
     topic: usize,
     payload: usize,
     properties: usize,
@@ -208,7 +208,7 @@ fn topic_name(text: &str) -> Result<TopicName, ReadError> {
 }
 
 fn read_properties(
-    columns: Columns<'_>,
+    columns: &Columns<'_>,
     index: usize,
 ) -> Result<Option<Arc<MessageProperties>>, ReadError> {
     let Some(section) = columns.bytes(index)? else { return Ok(None) };
@@ -217,13 +217,13 @@ fn read_properties(
     Ok(Some(Arc::new(properties)))
 }
 
-fn qos(columns: Columns<'_>, index: usize) -> Result<QoS, ReadError> {
+fn qos(columns: &Columns<'_>, index: usize) -> Result<QoS, ReadError> {
     QoS::from_bits(columns.required(index)?).ok_or(ReadError::Row("a QoS is none"))
 }
 
 /// A tick, and in the column after it the life it is of.
 fn expires(
-    columns: Columns<'_>,
+    columns: &Columns<'_>,
     index: usize,
     translate: impl Fn(LifeId, Tick) -> Tick,
 ) -> Result<(Option<Tick>, Option<LifeId>), ReadError> {
@@ -285,7 +285,7 @@ pub(super) struct SessionRow {
 }
 
 pub(super) fn read_session(
-    columns: Columns<'_>,
+    columns: &Columns<'_>,
     translate: impl Fn(LifeId, Tick) -> Tick,
 ) -> Result<SessionRow, ReadError> {
     let slot = Slot::from_column(columns.required(1)?).ok_or(ReadError::Row("no such slot"))?;
@@ -311,7 +311,7 @@ pub(super) fn read_session(
     Ok(SessionRow { slot, record, life })
 }
 
-fn will(columns: Columns<'_>) -> Result<Option<Will>, ReadError> {
+fn will(columns: &Columns<'_>) -> Result<Option<Will>, ReadError> {
     let Some(topic) = columns.text(9)? else { return Ok(None) };
     let payload = columns.bytes(10)?.ok_or(ReadError::Row("a will has no payload"))?;
     let message = Message {
@@ -344,7 +344,7 @@ pub(super) fn subscription<T>(
 
 /// What a row of `subscriptions` says.
 pub(super) fn read_subscription(
-    columns: Columns<'_>,
+    columns: &Columns<'_>,
 ) -> Result<(SessionId, Arc<str>, Subscription), ReadError> {
     let subscription = Subscription {
         qos: qos(columns, 2)?,
@@ -368,7 +368,7 @@ pub(super) fn life<T>(id: LifeId, life: Life, write: impl FnOnce(&[ValueRef]) ->
 }
 
 /// What a row of `lives` says.
-pub(super) fn read_life(columns: Columns<'_>) -> Result<(LifeId, Life), ReadError> {
+pub(super) fn read_life(columns: &Columns<'_>) -> Result<(LifeId, Life), ReadError> {
     let life = Life {
         began: tick_from(columns.required(1)?),
         seen: tick_from(columns.required(2)?),

@@ -82,12 +82,12 @@ impl<'all> Loader<'all> {
         &mut self,
         table: Table,
         sql: &str,
-        mut take: impl FnMut(&mut Self, Columns<'_>) -> Result<(), ReadError>,
+        mut take: impl FnMut(&mut Self, &Columns<'_>) -> Result<(), ReadError>,
     ) -> SqlResult<()> {
         let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let taken = Columns::checked(table, row).and_then(|columns| take(self, columns));
+            let taken = Columns::checked(table, row).and_then(|columns| take(self, &columns));
             match taken {
                 Ok(()) => {}
                 Err(ReadError::Row(what)) => self.loaded.bad.push(BadRow { table, what }),
@@ -151,7 +151,7 @@ impl<'all> Loader<'all> {
     }
 
     fn packet_ids(&mut self) -> SqlResult<()> {
-        fn packet_id(columns: Columns<'_>) -> Result<PacketId, ReadError> {
+        fn packet_id(columns: &Columns<'_>) -> Result<PacketId, ReadError> {
             PacketId::new(columns.required(1)?).ok_or(ReadError::Row("a packet identifier is 0"))
         }
         self.walk(Table::Received, "SELECT * FROM received", |loader, columns| {
@@ -187,7 +187,7 @@ impl<'all> Loader<'all> {
         })
     }
 
-    fn message(&mut self, columns: Columns<'_>) -> Result<Queued, ReadError> {
+    fn message(&mut self, columns: &Columns<'_>) -> Result<Queued, ReadError> {
         let (mut queued, large) =
             message::read_queued(columns, |life, at| self.lives.translate(life, at))?;
         if let Some(id) = large {
@@ -197,7 +197,7 @@ impl<'all> Loader<'all> {
     }
 
     /// [`Queued::weight`] of a row, without copying it where that can be helped.
-    fn weight(&self, columns: Columns<'_>) -> Result<u64, ReadError> {
+    fn weight(&self, columns: &Columns<'_>) -> Result<u64, ReadError> {
         let weight = if columns.bytes(9)?.is_some() {
             message::read_queued(columns, |_, at| at)?.0.weight()
         } else {
@@ -314,7 +314,7 @@ pub(super) fn page(
     while let Some(row) = rows.next()? {
         let read = Columns::checked(Table::Queued, row).and_then(|columns| {
             let (mut queued, large) =
-                message::read_queued(columns, |life, at| lives.translate(life, at))?;
+                message::read_queued(&columns, |life, at| lives.translate(life, at))?;
             if let Some(id) = large {
                 queued.message.payload = payloads.read(connection, id)?;
             }
@@ -344,7 +344,8 @@ pub(super) fn lives(connection: &Connection) -> SqlResult<(BTreeMap<LifeId, Life
     let mut rows = statement.query([])?;
     let (mut lives, mut bad) = (BTreeMap::new(), Vec::new());
     while let Some(row) = rows.next()? {
-        let read = Columns::checked(Table::Lives, row).and_then(message::read_life);
+        let read =
+            Columns::checked(Table::Lives, row).and_then(|columns| message::read_life(&columns));
         match read {
             Ok((id, life)) => drop(lives.insert(id, life)),
             Err(ReadError::Row(what)) => bad.push(BadRow { table: Table::Lives, what }),

@@ -127,32 +127,48 @@ impl fmt::Display for ReadError {
     }
 }
 
-/// A row that is what was written, as far as its checksum tells.
-#[derive(Clone, Copy)]
-pub(super) struct Columns<'row>(&'row Row<'row>);
+/// Columns of the widest table, but for its checksum.
+const COLUMNS_MAX: usize = 15;
+
+/// A row that is what was written, as far as its checksum tells. Its columns were asked for once:
+/// that costs as much as the walk to the row.
+pub(super) struct Columns<'row> {
+    values: [ValueRef<'row>; COLUMNS_MAX],
+    count: usize,
+}
 
 impl<'row> Columns<'row> {
     /// Checks a row of `SELECT *`.
     pub(super) fn checked(table: Table, row: &'row Row<'row>) -> Result<Self, ReadError> {
-        let columns = row.as_ref().column_count();
-        let last = columns.checked_sub(1).ok_or(ReadError::Row("no columns"))?;
+        let count = row.as_ref().column_count().checked_sub(1);
+        let count = count.ok_or(ReadError::Row("no columns"))?;
+        let mut values = [ValueRef::Null; COLUMNS_MAX];
+        let fields = values.get_mut(..count).ok_or(ReadError::Row("too many columns"))?;
         let mut sum = Summing::of(table);
-        for index in 0..last {
-            sum.field(row.get_ref(index)?);
+        for (index, field) in fields.iter_mut().enumerate() {
+            *field = row.get_ref(index)?;
+            sum.field(*field);
         }
-        match row.get_ref(last)? {
-            ValueRef::Integer(written) if written == i64::from(sum.finish()) => Ok(Self(row)),
+        match row.get_ref(count)? {
+            ValueRef::Integer(written) if written == i64::from(sum.finish()) => {
+                Ok(Self { values, count })
+            }
             _ => Err(ReadError::Row("its checksum is wrong")),
         }
     }
 
+    /// All of them but the checksum.
+    pub(super) fn values(&self) -> &[ValueRef<'row>] {
+        self.values.get(..self.count).unwrap_or_default()
+    }
+
     /// Any column.
-    pub(super) fn value(self, index: usize) -> Result<ValueRef<'row>, ReadError> {
-        Ok(self.0.get_ref(index)?)
+    pub(super) fn value(&self, index: usize) -> Result<ValueRef<'row>, ReadError> {
+        self.values().get(index).copied().ok_or(ReadError::Row("a column is missing"))
     }
 
     /// A number that may be absent.
-    pub(super) fn number<T: TryFrom<i64>>(self, index: usize) -> Result<Option<T>, ReadError> {
+    pub(super) fn number<T: TryFrom<i64>>(&self, index: usize) -> Result<Option<T>, ReadError> {
         const WRONG: ReadError = ReadError::Row("a number is out of its range");
         match self.value(index)? {
             ValueRef::Null => Ok(None),
@@ -162,17 +178,17 @@ impl<'row> Columns<'row> {
     }
 
     /// A number that is always there.
-    pub(super) fn required<T: TryFrom<i64>>(self, index: usize) -> Result<T, ReadError> {
+    pub(super) fn required<T: TryFrom<i64>>(&self, index: usize) -> Result<T, ReadError> {
         self.number(index)?.ok_or(ReadError::Row("a column is absent"))
     }
 
     /// 0 or 1.
-    pub(super) fn flag(self, index: usize) -> Result<bool, ReadError> {
+    pub(super) fn flag(&self, index: usize) -> Result<bool, ReadError> {
         Ok(self.required::<u8>(index)? == 1)
     }
 
     /// A text that may be absent.
-    pub(super) fn text(self, index: usize) -> Result<Option<&'row str>, ReadError> {
+    pub(super) fn text(&self, index: usize) -> Result<Option<&'row str>, ReadError> {
         match self.value(index)? {
             ValueRef::Null => Ok(None),
             ValueRef::Text(text) => {
@@ -183,12 +199,12 @@ impl<'row> Columns<'row> {
     }
 
     /// A text that is always there.
-    pub(super) fn required_text(self, index: usize) -> Result<&'row str, ReadError> {
+    pub(super) fn required_text(&self, index: usize) -> Result<&'row str, ReadError> {
         self.text(index)?.ok_or(ReadError::Row("a text is absent"))
     }
 
     /// Bytes that may be absent.
-    pub(super) fn bytes(self, index: usize) -> Result<Option<&'row [u8]>, ReadError> {
+    pub(super) fn bytes(&self, index: usize) -> Result<Option<&'row [u8]>, ReadError> {
         match self.value(index)? {
             ValueRef::Null => Ok(None),
             ValueRef::Blob(bytes) => Ok(Some(bytes)),
@@ -218,26 +234,27 @@ impl Summing {
     fn field(&mut self, field: ValueRef<'_>) {
         match field {
             ValueRef::Null => self.bytes(&[0]),
-            ValueRef::Integer(number) => {
-                self.bytes(&[1]);
-                self.bytes(&number.to_le_bytes());
-            }
-            ValueRef::Real(number) => {
-                self.bytes(&[2]);
-                self.bytes(&number.to_bits().to_le_bytes());
-            }
+            ValueRef::Integer(number) => self.number(1, number.to_le_bytes()),
+            ValueRef::Real(number) => self.number(2, number.to_bits().to_le_bytes()),
             ValueRef::Text(text) => self.counted(3, text),
             ValueRef::Blob(blob) => self.counted(4, blob),
         }
     }
 
+    fn number(&mut self, kind: u8, bytes: [u8; 8]) {
+        let mut field = [kind; 9];
+        let [_, number @ ..] = &mut field;
+        *number = bytes;
+        self.bytes(&field);
+    }
+
     fn counted(&mut self, kind: u8, bytes: &[u8]) {
-        self.bytes(&[kind]);
-        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        self.bytes(&length.to_le_bytes());
+        let [a, b, c, d] = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes();
+        self.bytes(&[kind, a, b, c, d]);
         self.bytes(bytes);
     }
 
+    #[inline]
     fn bytes(&mut self, bytes: &[u8]) {
         if bytes.len() > COLLECTED_MAX.saturating_sub(self.used) {
             self.flush();

@@ -124,12 +124,12 @@ impl<'all> Copying<'all> {
                 return Ok(());
             }
             let taken = Columns::checked(table, row).and_then(|columns| {
-                self.belongs(table, columns)?;
+                self.belongs(table, &columns)?;
                 Ok(columns)
             });
             match taken {
                 Ok(columns) => {
-                    self.take(table, columns, row.as_ref().column_count())?;
+                    self.take(table, columns.values())?;
                     good = good.saturating_add(1);
                 }
                 Err(ReadError::Row(_)) => bad = bad.saturating_add(1),
@@ -151,7 +151,7 @@ impl<'all> Copying<'all> {
     }
 
     /// Whether what the row speaks of was saved; notes what it is.
-    fn belongs(&mut self, table: Table, columns: Columns<'_>) -> Result<(), ReadError> {
+    fn belongs(&mut self, table: Table, columns: &Columns<'_>) -> Result<(), ReadError> {
         const ORPHAN: ReadError = ReadError::Row("what it belongs to is not there");
         let is_there = match table {
             Table::Store | Table::Lives => true,
@@ -200,16 +200,8 @@ impl<'all> Copying<'all> {
         true
     }
 
-    fn take(&mut self, table: Table, columns: Columns<'_>, count: usize) -> SqlResult<()> {
-        let mut fields = Vec::with_capacity(count);
-        for index in 0..count.saturating_sub(1) {
-            match columns.value(index) {
-                Ok(value) => fields.push(value),
-                Err(ReadError::Sql(error)) => return Err(error),
-                Err(ReadError::Row(_)) => {}
-            }
-        }
-        put(self.to, table, &fields)?;
+    fn take(&mut self, table: Table, fields: &[ValueRef<'_>]) -> SqlResult<()> {
+        put(self.to, table, fields)?;
         let length = |field: &ValueRef<'_>| match field {
             ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),
             ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => size_of::<i64>(),

@@ -1,6 +1,7 @@
 //! Whatever happens to the files: the store opens, what it has is right, and what it lost is told.
 
 mod own_log;
+mod side_by_side;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,6 +14,7 @@ use super::*;
 use crate::broker::record::{Change, Place, RetainedRecord, SessionId, Subscription};
 use crate::mqtt::{Message, QoS, TopicName};
 use crate::sim::chance::Chance;
+use crate::store::Contents;
 use crate::store::tests::model::{Model, sorted};
 use crate::store::tests::records::{batch, plain, session_of, waits};
 
