@@ -160,7 +160,7 @@ tables! {
         /// Levels of a topic or a filter, 8 to 200. Default: 200.
         topic_levels: i64,
         /// Messages of QoS 1 and 2 that are under way to one client, 1 to 1000; a 5.0 client may
-        /// ask for fewer. Default: 20.
+        /// ask for fewer. Default: 100.
         inflight: i64,
         /// Messages of QoS 2 that may be under way from a 5.0 client, which is told, 1 to 65535.
         /// Default: 256.

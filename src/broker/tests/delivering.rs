@@ -1,12 +1,8 @@
 //! QoS 1 and 2 to clients: window, acknowledgements, resends, order.
 
-use super::house::{packet_id, success};
+use super::house::{WINDOW, packet_id, success};
 use super::*;
-use crate::limits::INFLIGHT_TO_CLIENT_DEFAULT;
 use crate::mqtt::{Packet, QoS};
-
-/// As many as go unacknowledged.
-const WINDOW: usize = INFLIGHT_TO_CLIENT_DEFAULT;
 
 /// A client with a lasting session subscribed to `t`, and a publisher.
 fn pair(house: &mut House) -> (house::Client, house::Client) {

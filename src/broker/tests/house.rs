@@ -26,6 +26,9 @@ pub(super) use disks::DiskMode;
 pub(super) use packets::*;
 pub(super) use reader::Reader;
 
+/// Messages under way to a client, unless a test says otherwise.
+pub(super) const WINDOW: usize = 20;
+
 /// A connection, from the client's end.
 pub(super) type Client = ConnectionId;
 
@@ -73,7 +76,7 @@ impl House {
             session_expiry: Duration::from_secs(3600),
             queue_messages: Some(100),
             queue_bytes: Some(100_000),
-            bounds: Bounds::default(),
+            bounds: Bounds { inflight_to_client: WINDOW, ..Bounds::default() },
             assigned_prefix: "assigned".into(),
             rights: Rights::new("maison"),
             keeping: AT_ONCE,

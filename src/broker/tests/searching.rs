@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use super::super::{Input, Keeping};
+use super::house::WINDOW;
 use super::*;
-use crate::limits::{self, INFLIGHT_TO_CLIENT_DEFAULT};
+use crate::limits;
 use crate::mqtt::{Packet, QoS};
 
 /// The queue's bound is for messages; retained ones are looked up when there is room to send them.
@@ -18,7 +19,7 @@ fn a_wildcard_gets_all_of_many_retained_messages() {
     }
     let (client, _) = house.connect_as(lasting("a"));
     house.subscribe(client, "#", QoS::AtLeastOnce);
-    assert_eq!(house.unread(client), INFLIGHT_TO_CLIENT_DEFAULT);
+    assert_eq!(house.unread(client), WINDOW);
     for number in 0..500 {
         house.hears(client, &format!("t/{number:03}=1 q1 retained"));
     }
@@ -83,10 +84,10 @@ fn a_search_keeps_its_place_in_an_absence_and_finds_nothing_newer() {
     house.reading(message("t/29", "passing"), QoS::AtLeastOnce, false);
     house.reading(message("t/29", "new"), QoS::AtMostOnce, true);
     let (client, _) = house.connect_as(lasting("a"));
-    for number in 0..INFLIGHT_TO_CLIENT_DEFAULT {
+    for number in 0..WINDOW {
         house.hears(client, &format!("t/{number:02}=old q1 retained dup"));
     }
-    for number in INFLIGHT_TO_CLIENT_DEFAULT..29 {
+    for number in WINDOW..29 {
         house.hears(client, &format!("t/{number:02}=old q1 retained"));
     }
     house.hears(client, "t/28=passing q1");
@@ -112,7 +113,7 @@ fn a_search_that_is_broken_off_twice_finds_all_once() {
     let (client, _) = house.connect_as(lasting("a"));
     house.reading(message("t/59", "last"), QoS::AtMostOnce, true);
     for number in 0..57 {
-        let dup = if number < INFLIGHT_TO_CLIENT_DEFAULT { " dup" } else { "" };
+        let dup = if number < WINDOW { " dup" } else { "" };
         house.hears(client, &format!("t/{number:02}=old q1 retained{dup}"));
     }
     house.hears(client, "t/58=new q1");
@@ -134,7 +135,7 @@ fn what_waited_is_not_found_again_by_the_search_that_goes_on() {
     house.reading(message("t/29", "new"), QoS::ExactlyOnce, true);
     let (client, _) = house.connect_as(lasting("a"));
     for number in 0..29 {
-        let dup = if number < INFLIGHT_TO_CLIENT_DEFAULT { " dup" } else { "" };
+        let dup = if number < WINDOW { " dup" } else { "" };
         house.hears(client, &format!("t/{number:02}=old q2 retained{dup}"));
     }
     house.hears(client, "t/29=new q2");
@@ -172,21 +173,20 @@ fn retained_messages_come_after_what_was_queued_before_their_subscription() {
     let mut house = House::new();
     let client = house.connect("a");
     house.subscribe(client, "t", QoS::AtLeastOnce);
-    for number in 0..INFLIGHT_TO_CLIENT_DEFAULT + 2 {
+    for number in 0..WINDOW + 2 {
         house.reading(message("t", &number.to_string()), QoS::AtLeastOnce, true);
     }
-    let sent: Vec<_> = (0..INFLIGHT_TO_CLIENT_DEFAULT)
-        .map(|number| house.gets(client, &format!("t={number} q1")))
-        .collect();
+    let sent: Vec<_> =
+        (0..WINDOW).map(|number| house.gets(client, &format!("t={number} q1"))).collect();
     house.subscribe(client, "+", QoS::AtLeastOnce);
     house.reading(message("t", "last"), QoS::AtLeastOnce, false);
     for id in sent {
         house.send(client, Packet::PubAck(house::success(id)));
     }
-    for number in INFLIGHT_TO_CLIENT_DEFAULT..INFLIGHT_TO_CLIENT_DEFAULT + 2 {
+    for number in WINDOW..WINDOW + 2 {
         house.hears(client, &format!("t={number} q1"));
     }
-    house.hears(client, &format!("t={} q1 retained", INFLIGHT_TO_CLIENT_DEFAULT + 1));
+    house.hears(client, &format!("t={} q1 retained", WINDOW + 1));
     house.hears(client, "t=last q1");
     house.is_at_rest();
 }
@@ -199,9 +199,8 @@ fn an_unsubscribe_ends_the_search() {
     }
     let client = house.connect("a");
     house.subscribe(client, "t/#", QoS::AtLeastOnce);
-    let ids: Vec<_> = (0..INFLIGHT_TO_CLIENT_DEFAULT)
-        .map(|_| house::packet_id(&house.gets_any(client)).unwrap())
-        .collect();
+    let ids: Vec<_> =
+        (0..WINDOW).map(|_| house::packet_id(&house.gets_any(client)).unwrap()).collect();
     house.unsubscribe(client, "t/#");
     for id in ids {
         house.send(client, Packet::PubAck(house::success(id)));

@@ -1,7 +1,8 @@
 //! Clients that do not read: their memory is bounded, and the others notice nothing.
 
+use super::house::WINDOW;
 use super::*;
-use crate::limits::{self, INFLIGHT_TO_CLIENT_DEFAULT};
+use crate::limits;
 use crate::mqtt::{Connect, Packet, QoS};
 
 /// More of these than of the bytes that may be unwritten.
@@ -78,17 +79,17 @@ fn resends_keep_to_the_same_bound() {
     house.subscribe(client, "t", QoS::AtLeastOnce);
     let publisher = house.connect("publisher");
     let large = "x".repeat(limits::UNWRITTEN_BYTES_MAX);
-    for _ in 0..INFLIGHT_TO_CLIENT_DEFAULT {
+    for _ in 0..WINDOW {
         house.publish(publisher, "t", &large, QoS::AtLeastOnce);
     }
-    assert_eq!(house.unread(client), INFLIGHT_TO_CLIENT_DEFAULT);
+    assert_eq!(house.unread(client), WINDOW);
     house.cut(client);
     let client = house.open();
     house.stick(client);
     house.send(client, Packet::Connect(Box::new(lasting("a"))));
     assert_eq!(house.unread(client), 2, "CONNACK and one message");
     house.unstick(client);
-    assert_eq!(house.unread(client), 1 + INFLIGHT_TO_CLIENT_DEFAULT);
+    assert_eq!(house.unread(client), 1 + WINDOW);
 }
 
 #[test]

@@ -40,11 +40,11 @@ fn a_replaced_subscription_loses_no_message() {
     let mut house = House::new();
     let client = house.connect("a");
     house.subscribe(client, "t", QoS::AtLeastOnce);
-    let several = limits::INFLIGHT_TO_CLIENT_DEFAULT + 3;
+    let several = house::WINDOW + 3;
     for number in 0..several {
         house.reading(message("t", &number.to_string()), QoS::AtLeastOnce, false);
     }
-    let sent = (0..limits::INFLIGHT_TO_CLIENT_DEFAULT).map(|_| house.read(client));
+    let sent = (0..house::WINDOW).map(|_| house.read(client));
     let sent: Vec<_> = sent.collect();
     house.subscribe(client, "t", QoS::AtMostOnce);
     house.reading(message("t", "last"), QoS::AtLeastOnce, false);
@@ -53,7 +53,7 @@ fn a_replaced_subscription_loses_no_message() {
         let id = house::packet_id(&publish).unwrap();
         house.send(client, Packet::PubAck(house::success(id)));
     }
-    for number in limits::INFLIGHT_TO_CLIENT_DEFAULT..several {
+    for number in house::WINDOW..several {
         house.hears(client, &format!("t={number} q1"));
     }
     house.hears(client, "t=last q0");
