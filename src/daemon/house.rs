@@ -300,13 +300,13 @@ mod tests {
     use crate::bus::clock::ManualClock;
     use crate::config;
     use crate::daemon::visits::Visits;
+    use crate::sampling::Reading;
     use crate::telemetry::EventTopic;
 
     const SILENT: [&str; 2] = ["salon: silent", "salon: humidity: silent"];
 
-    /// As when the kernel does not come back from a read.
-    #[tokio::test(start_paused = true)]
-    async fn a_bus_that_hangs_makes_its_rooms_stale() {
+    /// Of a house that says this.
+    fn steward(source: &str) -> (Arc<Steward>, watch::Receiver<Health>, Arc<ManualClock>) {
         let clock = Arc::new(ManualClock::default());
         let its_clock: Arc<dyn Clock> = clock.clone();
         let settings = Settings {
@@ -326,14 +326,62 @@ mod tests {
             Visits::default(),
             Restored::default(),
         );
-        let source = "[[rooms.salon.sensors]]\ndriver = \"sht3x\"\nbus = \"i2c-1\"";
         let source = config::Source { path: "a.toml".into(), text: source.into() };
         let roster = Roster::new(&config::parse(&[source]).unwrap());
-        let (steward, mut health) = Steward::new(hub, "maison", &roster, its_clock);
+        let (steward, health) = Steward::new(hub, "maison", &roster, its_clock);
+        (steward, health, clock)
+    }
+
+    /// As when the kernel does not come back from a read.
+    #[tokio::test(start_paused = true)]
+    async fn a_bus_that_hangs_makes_its_rooms_stale() {
+        let source = "[[rooms.salon.sensors]]\ndriver = \"sht3x\"\nbus = \"i2c-1\"";
+        let (steward, mut health, clock) = steward(source);
         let serving = tokio::spawn(steward.serve(Arc::new(Reports::default())));
         clock.advance(Duration::from_secs(60));
         let silent = health.wait_for(|health| health.complaints == SILENT);
         tokio::time::timeout(Duration::from_secs(60), silent).await.unwrap().unwrap();
+        serving.abort();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_made_of_several_sensors_is_renewed_while_none_of_them_reports() {
+        const HEARTBEAT: Duration = Duration::from_secs(40);
+        let sensor = |address: &str| {
+            format!(
+                "[[rooms.salon.sensors]]\ndriver = \"ds18b20\"\nbus = \"w1\"\naddress = \
+                 \"{address}\"\nheartbeat = \"40s\"\nstale_after = \"1h\"\ndeadband = 0.1\n"
+            )
+        };
+        let source = "[rooms.salon]\ncombine = \"median\"\n".to_owned()
+            + &sensor("28-01131e858aef")
+            + &sensor("28-0316a2794dff");
+        let (steward, _health, clock) = steward(&source);
+        let at = clock.wall();
+        for sensor in [0, 1] {
+            let value = MilliCelsius::new(21_000).value();
+            let stale_after = Duration::from_secs(3600);
+            let reading = Reading { value, decimals: 1, at, number: 1, stale_after };
+            let report = Report {
+                sensor: SensorId(sensor),
+                quantity: Quantity::Temperature,
+                value: Some(reading),
+                state: State::Ok,
+                since: at,
+                last_good: Some(at),
+            };
+            steward.take(&mut steward.lock(), &report);
+        }
+        let due = |from: Tick| Some(from.after(HEARTBEAT));
+        let begun = clock.now();
+        assert_eq!(steward.lock().deadline(), due(begun));
+        let serving = tokio::spawn(Arc::clone(&steward).serve(Arc::new(Reports::default())));
+        clock.advance(HEARTBEAT);
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        let renewed = steward.lock().house.deadline();
+        assert_eq!(renewed, due(begun.after(HEARTBEAT)), "it was shown again");
         serving.abort();
     }
 }

@@ -246,3 +246,18 @@ impl fmt::Display for VisitError {
 }
 
 impl std::error::Error for VisitError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_of_another_is_for_him_and_ones_own_to_be_opened() {
+        let said = |owner| {
+            let path = PathBuf::from("/x");
+            VisitError::Permission { path, owner, mode: 0o400, own: 998 }.to_string()
+        };
+        assert!(said(998).ends_with("\n  hint: `chmod 600 '/x'`"), "{}", said(998));
+        assert!(said(0).ends_with("\n  hint: `sudo -u '#0' maison …`"), "{}", said(0));
+    }
+}

@@ -125,7 +125,7 @@ fn the_shape_of_every_json_is_as_it_was_agreed_on() {
     gateway.says(&["subscriber", "add", "alice", "--rooms", "salon", "--password", "--no-qr"]);
     let backup = gateway.folder.path().join("copy.db");
     let backup = backup.to_str().unwrap();
-    let commands: [&[&str]; 13] = [
+    let commands: [&[&str]; 14] = [
         &["check"],
         &["scan"],
         &["read"],
@@ -133,6 +133,7 @@ fn the_shape_of_every_json_is_as_it_was_agreed_on() {
         &["status"],
         &["user", "list"],
         &["subscriber", "list"],
+        &["subscriber", "rooms", "alice", "salon"],
         &["ca", "show"],
         &["acl", "explain", "bob", "maison/salon/temperature"],
         &["store", "check"],

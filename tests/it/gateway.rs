@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -18,6 +19,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn binary() -> Command {
     Command::new(env!("CARGO_BIN_EXE_maison"))
+}
+
+/// The same as a user who may nothing, where such a one can be had; `folder` is open to it then.
+pub(crate) fn nobodys_binary(folder: &Path) -> Command {
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+    // Whoever has built it may have it in a folder of his own.
+    let copy = folder.join("maison");
+    fs::copy(env!("CARGO_BIN_EXE_maison"), &copy).unwrap();
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&copy);
+    command
 }
 
 /// A folder with a configuration in it, and the gateway that runs on it.

@@ -130,8 +130,11 @@ fn the_service_manager_is_told() {
     assert!(gateway.wait().success());
 }
 
+/// One that starts though it should not is ended, with status 124.
 fn run(config: &Path) -> Output {
-    binary().args(["run", "--config", config.to_str().unwrap()]).output().unwrap()
+    let mut command = Command::new("timeout");
+    command.args(["30", env!("CARGO_BIN_EXE_maison"), "run", "--config", config.to_str().unwrap()]);
+    command.output().unwrap()
 }
 
 #[track_caller]

@@ -4,15 +4,15 @@ mod i2c;
 mod naming;
 mod simulated;
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Output;
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::gateway::{Gateway, binary, recorded_tree};
+use crate::gateway::{Gateway, binary, nobodys_binary, recorded_tree};
 
 const SALON: &str = "[rooms.salon]\nname = \"Salon\"\n[[rooms.salon.sensors]]\n\
     driver = \"ds18b20\"\nbus = \"w1\"\naddress = \"28-01131e858aef\"\n";
@@ -87,6 +87,34 @@ fn a_machine_without_a_bus_is_told_what_to_switch_on() {
     assert_eq!(json["buses"], Value::Array(Vec::new()));
     fs::write(folder.path().join("maison.toml"), "[rooms").unwrap();
     assert_eq!(scan(folder.path(), &[]).status.code(), Some(78));
+}
+
+/// Root may look anywhere, so somebody else looks.
+#[test]
+fn a_1_wire_folder_that_may_not_be_read_is_a_permission_and_not_a_bus_that_is_missing() {
+    let folder = house(SALON);
+    let one_wire = folder.path().join("sys/bus/w1/devices");
+    fs::set_permissions(&one_wire, Permissions::from_mode(0o700)).unwrap();
+    let look = |words: &[&str]| {
+        let mut command = nobodys_binary(folder.path());
+        let config = folder.path().join("maison.toml");
+        command.args(["scan", "--config"]).arg(config).args(words).output().unwrap()
+    };
+    let output = look(&["--json"]);
+    let Ok(json) = serde_json::from_slice::<Value>(&output.stdout) else {
+        return eprintln!("nobody else can be had here: {output:?}");
+    };
+    assert_eq!(output.status.code(), Some(1), "the sensor of the salon is missing: {json:#}");
+    let bus = &json["buses"][0];
+    assert_eq!((&bus["bus"], &bus["fault"]), (&"w1".into(), &"permission".into()), "{json:#}");
+    let hint = format!("`ls -ld {}` shows", one_wire.display());
+    assert!(bus["hint"].as_str().unwrap().ends_with(&hint), "{json:#}");
+    let shown = text(&look(&[]));
+    assert!(shown.contains("1-Wire\n  permission: ") && !shown.contains("w1-gpio"), "{shown}");
+    let empty = folder.path().join("maison.toml");
+    let alone = fs::read_to_string(&empty).unwrap().replace(SALON, "");
+    fs::write(&empty, alone).unwrap();
+    assert_eq!(look(&[]).status.code(), Some(77));
 }
 
 /// A Pi of which the kernel has one chip, and whose module `i2c-dev` is not loaded; no file of

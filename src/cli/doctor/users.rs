@@ -124,10 +124,10 @@ fn scope(patient: &Patient, (name, user): (&UserName, &User), found: &mut Found)
                 "`{name}` est admis pour une pièce qui n'existe pas : `{slug}`",
             );
             found.add(Finding::warning("user-of-no-room", what).mend(said!(
-                "the room has another name now, or is gone: `maison subscriber rooms {name} ROOM,…` \
-                 gives others",
-                "la pièce a changé de nom ou n'est plus : d'autres se donnent par `maison \
-                 subscriber rooms {name} ROOM,…`",
+                "it is gone, or called otherwise: `maison subscriber rooms {name} ROOM,…` gives \
+                 others",
+                "elle n'est plus, ou a changé de nom : `maison subscriber rooms {name} ROOM,…` en \
+                 donne d'autres",
             )));
         }
         if scope.write && room.is_some_and(|room| !room.sensors.is_empty()) {

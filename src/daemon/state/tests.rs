@@ -257,3 +257,19 @@ fn drawn_passwords_are_long_and_differ() {
     assert_eq!(first.len(), 20);
     assert!(first.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit()));
 }
+
+/// Nobody is told to give a folder of a service away.
+#[test]
+fn who_may_use_a_foreign_folder_is_told_how() {
+    #[track_caller]
+    fn check(owner: u32, own: u32, expected: &str) {
+        let said = StateError::ForeignOwner { path: "/x".into(), owner, own }.to_string();
+        let (_, hint) = said.split_once("\n  hint: ").unwrap();
+        assert_eq!(hint, expected);
+    }
+    check(0, 1000, "`sudo maison …`");
+    check(54_321, 1000, "`sudo -u '#54321' maison …`");
+    check(54_321, 0, "`sudo -u '#54321' maison …`");
+    check(0, 998, "`sudo chown -R 998 '/x'`");
+    check(54_321, 998, "`sudo chown -R 998 '/x'`");
+}

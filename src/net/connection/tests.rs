@@ -74,7 +74,8 @@ impl Line {
 
     async fn reads(&mut self, expected: &[u8]) {
         let mut bytes = vec![0; expected.len()];
-        self.peer.read_exact(&mut bytes).await.unwrap();
+        let read = timeout(Duration::from_secs(20), self.peer.read_exact(&mut bytes)).await;
+        read.expect("nothing is written").unwrap();
         assert_eq!(bytes, expected);
     }
 

@@ -8,7 +8,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{absent, examined, examined_in, finding, findings, run};
-use crate::gateway::{CAVE, Gateway, SALON, add_user, binary, free_port, listener, recorded_tree};
+use crate::gateway::{
+    CAVE, Gateway, SALON, add_user, binary, free_port, listener, nobodys_binary, recorded_tree,
+};
 
 /// Of the recorded house, the room at 21.4 °C; a listener of each kind that can be tried.
 fn well() -> Gateway {
@@ -405,17 +407,11 @@ fn a_clock_that_nobody_holds_is_found() {
 #[test]
 fn somebody_else_is_told_what_he_could_not_see() {
     let gateway = well();
-    let folder = gateway.folder.path();
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
     let one_wire = gateway.sysfs().join("bus/w1/devices");
     fs::create_dir_all(&one_wire).unwrap();
     fs::set_permissions(&one_wire, fs::Permissions::from_mode(0o700)).unwrap();
-    let mut command = std::process::Command::new("setpriv");
-    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-    // Whoever has built it may have it in a folder of his own.
-    let copy = folder.join("maison");
-    fs::copy(env!("CARGO_BIN_EXE_maison"), &copy).unwrap();
-    command.arg(&copy).args(["doctor", "--json", "--config"]).arg(gateway.config());
+    let mut command = nobodys_binary(gateway.folder.path());
+    command.args(["doctor", "--json", "--config"]).arg(gateway.config());
     let output = command.env("LC_ALL", "C").output().unwrap();
     let Ok(report) = serde_json::from_slice::<serde_json::Value>(&output.stdout) else {
         return eprintln!("nobody else can be had here: {output:?}");
