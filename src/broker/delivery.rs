@@ -55,12 +55,14 @@ impl Broker {
                     line.write(now, publication.to_publish(now, to), None, None);
                 } else {
                     let message = publication.kept();
-                    line.send(now, copy(to, message, publication.expires).into());
+                    let mut copy = copy(to, message, publication.expires);
+                    place(line.session, &mut copy);
+                    line.send(now, Arc::new(copy), Novelty::New);
                 }
             }
             Some(_) | None => {
                 let (index, message) = (to.session, publication.kept());
-                self.queue(now, index, copy(to, message, publication.expires).into());
+                self.queue(now, index, copy(to, message, publication.expires));
             }
         }
     }
@@ -107,7 +109,7 @@ impl Broker {
                 Next::Message(message) => {
                     let topic = &message.message.topic;
                     if line.session.allowed.read(topic) {
-                        line.send(now, message);
+                        line.send_queued(now, message);
                     } else {
                         line.persistence.end_queued(now, line.session.id, message.place);
                     }
@@ -148,11 +150,13 @@ impl Broker {
     }
 
     /// Puts a message behind what waits for a session.
-    pub(super) fn queue(&mut self, now: Tick, index: SessionIndex, mut message: Arc<Queued>) {
+    pub(super) fn queue(&mut self, now: Tick, index: SessionIndex, mut message: Queued) {
         let bounds = self.queue_bounds(&self.sessions[index]);
         let session = &mut self.sessions[index];
         let pace = if session.connection.is_some() { Pace::Shortly } else { Pace::Now };
-        if let Some((id, place)) = place(session, &mut message) {
+        let kept = place(session, &mut message);
+        let message = Arc::new(message);
+        if let Some((id, place)) = kept {
             let change = Change::Queued { session: id, place, message: Arc::clone(&message) };
             self.persistence.note(now, change, Novelty::New, pace);
         }
@@ -202,10 +206,10 @@ fn copy(to: Recipient, message: crate::mqtt::Message, expires: Option<Tick>) -> 
 }
 
 /// Gives a message its place in the store, if it is to have one.
-fn place(session: &mut Session, message: &mut Arc<Queued>) -> Option<(SessionId, Place)> {
+fn place(session: &mut Session, message: &mut Queued) -> Option<(SessionId, Place)> {
     let id = session.store_id().filter(|_| message.qos > QoS::AtMostOnce)?;
     let place = session.next_place();
-    Arc::make_mut(message).place = Some(place);
+    message.place = Some(place);
     Some((id, place))
 }
 
@@ -218,26 +222,32 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
+    /// Sends a message that waited; what was retained has no place yet.
+    fn send_queued(&mut self, now: Tick, mut message: Arc<Queued>) {
+        let mut novelty = Novelty::Known;
+        if message.place.is_none() {
+            place(self.session, Arc::make_mut(&mut message));
+            novelty = Novelty::New;
+        }
+        self.send(now, message, novelty);
+    }
+
     /// Sends a message, and lets the store know under which identifier. For QoS 2 it must, or the
     /// client would take the message for another one after a restart.
-    fn send(&mut self, now: Tick, mut message: Arc<Queued>) {
-        let is_new = message.place.is_none();
-        if is_new {
-            place(self.session, &mut message);
-        }
+    fn send(&mut self, now: Tick, message: Arc<Queued>, novelty: Novelty) {
         let at = message.place;
         let publish = self.session.window.send(now, message);
         let mut hold = None;
         if let (Some(session), Some(place)) = (self.session.id, at)
             && let Some(message) = self.session.window.last()
         {
-            let novelty = if is_new { Novelty::New } else { Novelty::Known };
-            let pace = if is_new { Pace::Shortly } else { Pace::Later };
             let change = Change::Queued { session, place, message: Arc::clone(message) };
-            if message.qos == QoS::ExactlyOnce {
-                hold = self.persistence.note_for(now, self.connection.id, change, novelty);
-            } else {
-                self.persistence.note(now, change, novelty, pace);
+            match (message.qos, novelty) {
+                (QoS::ExactlyOnce, _) => {
+                    hold = self.persistence.note_for(now, self.connection.id, change, novelty);
+                }
+                (_, Novelty::New) => self.persistence.note(now, change, novelty, Pace::Shortly),
+                (_, Novelty::Known) => self.persistence.note(now, change, novelty, Pace::Later),
             }
         }
         self.write(now, publish, at, hold);

@@ -35,7 +35,7 @@ pub(super) fn send(
     if hold.is_none() && connection.held.is_empty() {
         return outputs.send(connection, packet);
     }
-    if Outputs::count(connection, &packet) {
+    if outputs.count(connection, &packet) {
         connection.held.0.push_back((hold, packet));
     }
 }

@@ -455,7 +455,9 @@ impl Broker {
                 self.close(now, id, Departure::Fault(Objection::violation(why)));
             }
         }
-        self.close_if_flooded(now, id);
+        if std::mem::take(&mut self.outputs.has_flooded) {
+            self.close_if_flooded(now, id);
+        }
     }
 
     /// One search goes on at a time, so that the others and the shell have their turn in between.

@@ -12,6 +12,8 @@ use crate::mqtt::Packet;
 pub(super) struct Outputs {
     queue: VecDeque<Output>,
     pub(super) traffic: Traffic,
+    /// Whether a connection was sent too much, since that was last looked at.
+    pub(super) has_flooded: bool,
     /// Clients that are in, by the events that told of them.
     pub(super) connected: u64,
 }
@@ -27,16 +29,17 @@ impl Outputs {
 
     /// Sends a packet; nothing to a connection that is closing.
     pub(super) fn send(&mut self, connection: &mut Connection, packet: Packet) {
-        if Self::count(connection, &packet) {
+        if self.count(connection, &packet) {
             self.send_counted(connection, packet);
         }
     }
 
     /// Counts a packet that will be sent; whether it may be.
-    pub(super) fn count(connection: &mut Connection, packet: &Packet) -> bool {
+    pub(super) fn count(&mut self, connection: &mut Connection, packet: &Packet) -> bool {
         let is_open = !matches!(connection.phase, Phase::Closing);
         if is_open {
             connection.unwritten.sent(packet.weight());
+            self.has_flooded |= connection.unwritten.is_flooded();
         }
         is_open
     }

@@ -237,7 +237,7 @@ impl Broker {
             if is_known {
                 self.persistence.note(now, change, Novelty::Known, Pace::Now);
             } else {
-                self.persistence.join(&change.thing());
+                self.persistence.join(|| change.thing());
             }
         }
         let hold = self.persistence.close();
@@ -288,22 +288,22 @@ impl Broker {
         if let Some(trouble) = self.persistence.refusal() {
             return Err(Objection::unkept(trouble));
         }
-        let topic = publication.message.topic.clone();
-        let was = self.retained.clear(&topic);
         if publication.message.payload.is_empty() {
+            let topic = publication.message.topic.clone();
+            let was = self.retained.clear(&topic);
             self.forget_retained(now, topic, was);
             return Ok(());
         }
         let earlier = publication.expires.map_or(until, |expires| expires.min(until));
         let expires = Some(earlier).filter(|expires| *expires < Tick::MAX);
         let (qos, message) = (publication.qos, publication.kept());
-        let outcome = self.retained.store(origin, message.clone(), qos, expires);
+        let (was, outcome) = self.retained.replace(origin, message.clone(), qos, expires);
         if origin == Origin::Client && outcome.is_ok() {
             let record = RetainedRecord { message, qos, expires };
             let change = Change::Retained(record.into());
             self.persistence.note(now, change, Novelty::Known, Pace::Now);
         } else {
-            self.forget_retained(now, topic, was);
+            self.forget_retained(now, message.topic, was);
         }
         outcome
     }
@@ -313,7 +313,7 @@ impl Broker {
         if was == Some(Origin::Client) {
             self.persistence.note(now, change, Novelty::Known, Pace::Now);
         } else {
-            self.persistence.join(&change.thing());
+            self.persistence.join(|| change.thing());
         }
     }
 

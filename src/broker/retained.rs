@@ -138,8 +138,7 @@ impl Retained {
         self.stamp
     }
 
-    /// Stores `message` in the place of the one of its topic ([MQTT-3.3.1-5]). When there is no
-    /// room that one goes nevertheless: it is no longer true.
+    /// As [`Retained::replace`], whatever was there.
     pub(super) fn store(
         &mut self,
         origin: Origin,
@@ -147,23 +146,31 @@ impl Retained {
         qos: QoS,
         expires: Option<Tick>,
     ) -> Result<(), Objection> {
-        self.clear(&message.topic);
+        self.replace(origin, message, qos, expires).1
+    }
+
+    /// Stores `message` in the place of the one of its topic ([MQTT-3.3.1-5]); whose that was. When
+    /// there is no room that one goes nevertheless: it is no longer true.
+    pub(super) fn replace(
+        &mut self,
+        origin: Origin,
+        message: Message,
+        qos: QoS,
+        expires: Option<Tick>,
+    ) -> (Option<Origin>, Result<(), Objection>) {
         let key = key(&message.topic);
         self.stamp += 1;
         let kept = Kept { message, qos, expires, stamp: self.stamp, origin };
-        let bytes = self.bytes.saturating_add(kept.weight());
-        if origin == Origin::Client && bytes > self.bytes_max {
-            return Err(Objection::new(
-                ReasonCode::QuotaExceeded,
-                "the store of retained messages is full",
-            ));
+        if origin == Origin::Client && !self.has_room(&key, &kept) {
+            let why = "the store of retained messages is full";
+            return (self.remove(&key), Err(Objection::new(ReasonCode::QuotaExceeded, why)));
         }
-        self.bytes = bytes;
+        self.bytes = self.bytes.saturating_add(kept.weight());
         if let Some(expires) = expires {
             self.expiries.insert((expires, kept.stamp), key.clone());
         }
-        self.by_topic.insert(key, kept);
-        Ok(())
+        let was = self.by_topic.insert(key, kept).map(|old| self.removed(&old));
+        (was, Ok(()))
     }
 
     /// Removes the message of a topic ([MQTT-3.3.1-6]); whose it was.
@@ -250,11 +257,22 @@ impl Retained {
 
     fn remove(&mut self, key: &str) -> Option<Origin> {
         let kept = self.by_topic.remove(key)?;
+        Some(self.removed(&kept))
+    }
+
+    /// Whose it was.
+    fn removed(&mut self, kept: &Kept) -> Origin {
         self.bytes = self.bytes.saturating_sub(kept.weight());
         if let Some(expires) = kept.expires {
             self.expiries.remove(&(expires, kept.stamp));
         }
-        Some(kept.origin)
+        kept.origin
+    }
+
+    /// Whether a message fits in the place of the one that is there.
+    fn has_room(&self, key: &str, kept: &Kept) -> bool {
+        let freed = self.by_topic.get(key).map_or(0, Kept::weight);
+        self.bytes.saturating_sub(freed).saturating_add(kept.weight()) <= self.bytes_max
     }
 }
 

@@ -148,7 +148,7 @@ impl Broker {
             let change = Change::Subscription { session, filter, subscription };
             if replaced == Some(subscription) {
                 // Many clients say it each time they come.
-                self.persistence.join(&change.thing());
+                self.persistence.join(|| change.thing());
             } else {
                 let novelty = if is_new { Novelty::New } else { Novelty::Known };
                 self.persistence.note(now, change, novelty, Pace::Now);
@@ -199,7 +199,7 @@ impl Broker {
         let session = &mut self.sessions[index];
         let Some((filter, _)) = session.subscriptions.remove_entry(text) else {
             if let Some(session) = session.id {
-                self.persistence.join(&Thing::subscription(session, Arc::from(text)));
+                self.persistence.join(|| Thing::subscription(session, Arc::from(text)));
             }
             return ReasonCode::NoSubscriptionExisted;
         };

@@ -256,13 +256,20 @@ impl<S: Copy + Ord, T: Copy> Node<S, T> {
     }
 
     fn collect(&self, rest: Levels<&str>, matches: &mut Vec<Match<S, T>>) {
-        matches.extend_from_slice(&self.below); // also for this level itself (4.7.1.2)
-        let Some(rest) = rest else { return matches.extend_from_slice(&self.here) };
+        add(&self.below, matches); // also for this level itself (4.7.1.2)
+        let Some(rest) = rest else { return add(&self.here, matches) };
         let (level, deeper) = first_level(rest);
-        for child in [self.children.get(level), self.any.as_deref()].into_iter().flatten() {
-            if let Some(rest) = child.past_run(deeper) {
-                child.collect(rest, matches);
-            }
+        if let Some(child) = self.children.get(level) {
+            child.collect_past_run(deeper, matches);
+        }
+        if let Some(child) = &self.any {
+            child.collect_past_run(deeper, matches);
+        }
+    }
+
+    fn collect_past_run(&self, topic: Levels<&str>, matches: &mut Vec<Match<S, T>>) {
+        if let Some(rest) = self.past_run(topic) {
+            self.collect(rest, matches);
         }
     }
 
@@ -296,6 +303,13 @@ impl<S: Copy + Ord, T: Copy> Node<S, T> {
             child.check_invariants()
         });
         self.here.len() + self.below.len() + below.sum::<usize>()
+    }
+}
+
+/// Most places are empty, and a copy of nothing is a call all the same.
+fn add<S: Copy, T: Copy>(place: &[Match<S, T>], matches: &mut Vec<Match<S, T>>) {
+    if !place.is_empty() {
+        matches.extend_from_slice(place);
     }
 }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use crate::access::{ConnectionId, Peer, Policy, Principal, Rights};
-use crate::broker::{Bounds, Broker, Delays, Input, Keeping, Output, Settings};
+use crate::broker::{Bounds, Broker, Delays, Input, Keeping, Output, Retention, Settings};
 use crate::mqtt::{
     Acknowledgement, Connect, ConnectProperties, Credentials, Delivery, Disconnect,
     DisconnectProperties, Message, Packet, PacketId, Publish, QoS, ReasonCode, RetainHandling,
@@ -109,6 +109,18 @@ impl House {
             for (id, topic) in (1..).zip(batch) {
                 let publish = message(topic.clone(), PacketId::new(id).expect("not 0"), qos);
                 self.says(publisher, Packet::Publish(publish));
+            }
+            self.pass();
+        }
+    }
+
+    /// The gateway publishes one retained message for each of these topics.
+    pub fn tell_readings(&mut self, topics: &[TopicName]) {
+        for batch in topics.chunks(BATCH) {
+            for topic in batch {
+                let message = message(topic.clone(), PacketId::MIN, QoS::AtMostOnce).message;
+                let (qos, retention) = (QoS::ExactlyOnce, Retention::Replaced);
+                self.tell(Input::Publish { message, qos, retention });
             }
             self.pass();
         }

@@ -51,6 +51,7 @@ pub const WORKLOADS: &[Workload] = &[
     Workload { name: "qos-2", operations: MESSAGES, prepare: || deliver(QoS::ExactlyOnce) },
     Workload { name: "qos-1-clean", operations: MESSAGES, prepare: || clean(QoS::AtLeastOnce) },
     Workload { name: "qos-2-clean", operations: MESSAGES, prepare: || clean(QoS::ExactlyOnce) },
+    Workload { name: "readings", operations: MESSAGES, prepare: readings },
     Workload { name: "fan-out", operations: MESSAGES, prepare: fan_out },
     Workload { name: "absent", operations: MESSAGES, prepare: absent },
 ];
@@ -127,6 +128,19 @@ fn clean(qos: QoS) -> Work {
     let subscriber = house.client(true);
     house.subscribe(subscriber, "house/+/temperature", qos);
     publishing(house, vec![topic("house/living-room/temperature"); MESSAGES], qos)
+}
+
+/// Of the gateway itself, retained, in turn for so many topics.
+fn readings() -> Work {
+    let mut house = House::new();
+    house.subscriber("house/+/temperature", QoS::AtMostOnce);
+    let topics: Vec<_> = (0..MESSAGES)
+        .map(|index| topic(&format!("house/room-{}/temperature", index % TOPICS)))
+        .collect();
+    Box::new(move || {
+        house.tell_readings(&topics);
+        Done::with(house.delivered, (house, topics))
+    })
 }
 
 /// To fifty subscribers; an operation is a delivery.

@@ -252,13 +252,18 @@ impl Persistence {
     }
 
     /// The answer also waits for what was noted of a thing before, by whomever.
-    pub(super) fn join(&mut self, thing: &Thing) {
+    pub(super) fn join(&mut self, thing: impl FnOnce() -> Thing) {
         self.begin_hold();
-        for hold in self.open.clone() {
-            if self.attach(hold, thing) {
-                self.holds.add(hold);
+        if self.open.is_empty() {
+            return;
+        }
+        let (thing, open) = (thing(), std::mem::take(&mut self.open));
+        for hold in &open {
+            if self.attach(*hold, &thing) {
+                self.holds.add(*hold);
             }
         }
+        self.open = open;
     }
 
     /// What is noted from now on concerns nobody; the answer waits if it has to.

@@ -91,8 +91,8 @@ impl Pending {
         self.slots.iter()
     }
 
-    /// Takes in a change, for which these answers wait, too; returns those that wait no more, because
-    /// it is the end of what the store was never told.
+    /// Takes in a change, for which these answers wait, too; returns those that wait no more,
+    /// because it is the end of what the store was never told.
     pub(super) fn note(
         &mut self,
         change: Change,

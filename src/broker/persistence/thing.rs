@@ -6,7 +6,7 @@ use crate::broker::record::{Change, Place, SessionId};
 use crate::mqtt::{PacketId, TopicName};
 
 /// A session, or something that belongs to it, or a retained message. What belongs to one session
-/// is side by side, itself first. Numbers before names: most are told apart without looking at text.
+/// is side by side, itself first. Numbers come before names: most are told apart without text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::broker) struct Thing {
     session: SessionId,

@@ -120,6 +120,23 @@ proptest! {
     }
 }
 
+#[test]
+fn a_full_store_takes_a_message_in_the_place_of_another() {
+    let mut retained = Retained::new(usize::MAX);
+    let store = |retained: &mut Retained, topic, payload| {
+        retained.store(Origin::Client, message(topic, payload), QoS::AtMostOnce, None)
+    };
+    store(&mut retained, "a", "1").unwrap();
+    let full = retained.bytes();
+    retained.bound(full);
+    store(&mut retained, "a", "2").unwrap();
+    store(&mut retained, "b", "1").unwrap_err();
+    retained.check_invariants();
+    assert_eq!((retained.len(), retained.bytes()), (1, full));
+    store(&mut retained, "a", "33").unwrap_err();
+    assert_eq!((retained.len(), retained.bytes()), (0, 0), "what is no longer true goes");
+}
+
 fn filled(
     mut topics: BTreeSet<String>,
     cleared: &[prop::sample::Index],
