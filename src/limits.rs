@@ -65,9 +65,8 @@ pub const CLIENT_ID_BYTES_MAX: usize = 1024;
 /// Filters one session may hold: a dashboard of a large house needs some hundreds.
 pub const SUBSCRIPTIONS_PER_SESSION_MAX: usize = 10_000;
 
-/// Unacknowledged QoS 1 and 2 messages sent to one client at a time, unless configured otherwise:
-/// enough that a burst is few writes and the card's round trips are shared; a client with little
-/// memory is spared by TCP, and one of 5.0 may ask for fewer.
+/// Unacknowledged QoS 1 and 2 messages sent to one client at a time, unless configured otherwise: a
+/// burst is few writes. TCP spares a client with little memory; one of 5.0 may ask for fewer.
 pub const INFLIGHT_TO_CLIENT_DEFAULT: usize = 100;
 
 /// Most that can be configured: acknowledgements are found by a walk.
@@ -130,8 +129,7 @@ pub const QUEUE_BYTES_DEFAULT: usize = 16 * 1024 * 1024;
 /// its session's bounded queue.
 pub const UNWRITTEN_BYTES_MAX: usize = 256 * 1024;
 
-/// Free memory that the process keeps for what comes next: a burst of large messages is not paid
-/// for by pages that the kernel takes, zeroes and gives again.
+/// Free memory that the process keeps: large messages are not paid for by pages given and taken.
 pub const FREED_BYTES_KEPT: usize = 2 * 1024 * 1024;
 
 /// Packets that wait to be written to one connection before nothing more is read from it: answers
