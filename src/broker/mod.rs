@@ -86,7 +86,7 @@ pub enum Input {
         /// Its name from now on.
         connection: ConnectionId,
         /// Who is at the other end, as far as the transport knows.
-        peer: Peer,
+        peer: Box<Peer>,
     },
     /// A whole packet arrived. After CONNECT the shell reads no further until it was answered.
     Packet {
@@ -157,7 +157,7 @@ pub enum Input {
         revoked: Revoked,
     },
     /// An operator has set this; it holds for what comes from now on.
-    Reconfigured(Allowance),
+    Reconfigured(Box<Allowance>),
     /// The certificates of these connections count no more: they end, their sessions stay.
     CertificatesEnded {
         /// Which.
@@ -206,7 +206,7 @@ pub enum Output {
         /// Whose.
         connection: ConnectionId,
         /// What is to be checked.
-        login: Login,
+        login: Box<Login>,
     },
     /// Keep this; [`Input::Committed`] follows, and no other batch before it.
     Commit(Batch),
@@ -372,7 +372,7 @@ impl Broker {
     pub fn handle(&mut self, now: Tick, input: Input) {
         debug_assert!(self.outputs.is_empty(), "outputs are drained after each input");
         match input {
-            Input::Opened { connection, peer } => self.opened(now, connection, peer),
+            Input::Opened { connection, peer } => self.opened(now, connection, *peer),
             Input::Packet { connection, packet } => self.packet(now, connection, packet),
             Input::Malformed { connection, error } => self.malformed(now, connection, &error),
             Input::Closed { connection } => self.closed(now, connection),
@@ -386,7 +386,7 @@ impl Broker {
             Input::Paged(page) => self.paged(now, page),
             Input::Slept(time) => self.slept(now, time),
             Input::Rights { rights, revoked } => self.rights_changed(now, rights, &revoked),
-            Input::Reconfigured(allowance) => self.reconfigured(now, allowance),
+            Input::Reconfigured(allowance) => self.reconfigured(now, *allowance),
             Input::ListenerClosed { listener } => self.listener_closed(now, &listener),
             Input::CertificatesEnded { connections } => self.certificates_ended(now, connections),
             Input::Wake => self.wake(now),

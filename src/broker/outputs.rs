@@ -61,6 +61,7 @@ impl Outputs {
     }
 
     pub(super) fn authenticate(&mut self, connection: ConnectionId, login: Login) {
+        let login = login.into();
         self.queue.push_back(Output::Authenticate { connection, login });
     }
 

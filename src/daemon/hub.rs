@@ -152,7 +152,7 @@ impl Hub {
 
     /// From now on this is allowed.
     pub(super) fn reconfigure(&self, allowance: Allowance) {
-        self.enter([Input::Reconfigured(allowance)]);
+        self.enter([Input::Reconfigured(allowance.into())]);
     }
 
     /// Who came by this listener goes.
@@ -307,7 +307,7 @@ impl Hub {
             Output::Resume { connection } => outbox(connection)?.set_reading(Reading::On),
             Output::Authenticate { connection, login } => {
                 // The receiver goes only with the runtime; then nobody waits for an answer.
-                let _ = self.logins.send((connection, login));
+                let _ = self.logins.send((connection, *login));
             }
             Output::Commit(batch) => {
                 let store = brain.store.as_ref()?;
@@ -406,7 +406,7 @@ impl Service for Hub {
     fn opened(&self, peer: Peer, outbox: Arc<Outbox>) -> ConnectionId {
         let connection = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
         self.lock().outboxes.insert(connection, outbox);
-        self.enter([Input::Opened { connection, peer }]);
+        self.enter([Input::Opened { connection, peer: peer.into() }]);
         connection
     }
 

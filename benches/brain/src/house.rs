@@ -58,7 +58,7 @@ impl House {
             policy: Policy::Anonymous,
             certificate: None,
         };
-        self.tell(Input::Opened { connection, peer });
+        self.tell(Input::Opened { connection, peer: peer.into() });
         let connect = Connect {
             version: Version::V3_1_1,
             client_id: ByteString::from(format!("client-{}", connection.0)),

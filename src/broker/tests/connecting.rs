@@ -390,7 +390,7 @@ fn come_and_go(broker: &mut Broker, now: Tick, number: usize) {
     };
     let packet = Packet::Connect(Box::new(lasting(&format!("client-{number}"))));
     for input in [
-        Input::Opened { connection, peer },
+        Input::Opened { connection, peer: peer.into() },
         Input::Packet { connection, packet },
         Input::Verdict { connection, verdict: Ok(Principal::Anonymous) },
         Input::Closed { connection },

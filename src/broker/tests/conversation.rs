@@ -148,7 +148,7 @@ impl Babel {
             policy: Policy::Password,
             certificate: None,
         };
-        Input::Opened { connection, peer }
+        Input::Opened { connection, peer: peer.into() }
     }
 
     fn verdict(&mut self) -> Input {

@@ -137,7 +137,7 @@ impl House {
                 Some(Input::Closed { connection })
             }
             Output::Authenticate { connection, login } => {
-                self.logins.push_back((connection, login));
+                self.logins.push_back((connection, *login));
                 (self.gate == Gate::Answers).then(|| self.answer_login())
             }
             Output::Event(event) => {
@@ -211,7 +211,7 @@ impl House {
         };
         change(&mut peer);
         self.wires.insert(connection, Wire::default());
-        self.tell(Input::Opened { connection, peer });
+        self.tell(Input::Opened { connection, peer: peer.into() });
         connection
     }
 

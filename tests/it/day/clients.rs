@@ -61,7 +61,7 @@ impl Client {
         let connection = house.open();
         let (address, listener) = ("192.0.2.1:4000".parse().unwrap(), Arc::from("day"));
         let peer = Peer { address, listener, policy: Policy::Anonymous, certificate: None };
-        house.tell(Input::Opened { connection, peer });
+        house.tell(Input::Opened { connection, peer: peer.into() });
         self.connection = Some(connection);
         self.send(
             house,

@@ -168,7 +168,7 @@ impl<'bytes> Conversation<'bytes> {
             certificate: None,
         };
         self.wires.insert(connection, Wire::new());
-        self.tell(Input::Opened { connection, peer });
+        self.tell(Input::Opened { connection, peer: peer.into() });
     }
 
     /// The usual beginning in one step.

@@ -184,7 +184,7 @@ impl World {
             policy: Policy::Anonymous,
             certificate: None,
         };
-        self.tell(Input::Opened { connection, peer });
+        self.tell(Input::Opened { connection, peer: peer.into() });
     }
 
     fn cut(&mut self, index: usize) {
@@ -387,7 +387,7 @@ impl World {
                 *number = said.number.max(*number);
                 last
             });
-        self.tell(Input::Opened { connection, peer });
+        self.tell(Input::Opened { connection, peer: peer.into() });
         let packet = Packet::Connect(Box::new(clean("guest")));
         self.tell(Input::Packet { connection, packet });
         let subscribe = Subscribe {

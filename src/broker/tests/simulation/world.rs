@@ -123,7 +123,7 @@ impl World {
                 let link = self.links.get_mut(&connection).expect("closes a link that is there");
                 link.closed = true;
             }
-            Output::Authenticate { connection, login } => self.logins.push((connection, login)),
+            Output::Authenticate { connection, login } => self.logins.push((connection, *login)),
             Output::Event(_) => {}
             other @ (Output::Commit(_)
             | Output::Page(_)
@@ -165,7 +165,7 @@ impl World {
         };
         self.links.insert(connection, Link::new(client, connect));
         self.clients[client].stage = Stage::Asking(connection);
-        self.tell(Input::Opened { connection, peer });
+        self.tell(Input::Opened { connection, peer: peer.into() });
     }
 
     pub(super) fn say(&mut self, client: usize, packet: Packet) {

@@ -15,7 +15,7 @@ fn allow(house: &mut House, change: impl FnOnce(&mut Allowance)) {
         bounds: Bounds::default(),
     };
     change(&mut allowance);
-    house.tell(Input::Reconfigured(allowance));
+    house.tell(Input::Reconfigured(allowance.into()));
 }
 
 #[test]

@@ -178,7 +178,10 @@ impl Hall {
             properties: ConnectProperties::default(),
         };
         let packet = Packet::Connect(Box::new(connect));
-        self.tell_each([Input::Opened { connection, peer }, Input::Packet { connection, packet }]);
+        self.tell_each([
+            Input::Opened { connection, peer: peer.into() },
+            Input::Packet { connection, packet },
+        ]);
     }
 
     fn say(&mut self, client: usize, packet: Packet) {
