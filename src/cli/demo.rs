@@ -21,6 +21,7 @@ use crate::config::{self, LogFilter, Report, Settings, Source};
 use crate::daemon::signals::Signals;
 use crate::daemon::state::StateDir;
 use crate::daemon::{Gateway, logging, settings, state};
+use crate::limits;
 use crate::net::tls;
 
 const USER: &str = "demo";
@@ -262,7 +263,9 @@ impl Visit {
         let tls = TlsConfiguration::Rustls(Arc::new(tls::client_config(&authority)?));
         options.set_transport(Transport::tls_with_config(tls));
         options.set_credentials(USER, &self.password);
-        Ok(AsyncClient::new(options, REQUESTS_MAX))
+        let (client, mut events) = AsyncClient::new(options, REQUESTS_MAX);
+        events.network_options.set_connection_timeout(limits::DEMO_CONNECT_TIMEOUT.as_secs());
+        Ok((client, events))
     }
 }
 
@@ -306,6 +309,8 @@ impl Screen {
 mod tests {
     use std::collections::BTreeMap;
 
+    use rumqttc::ConnectionError;
+
     use super::*;
     use crate::bus::clock::ManualClock;
     use crate::bus::{Attached, Clock};
@@ -338,6 +343,22 @@ mod tests {
                 assert!((low * 1000..high * 1000).contains(&read), "{month}: {room}: {read}");
             }
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_busy_machine_has_its_time_to_let_the_table_in() {
+        let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let ca = folder.path().join("ca.pem");
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(&ca, made.cert.pem()).unwrap();
+        let tls_port = silent.local_addr().unwrap().port();
+        let (password_file, password) = (PathBuf::new(), String::new());
+        let visit = Visit { ca, password_file, password, tls_port, port: 0, rooms: 0 };
+        let (_client, mut events) = visit.connect().unwrap();
+        let start = tokio::time::Instant::now();
+        assert!(matches!(events.poll().await, Err(ConnectionError::NetworkTimeout)));
+        assert_eq!(start.elapsed().as_secs(), limits::DEMO_CONNECT_TIMEOUT.as_secs());
     }
 
     /// Of each room, where it can be read.
