@@ -124,7 +124,7 @@ impl Setup {
         if self.transport == Transport::WebSocket {
             text += "protocol websockets\n";
         }
-        text += "max_queued_messages 0\nuser root\n";
+        text += "max_queued_messages 0\nmax_packet_size 16777216\nuser root\n";
         text += &match self.login {
             Login::Nobody => "allow_anonymous true\n".to_owned(),
             Login::Password => {
