@@ -40,7 +40,8 @@ use scenario::{SCENARIOS, Scenario};
 
 /// Of a page, at most: it has many points.
 const GROWTH_SECONDS: f64 = 0.5;
-const REST_SECONDS: f64 = 60.0;
+/// A thermometer says something each ten.
+const REST_SECONDS: f64 = 30.0;
 
 /// Measures brokers side by side
 #[derive(Parser, Debug)]
@@ -177,9 +178,11 @@ fn show_growth(how: &How, plots: Option<&PathBuf>) -> Result<()> {
 }
 
 fn write_page(how: &How) -> Result<()> {
+    let rest = rest::measure(&how.maison, REST_SECONDS)?;
+    eprint!("{rest}");
     let scenarios = measure(&SCENARIOS.iter().collect::<Vec<_>>(), how)?;
+    eprint!("{}", scenarios.table());
     let growth = measure_growth(how)?;
-    let rest = rest::measure(&how.maison, how.seconds.map_or(REST_SECONDS, |it| it * 10.0))?;
     let found = Found { scenarios, growth, rest };
     page::write(&found, &how.maison, how.rounds, how.seconds.unwrap_or(2.0))
 }

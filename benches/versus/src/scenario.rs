@@ -96,11 +96,7 @@ const fn by(transport: Transport) -> Setup {
 }
 
 const fn queued(name: &'static str, durability: Durability, publishers: usize) -> Scenario {
-    Scenario {
-        name,
-        setup: Setup { durability, ..PLAIN },
-        work: Work::Queued(QUEUED, publishers),
-    }
+    Scenario { name, setup: Setup { durability, ..PLAIN }, work: Work::Queued(QUEUED, publishers) }
 }
 
 impl Scenario {
