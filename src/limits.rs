@@ -242,10 +242,6 @@ pub const BUS_LATE_MAX: Duration = Duration::from_secs(60);
 /// again for its CONNECT (section 3.1.4 leaves it to us), unless configured otherwise.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Longest the demo's own table waits until it is let in: the handshake, its CONNECT, and the hash of
-/// its password on a board that is busy with other things.
-pub const DEMO_CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// Shortest and longest that can be configured: one lost segment, and a link by satellite.
 pub const CONNECT_TIMEOUT_RANGE: (Duration, Duration) =
     (Duration::from_secs(1), Duration::from_secs(120));
