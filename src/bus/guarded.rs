@@ -2,9 +2,11 @@
 //! `maison read`. The kernel keeps transactions apart, but not the steps of one reading, so whoever
 //! reads a chip has the device's lock (`flock(2)`) meanwhile.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::path::Path;
 use std::thread;
+use std::time::Instant;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -17,31 +19,38 @@ use crate::sensors::{Fault, Measurement};
 
 /// The lock of a device.
 #[derive(Debug)]
-pub struct Door(Option<File>);
+pub struct Door {
+    file: Option<File>,
+    /// When our last turn was over.
+    left: Cell<Option<Instant>>,
+    /// Since when nobody else has had the time to come in.
+    crowded: Cell<Option<Instant>>,
+}
 
 /// The bus is ours until this is dropped.
 #[derive(Debug)]
-pub struct Turn<'a>(Option<&'a File>);
+pub struct Turn<'a>(Option<&'a Door>);
 
 impl Door {
     /// That of the device at `path`; a device that cannot be opened has none, and is not talked on
     /// either.
     pub fn of(path: &Path) -> Self {
-        Self(File::open(path).ok())
+        Self { file: File::open(path).ok(), ..Self::none() }
     }
 
     /// That of a bus which nobody else can reach.
     pub const fn none() -> Self {
-        Self(None)
+        Self { file: None, left: Cell::new(None), crowded: Cell::new(None) }
     }
 
     /// Waits for the bus; [`Fault::Timeout`] if another process does not give it back.
     pub fn enter(&self) -> Result<Turn<'_>, Fault> {
-        let Some(file) = &self.0 else { return Ok(Turn(None)) };
+        let Some(file) = &self.file else { return Ok(Turn(None)) };
+        self.make_way();
         let tries = limits::BUS_TURN_TIMEOUT.as_millis() / limits::BUS_TURN_POLL.as_millis();
         for _ in 0..tries {
             match flock(file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Turn(Some(file))),
+                Ok(()) => return Ok(Turn(Some(self))),
                 Err(Errno::WOULDBLOCK | Errno::INTR) => thread::sleep(limits::BUS_TURN_POLL),
                 // A device that knows no locks is shared as before there were any.
                 Err(_) => return Ok(Turn(None)),
@@ -49,12 +58,29 @@ impl Door {
         }
         Err(Fault::Timeout)
     }
+
+    /// Who takes turn after turn leaves nobody the time to look whether the bus is free: now and
+    /// then it stays so for a moment.
+    fn make_way(&self) {
+        let now = Instant::now();
+        let was_free = self.left.get().is_none_or(|left| now - left >= limits::BUS_TURN_GAP);
+        let since = self.crowded.get().filter(|_| !was_free).unwrap_or(now);
+        if now - since >= limits::BUS_TURNS_CROWDED_MAX {
+            thread::sleep(limits::BUS_TURN_GAP);
+            self.crowded.set(None);
+        } else {
+            self.crowded.set(Some(since));
+        }
+    }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        if let Some(file) = self.0 {
-            let _ = flock(file, FlockOperation::Unlock);
+        if let Some(door) = self.0 {
+            if let Some(file) = &door.file {
+                let _ = flock(file, FlockOperation::Unlock);
+            }
+            door.left.set(Some(Instant::now()));
         }
     }
 }
@@ -144,6 +170,27 @@ mod tests {
             }
         });
         assert_eq!((good.into_inner(), collisions.load(Ordering::SeqCst)), (80, 0));
+    }
+
+    /// Reading after reading, as where a bus is slower than its sensors' intervals.
+    #[test]
+    fn a_bus_that_is_always_read_lets_somebody_else_in() {
+        let device = tempfile::NamedTempFile::new().unwrap();
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let door = Door::of(device.path());
+                while !is_over.load(Ordering::SeqCst) {
+                    let _turn = door.enter();
+                    thread::sleep(limits::BUS_TURN_POLL * 10);
+                }
+            });
+            thread::sleep(limits::BUS_TURN_POLL * 20);
+            let visitor = Door::of(device.path());
+            let entries: Vec<_> = (0..3).map(|_| visitor.enter().map(drop)).collect();
+            is_over.store(true, Ordering::SeqCst);
+            assert_eq!(entries, [Ok(()); 3]);
+        });
     }
 
     #[test]

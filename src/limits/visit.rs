@@ -9,6 +9,13 @@ pub const BUS_TURN_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often it is looked whether the other process is done.
 pub const BUS_TURN_POLL: Duration = Duration::from_millis(5);
 
+/// Long enough for somebody who waits to see that a bus is free, on a busy machine too.
+pub const BUS_TURN_GAP: Duration = Duration::from_millis(20);
+
+/// Longest that one process takes turn after turn: several times in [`BUS_TURN_TIMEOUT`] there is a
+/// gap for those who wait.
+pub const BUS_TURNS_CROWDED_MAX: Duration = Duration::from_millis(250);
+
 /// Addresses in a row that may hang before a survey of an I²C bus is given up: each costs the
 /// kernel a second.
 pub const SCAN_TIMEOUTS_MAX: u32 = 3;
