@@ -18,6 +18,9 @@ use crate::limits::USER_NAME_CHARS_MAX;
 const HEADER: &str = "# Users of maison, written by `maison user` and `maison subscriber`. \
                       Other comments are not kept.\n";
 
+/// Before what was drawn, in the name of somebody who is here for a moment.
+const THROWAWAY: &str = "doctor-";
+
 /// The name of a user: 1 to 64 ASCII letters, digits and `-_.@`, so that it can stand in a topic, a
 /// log line and a file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -121,6 +124,18 @@ impl UserName {
             return Err(UserNameError::TooLong(text.len()));
         }
         Ok(Self(text.to_owned()))
+    }
+
+    /// The name of somebody who tries the way in for a moment, and is then removed.
+    pub fn throwaway(drawn: u32) -> Self {
+        Self(format!("{THROWAWAY}{drawn:08x}"))
+    }
+
+    /// Whether [`UserName::throwaway`] made it.
+    pub fn is_throwaway(&self) -> bool {
+        let drawn = self.0.strip_prefix(THROWAWAY);
+        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        drawn.is_some_and(|drawn| drawn.len() == 8 && drawn.bytes().all(is_digit))
     }
 
     /// As it was written.

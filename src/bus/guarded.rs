@@ -12,6 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::bus::Bus;
+use crate::bus::holder::Holder;
 use crate::bus::tap::{Said, Tap};
 use crate::limits;
 use crate::sampling::SensorId;
@@ -43,7 +44,7 @@ impl Door {
         Self { file: None, left: Cell::new(None), crowded: Cell::new(None) }
     }
 
-    /// Waits for the bus; [`Fault::Timeout`] if another process does not give it back.
+    /// Waits for the bus; [`Fault::Busy`] if another process does not give it back.
     pub fn enter(&self) -> Result<Turn<'_>, Fault> {
         let Some(file) = &self.file else { return Ok(Turn(None)) };
         self.make_way();
@@ -56,7 +57,12 @@ impl Door {
                 Err(_) => return Ok(Turn(None)),
             }
         }
-        Err(Fault::Timeout)
+        Err(Fault::Busy)
+    }
+
+    /// Who has the bus, where that can be seen.
+    pub fn holder(&self) -> Option<Holder> {
+        self.file.as_ref().and_then(Holder::of)
     }
 
     /// Who takes turn after turn leaves nobody the time to look whether the bus is free: now and
@@ -194,11 +200,11 @@ mod tests {
     }
 
     #[test]
-    fn a_bus_that_is_never_given_back_is_a_timeout() {
+    fn a_bus_that_is_never_given_back_is_busy() {
         let device = tempfile::NamedTempFile::new().unwrap();
         let (mine, theirs) = (Door::of(device.path()), Door::of(device.path()));
         let held = theirs.enter().unwrap();
-        assert_eq!(mine.enter().map(drop), Err(Fault::Timeout));
+        assert_eq!(mine.enter().map(drop), Err(Fault::Busy));
         drop(held);
         assert!(mine.enter().is_ok());
     }

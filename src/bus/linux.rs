@@ -12,6 +12,7 @@ use linux_embedded_hal::{Delay, I2CError, I2cdev, SpidevDevice};
 use rustix::io::Errno;
 
 use crate::bus::guarded::{Door, Guarded};
+use crate::bus::holder::Holder;
 use crate::bus::i2c::I2cBus;
 use crate::bus::i2c::survey::{self, Resident};
 use crate::bus::reopen::{Refused, Reopening};
@@ -48,11 +49,25 @@ fn device(path: &Path) -> Result<KernelI2c, Refused> {
 pub fn survey(number: u8, owned: &[u8]) -> Result<Vec<Resident>, Refused> {
     let path = PathBuf::from(format!("/dev/i2c-{number}"));
     let mut i2c = device(&path)?;
-    survey::survey(&mut i2c, &mut Delay, &Door::of(&path), owned).map_err(|fault| Refused {
-        fault,
-        hint: survey::remedy(fault)
-            .map_or_else(|| format!("`{}` does not work: {fault}", path.display()), str::to_owned),
+    let door = Door::of(&path);
+    survey::survey(&mut i2c, &mut Delay, &door, owned).map_err(|fault| {
+        let hint = match fault {
+            Fault::Busy => kept(door.holder()),
+            _ => survey::remedy(fault).map_or_else(
+                || format!("`{}` does not work: {fault}", path.display()),
+                str::to_owned,
+            ),
+        };
+        Refused { fault, hint }
     })
+}
+
+fn kept(holder: Option<Holder>) -> String {
+    let who = holder.map_or_else(
+        || "another process (`sudo lslocks` shows which)".to_owned(),
+        |holder| holder.to_string(),
+    );
+    format!("{who} keeps the bus to itself: stop it, or try again when it is done")
 }
 
 /// The chip at the chip select `/dev/spidev<bus>.<select>`, or what hangs at its inputs. Opened as

@@ -6,6 +6,7 @@ pub mod dht;
 #[cfg(all(feature = "rppal", target_os = "linux"))]
 pub mod gpio;
 pub mod guarded;
+pub mod holder;
 pub mod i2c;
 pub mod kernel;
 pub mod line;

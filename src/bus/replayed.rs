@@ -178,7 +178,7 @@ impl<B: Bus> Bus for Turns<B> {
         for sensor in sensors {
             let is_busy = self.script.take(|said| matches!(said, Said::Busy).then_some(()));
             match is_busy {
-                Some(()) => answer(*sensor, Err(Fault::Timeout)),
+                Some(()) => answer(*sensor, Err(Fault::Busy)),
                 None => self.bus.read(&[*sensor], answer),
             }
         }

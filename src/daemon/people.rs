@@ -61,7 +61,8 @@ pub(super) fn differences(file: &UsersFile, before: &Users, now: &Users) -> Vec<
     let added = now.names().filter(|name| !before.contains(name));
     say("user added", added.map(ToString::to_string).collect());
     if all_are_gone(before, now) {
-        say("all users removed, nobody who has to log in is let in", vec![users.len().to_string()]);
+        let all = people(before).to_string();
+        say("all users removed, nobody who has to log in is let in", vec![all]);
     }
     say("user removed", users);
     say("rights changed", before.rescoped(now));
@@ -76,14 +77,18 @@ fn revoked(file: &UsersFile, before: &Users, now: &Users) -> Revoked {
     revoked
 }
 
-/// Rather a mistake than meant.
+/// Rather a mistake than meant; whoever comes for a moment leaves for good.
 fn all_are_gone(before: &Users, now: &Users) -> bool {
-    before.names().next().is_some() && now.names().next().is_none()
+    people(before) > 0 && people(now) == 0
+}
+
+fn people(users: &Users) -> usize {
+    users.names().filter(|name| !name.is_throwaway()).count()
 }
 
 fn tell(revoked: &Revoked, before: &Users, now: &Users) {
     if all_are_gone(before, now) {
-        let users = before.names().count();
+        let users = people(before);
         warn!(users, "file of users is empty or gone: all users removed");
     }
     let rescoped = before.rescoped(now);

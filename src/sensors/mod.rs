@@ -109,8 +109,10 @@ pub enum Fault {
     Garbled,
     /// Another chip is at this address.
     WrongChip,
-    /// The bus is held by someone, or the chip stretches the clock too long.
+    /// The clock line is held, or the chip does not answer in time.
     Timeout,
+    /// Another process does not give the bus back.
+    Busy,
     /// The device file may not be opened.
     Permission,
     /// The bus does not exist on this machine.
@@ -137,7 +139,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every one.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Absent,
         Self::Crc,
         Self::PowerOn,
@@ -147,6 +149,7 @@ impl Fault {
         Self::Garbled,
         Self::WrongChip,
         Self::Timeout,
+        Self::Busy,
         Self::Permission,
         Self::NoBus,
         Self::Bus,
@@ -172,6 +175,7 @@ impl Fault {
             Self::Garbled => "garbled",
             Self::WrongChip => "wrong-chip",
             Self::Timeout => "timeout",
+            Self::Busy => "busy",
             Self::Permission => "permission",
             Self::NoBus => "no-bus",
             Self::Bus => "bus",

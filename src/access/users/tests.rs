@@ -49,6 +49,22 @@ fn user_names_hold_what_a_topic_and_a_log_line_can() {
 }
 
 #[test]
+fn names_for_a_moment_are_told_from_those_of_people() {
+    #[track_caller]
+    fn check(text: &str, expected: bool) {
+        assert_eq!(name(text).is_throwaway(), expected, "{text}");
+    }
+    assert!(UserName::throwaway(0).is_throwaway());
+    assert!(UserName::throwaway(u32::MAX).is_throwaway());
+    check("doctor-0badcafe", true);
+    check("doctor-0badcafe0", false);
+    check("doctor-0BADCAFE", false);
+    check("doctor-house", false);
+    check("doctor-", false);
+    check("bob", false);
+}
+
+#[test]
 fn an_error_shows_the_character_that_is_not_allowed() {
     let message = UserName::parse("a\nb").unwrap_err().to_string();
     assert_eq!(

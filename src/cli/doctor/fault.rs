@@ -47,6 +47,7 @@ fn what(fault: Fault) -> Said {
         Fault::Garbled => said!("its answer makes no sense", "sa réponse n'a pas de sens"),
         Fault::WrongChip => said!("another chip answers there", "une autre puce y répond"),
         Fault::Timeout => said!("it does not answer in time", "il ne répond pas à temps"),
+        Fault::Busy => said!("another process keeps its bus", "un autre processus garde son bus",),
         Fault::Permission => said!("its bus may not be opened", "son bus ne peut être ouvert"),
         Fault::NoBus => said!("its bus is not there", "son bus n'existe pas"),
         Fault::Bus => said!("the kernel reports an error", "le noyau signale une erreur"),
@@ -94,6 +95,10 @@ fn remedy(fault: Fault) -> Said {
         Fault::Timeout | Fault::Bus => said!(
             "supply and cable; the log of the gateway has the error",
             "alimentation et câble ; le journal de la passerelle donne l'erreur",
+        ),
+        Fault::Busy => said!(
+            "`sudo lslocks` shows who has a lock on its device: stop that program",
+            "`sudo lslocks` montre qui verrouille son périphérique : arrêtez ce programme",
         ),
         Fault::Permission => said!(
             "the groups of the user of the gateway",

@@ -17,7 +17,6 @@ use super::super::ca;
 use super::super::subscriber::issued;
 use super::finding::{Finding, Found, Said, said};
 use super::patient::Patient;
-use super::users::THROWAWAY;
 use crate::access::{Pattern, Policy, Scope, UserName};
 use crate::config::{self, Listener, Tls};
 use crate::daemon::state::{self, StateError};
@@ -132,7 +131,8 @@ impl Guest {
         let settings = &patient.settings;
         let folder = patient.state_dir().to_owned();
         let drawn: [u8; 4] = state::draw()?;
-        let name = format!("{THROWAWAY}{:08x}", u32::from_be_bytes(drawn));
+        let user = UserName::throwaway(u32::from_be_bytes(drawn));
+        let name = user.to_string();
         let password = state::random_password()?;
         let is_asked = settings.listeners.iter().any(ca::trusts_it);
         let identity = is_asked
@@ -141,7 +141,6 @@ impl Guest {
         let topic = vec![Pattern::parse(&topic(&name))?];
         let scope = Scope { read: topic.clone(), publish: topic, ..Scope::default() };
         let hash = state::hash_password(password.as_bytes())?;
-        let user = UserName::parse(&name)?;
         state::edit_users(&folder, |users| {
             let entry = users.entry(user);
             entry.scope = Some(scope);
@@ -181,7 +180,7 @@ impl Way {
             return Err(said!("its port is any", "son port est quelconque"));
         }
         let guest = guest.filter(|_| listener.auth != Policy::Anonymous);
-        let nobody = || format!("{THROWAWAY}{}", std::process::id());
+        let nobody = || UserName::throwaway(std::process::id()).to_string();
         let name = guest.map_or_else(nobody, |guest| guest.name.clone());
         let host = match listener.bind.ip() {
             ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),

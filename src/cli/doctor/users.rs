@@ -8,9 +8,6 @@ use crate::config::Settings;
 use crate::daemon::{rights, state};
 use crate::mqtt::TopicName;
 
-/// Those who try the way in, and are gone when it is tried.
-pub(super) const THROWAWAY: &str = "doctor-";
-
 pub(super) fn examine(patient: &Patient, found: &mut Found) {
     let folder = patient.state_dir();
     if !folder.exists() {
@@ -51,7 +48,7 @@ fn judge(patient: &Patient, users: &Users, found: &mut Found) {
         found.add(Finding::note("no-users", what).paste(line));
     }
     for (name, user) in users.iter() {
-        if name.as_str().starts_with(THROWAWAY) {
+        if name.is_throwaway() {
             let what = said!(
                 "left over by a `maison doctor` that was cut short: `{name}`",
                 "laissé par un `maison doctor` interrompu : `{name}`",

@@ -51,6 +51,24 @@ fn a_gateway_that_is_well_is_told_so_and_left_as_it_is() {
     gateway.wait_for_logs(2, "user=\"doctor-");
 }
 
+/// Its own login comes and goes, and is nobody who was there; of a file that lost all others it is
+/// told all the same.
+#[test]
+fn a_login_for_a_moment_is_nobody_whom_the_gateway_misses() {
+    let one = [listener(free_port(), "tls = true\nauth = \"password\"")];
+    let gateway = Gateway::start(Gateway::prepare_with_store(&one, SALON));
+    let (report, _) = examined_in("C", &gateway.config());
+    absent(&report, "nothing-came-back");
+    gateway.wait_for_log("users removed");
+    assert!(!gateway.has_logged("all users removed"));
+    add_user(&gateway.config(), "bob", "correct horse");
+    add_user(&gateway.config(), "doctor-0badcafe", "correct horse");
+    let removed = binary().args(["user", "del", "bob", "--config"]).arg(gateway.config()).output();
+    assert!(removed.unwrap().status.success());
+    let line = gateway.wait_for_log("all users removed");
+    assert!(line.contains("users=1"), "{line}");
+}
+
 #[test]
 fn a_listener_through_which_nothing_comes_is_found() {
     let gateway = well();

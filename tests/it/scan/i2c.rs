@@ -1,6 +1,7 @@
 //! `maison scan` on I²C: what it does to chips that it does not know, to a gateway at work beside
 //! it, and about a bus that is stuck.
 
+use std::fs::File;
 use std::path::Path;
 use std::process::Output;
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 use embedded_hal::i2c::Operation;
 use maison::sensors::catalog::Driver;
 use maison::sim::i2c::Spot;
+use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::{check_line, text};
@@ -157,4 +159,20 @@ fn a_stuck_bus_is_named_and_the_others_go_on() {
     let on_the_first = adapters.log().iter().filter(|it| it.bus == 1).count();
     assert!(on_the_first < 10, "each costs the kernel a second: {on_the_first}");
     assert!(started.elapsed() < Duration::from_secs(60));
+}
+
+/// By its lock, for longer than a reading takes: no chip is to blame.
+#[test]
+fn a_bus_that_another_program_keeps_is_not_taken_for_a_stuck_one() {
+    let folder = Gateway::prepare("");
+    let adapters =
+        Adapters::of(folder.path(), vec![(1, Chips::at(&[(Driver::Tmp117, 0x48.into())]))]);
+    let device = File::open(folder.path().join("i2c-1")).unwrap();
+    flock(&device, FlockOperation::LockExclusive).unwrap();
+    let shown = text(&scan(&adapters, folder.path()));
+    let line = shown.lines().find(|line| line.starts_with("  busy: ")).expect(&shown);
+    assert!(line.contains(" keeps the bus to itself: stop it"), "{line}");
+    assert!(!shown.contains("clock line"), "{shown}");
+    flock(&device, FlockOperation::Unlock).unwrap();
+    check_line(&text(&scan(&adapters, folder.path())), &["0x48", "°C", "TMP117"]);
 }
