@@ -72,16 +72,16 @@ impl Running {
                 (Trouble::NotRunning, None) => (
                     format!(
                         "no gateway is running on the state folder `{state_dir}`\n  hint: \
-                         `journalctl -u maison -n 20` or `maison run`; a new `state_dir` needs a \
-                         restart"
+                         `sudo journalctl -u maison -n 20` or `maison run`; a new `state_dir` \
+                         needs a restart"
                     ),
                     if self.is_wrong { exit::CONFIGURATION } else { exit::UNAVAILABLE },
                 ),
                 (Trouble::Forbidden, _) => (
                     format!(
-                        "not allowed to ask the gateway of `{state_dir}`\n  hint: as its user or \
-                         as root; where systemd started it, its group may as well: \
-                         `usermod --append --groups maison NAME`"
+                        "not allowed to ask the gateway of `{state_dir}`\n  hint: as root (`sudo`) \
+                         or as its user; where systemd started it, its group may as well: \
+                         `sudo usermod --append --groups maison NAME`, then log in again"
                     ),
                     exit::PERMISSION,
                 ),

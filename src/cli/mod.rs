@@ -16,6 +16,7 @@ mod exit;
 mod gateway;
 pub mod import;
 mod interruption;
+mod invoker;
 mod lines;
 pub mod log;
 pub mod manual;

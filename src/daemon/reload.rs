@@ -15,13 +15,13 @@ use super::signals::{Asked, Signals};
 use super::watching::Changes;
 use super::{Findings, Gateway, logging, service, settings};
 use crate::config::{Change, LogFilter, Settings, Tls};
-use crate::limits::{RELOAD_QUIET, RELOAD_QUIET_TOTAL};
+use crate::limits::{RELOAD_LINES_UNTOLD_MAX, RELOAD_QUIET, RELOAD_QUIET_TOTAL};
 
 /// Reloads the file at `path`, or the default one, whenever it is asked to; returns when the
 /// process is to end.
 pub async fn attend(gateway: &Gateway, path: Option<&Path>, signals: &mut Signals) {
     let path = path.unwrap_or(Path::new(DEFAULT_PATH));
-    let mut reader = Reader { gateway, path, saying: Saying::now(path) };
+    let mut reader = Reader { gateway, path, saying: Saying::now(path), untold: Vec::new() };
     let mut visitors = Control::open(gateway.state.path()).serve();
     let mut files = Files::of(reader.sources());
     if files.changes.is_some() {
@@ -53,6 +53,8 @@ struct Reader<'a> {
     path: &'a Path,
     /// Which said something when they were last taken over.
     saying: Saying,
+    /// What has changed since somebody asked: a line each.
+    untold: Vec<String>,
 }
 
 impl Reader<'_> {
@@ -69,7 +71,7 @@ impl Reader<'_> {
                     Ok(own) if own != *config => {
                         Answer::OtherFile { file: own.display().to_string() }
                     }
-                    Ok(_) | Err(_) => self.reload(),
+                    Ok(_) | Err(_) => self.told(),
                 };
                 visitor.answer(answer);
             }
@@ -103,7 +105,28 @@ impl Reader<'_> {
         }
     }
 
-    /// Checks all files as a whole, then changes what differs.
+    /// Reads them for somebody who asks, and says as well what was changed without asking.
+    fn told(&mut self) -> Answer {
+        match self.reload() {
+            Answer::Applied { lines: warnings } => {
+                let mut lines = std::mem::take(&mut self.untold);
+                lines.extend(warnings);
+                Answer::Applied { lines }
+            }
+            refused => refused,
+        }
+    }
+
+    /// Each line once, where it was said last.
+    fn note(&mut self, lines: Vec<String>) {
+        self.untold.retain(|known| !lines.contains(known));
+        self.untold.extend(lines);
+        let over = self.untold.len().saturating_sub(RELOAD_LINES_UNTOLD_MAX);
+        self.untold.drain(..over);
+    }
+
+    /// Checks all files as a whole, then changes what differs; that is noted, and what is odd is
+    /// the answer.
     fn reload(&mut self) -> Answer {
         let gateway = self.gateway;
         service::reloading(gateway);
@@ -113,8 +136,9 @@ impl Reader<'_> {
                     self.saying = saying;
                     let mut lines = told(&changes);
                     lines.extend(gateway.changes_of_users());
+                    self.note(lines);
                     let found = Findings::of(&settings).warnings.into_iter();
-                    lines.extend(found.map(|warning| format!("warning: {warning}")));
+                    let lines = found.map(|warning| format!("warning: {warning}")).collect();
                     Answer::Applied { lines }
                 }
                 Err(error) => Answer::Refused { lines: refused(gateway, [error.to_string()]) },

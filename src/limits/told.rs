@@ -40,3 +40,7 @@ pub const LOG_REPEATS_KNOWN: usize = 64;
 
 /// Bytes below which a card is nearly full: SQLite and the journal want to write, too.
 pub const DISK_FREE_BYTES_LOW: u64 = 64 * 1024 * 1024;
+
+/// Lines about changes that nobody has asked for yet: what `maison reload` says of a house that was
+/// edited for an afternoon; older ones are in the log.
+pub const RELOAD_LINES_UNTOLD_MAX: usize = 100;

@@ -1,6 +1,7 @@
 //! People and devices are let in by one command, to what is theirs, and sent away by another.
 
 mod rooms;
+mod sudo;
 
 use std::fs;
 use std::path::Path;

@@ -83,6 +83,9 @@ fn a_machine_without_a_bus_is_told_what_to_switch_on() {
     for line in ["dtoverlay=w1-gpio", "dtparam=i2c_arm=on", "dtparam=spi=on", "i2c-dev"] {
         check_line(&shown, &["sudo tee", line]);
     }
+    let output = scan(folder.path(), &["--write"]);
+    assert_eq!(output.status.code(), Some(69));
+    assert!(text(&output).ends_with("\nno probe was found: nothing to write\n"), "{output:?}");
     let json: Value = serde_json::from_slice(&scan(folder.path(), &["--json"]).stdout).unwrap();
     assert_eq!(json["buses"], Value::Array(Vec::new()));
     fs::write(folder.path().join("maison.toml"), "[rooms").unwrap();

@@ -36,6 +36,23 @@ fn a_folder_of_parts_that_comes_later_is_watched() {
     gateway.wait_for_log("room added: cave");
 }
 
+/// Whoever edits and then types `maison reload` comes after the gateway, which has looked already.
+#[test]
+fn what_was_taken_up_unasked_is_told_when_asked_once() {
+    let gateway = gateway();
+    gateway.edit(|text| text + CAVE);
+    gateway.wait_for_log("room added: cave");
+    gateway.edit(|text| text.replace(CAVE, "[log]\nlevel = \"debug\"\n"));
+    gateway.wait_for_log("room removed: cave");
+    gateway.edit(|text| text.replace("[gateway]\n", "[gateway]\nroot = \"house\"\n"));
+    gateway.wait_for_log("needs a restart: gateway.root");
+    says(
+        &gateway,
+        "room added: cave\nchanged: log.level\nroom removed: cave\nneeds a restart: gateway.root\n",
+    );
+    says(&gateway, "needs a restart: gateway.root\n");
+}
+
 #[test]
 fn the_certificate_of_a_listener_is_watched_where_it_lies() {
     let gateway = gateway();

@@ -14,16 +14,20 @@ use super::finding::{Found, Language};
 use super::patient::Patient;
 use super::{show, users};
 use crate::access::Users;
+use crate::cli::invoker::Invoker;
 use crate::cli::status::Style;
 use crate::daemon::{state, wall};
 
 const PRIVATE_FILE: u32 = 0o600;
 
-/// Writes it to a new file, for its owner alone.
+/// Writes it to a new file, for its owner alone: whoever is to attach it.
 pub(super) fn write(path: &Path, patient: &Patient, found: &Found) -> io::Result<()> {
     let text = text(patient, found);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE_FILE).open(path)?;
     file.write_all(text.as_bytes())?;
+    if let Some(invoker) = Invoker::of(path) {
+        invoker.own(path)?;
+    }
     file.sync_all()
 }
 

@@ -84,7 +84,7 @@ fn through(listener: &Listener, patient: &Patient, guest: Option<&Guest>, found:
     };
     let Ok(trip) = super::super::block_on(async { Ok(way.travel().await) }) else { return };
     let Err(trouble) = trip else { return };
-    let log = "journalctl -u maison -n 20";
+    let log = "sudo journalctl -u maison -n 20";
     let finding = match trouble {
         Trouble::Silent => Finding::error(
             "nothing-came-back",

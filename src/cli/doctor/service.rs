@@ -54,7 +54,8 @@ fn not_running(patient: &Patient, found: &mut Found) {
         "the log says why it ended, or it was never started",
         "le journal dit pourquoi elle s'est arrêtée, ou elle n'a jamais été lancée",
     ));
-    found.add(finding.paste("sudo systemctl start maison").paste("journalctl -u maison -n 50"));
+    found
+        .add(finding.paste("sudo systemctl start maison").paste("sudo journalctl -u maison -n 50"));
 }
 
 fn running(status: &Status, found: &mut Found) {
@@ -102,6 +103,6 @@ fn lost(status: &Status, found: &mut Found) {
             "connexions refusées depuis le démarrage : {refused}",
         );
         let finding = Finding::note("logins-refused", what);
-        found.add(finding.paste("journalctl -u maison --grep 'auth refused' -n 20"));
+        found.add(finding.paste("sudo journalctl -u maison --grep 'auth refused' -n 20"));
     }
 }

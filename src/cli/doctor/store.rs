@@ -75,7 +75,7 @@ fn at_work(patient: &Patient, found: &mut Found) {
             "ce qui pouvait l'être a été sauvé ; le journal dit le reste, et un redémarrage \
              l'oublie",
         ));
-        found.add(finding.paste("journalctl -u maison --grep store -n 20"));
+        found.add(finding.paste("sudo journalctl -u maison --grep store -n 20"));
     }
     let state = status.store.as_ref().map_or("ok", |store| store.state.as_str());
     if state != "ok" {
@@ -95,8 +95,8 @@ fn why(state: &str) -> Said {
             "la carte est montée en lecture seule ; elle est peut-être usée",
         ),
         _ => said!(
-            "`journalctl -u maison` and `dmesg` say why",
-            "`journalctl -u maison` et `dmesg` disent pourquoi",
+            "`sudo journalctl -u maison` and `dmesg` say why",
+            "`sudo journalctl -u maison` et `dmesg` disent pourquoi",
         ),
     }
 }

@@ -57,8 +57,11 @@ pub(super) fn name_and_write(
     let is_asked = arguments.room.is_empty();
     let named = if !is_asked {
         by_command_line(arguments, &things)?
+    } else if !things.iter().any(|thing| thing.is_a_probe()) {
+        println!("\nno probe was found: nothing to write");
+        return Ok(exit::code(super::code(places, 0)));
     } else if !things.iter().any(|thing| is_nameless(thing)) {
-        println!("\nnothing is without a room: nothing to write");
+        println!("\nevery probe has its room: nothing to write");
         return Ok(ExitCode::SUCCESS);
     } else if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         super::super::complain(

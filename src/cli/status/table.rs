@@ -105,6 +105,9 @@ fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
 fn rooms(rooms: &[Room], style: Style) -> Vec<String> {
     let mut rows = Vec::new();
     let mut ails = Vec::new();
+    if rooms.is_empty() {
+        return vec!["none yet: `sudo maison scan --write` gives them".to_owned()];
+    }
     for room in rooms {
         for (index, measured) in room.measured.iter().enumerate() {
             let slug = if index == 0 { room.slug.clone() } else { String::new() };

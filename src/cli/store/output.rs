@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::cli::invoker::Invoker;
 use crate::store::{OpenError, VisitError};
 
 const PRIVATE_FILE: u32 = 0o600;
@@ -57,6 +58,7 @@ impl Output {
             Self::Standard(out) => out.flush(),
             Self::File { file, draft, path, is_whole } => file
                 .flush()
+                .and_then(|()| Invoker::of(draft).map_or(Ok(()), |invoker| invoker.own(draft)))
                 .and_then(|()| file.get_ref().sync_all())
                 .and_then(|()| fs::rename(draft, path))
                 .inspect(|()| *is_whole = true),

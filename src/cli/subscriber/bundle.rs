@@ -16,6 +16,7 @@ use super::topics::Topics;
 use super::{Place, Ways};
 use crate::access::{Policy, Scope, UserName};
 use crate::cli::ca;
+use crate::cli::invoker::Invoker;
 use crate::config::{Settings, Tls, Transport};
 use crate::daemon::state;
 use crate::limits::TLS_FILE_BYTES_MAX;
@@ -27,6 +28,8 @@ pub(super) struct Bundle {
     name: UserName,
     door: Door,
     with_qr: bool,
+    /// Who is to have it, where that is not the user of this process.
+    invoker: Option<Invoker>,
 }
 
 /// What goes into it.
@@ -137,7 +140,8 @@ impl Bundle {
         let folder = place.out.clone().unwrap_or_else(|| PathBuf::from(name.as_str()));
         super::absent(&folder)?;
         let door = Door::find(settings, ways, place.host.as_ref())?;
-        Ok(Self { folder, name: name.clone(), door, with_qr: !place.no_qr })
+        let invoker = Invoker::of(&folder);
+        Ok(Self { folder, name: name.clone(), door, with_qr: !place.no_qr, invoker })
     }
 
     /// Writes it whole, or leaves nothing of it. Who lets somebody in by it does so then, and
@@ -211,6 +215,9 @@ impl Bundle {
 
     /// The folder itself is on the disk, and its entry.
     fn settle(&self) -> io::Result<()> {
+        if let Some(invoker) = &self.invoker {
+            invoker.own(&self.folder)?;
+        }
         File::open(&self.folder)?.sync_all()?;
         File::open(self.folder.join(".."))?.sync_all()
     }

@@ -94,7 +94,11 @@ impl Snippets<'_> {
                 "`{name}` is let in; {amount} is in this folder. Lines for a shell are for one \
                  that is in it: `cd` here first.\n\n"
             ),
-            At::Folder(folder) => format!("`{name}` is let in; {amount} is in {folder}\n\n"),
+            At::Folder(folder) => format!(
+                "`{name}` is let in; {amount} is in {folder}\n\
+                 Carry that folder to where it is used: its README.txt has these lines for \
+                 there.\n\n"
+            ),
         };
         text.push_str(&self.notes());
         let [mut line, mut program, mut sketch] =

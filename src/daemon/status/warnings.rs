@@ -34,7 +34,9 @@ fn of_store(status: &Status, facts: &Facts, warnings: &mut Vec<Warning>) {
         let hint = match &*store.state {
             "full" => "make room on the card: `df -h` shows which file system is full",
             "read-only" => "the card is mounted read-only: `dmesg` says why; it may be worn out",
-            _ => "`journalctl -u maison` and `dmesg` say why; `maison store check` looks at it",
+            _ => {
+                "`sudo journalctl -u maison` and `dmesg` say why; `maison store check` looks at it"
+            }
         };
         let what = format!("nothing that clients want kept can be kept: store {}", store.state);
         warnings.push(grave(what, hint));
@@ -74,7 +76,7 @@ fn of_certificates(status: &Status, warnings: &mut Vec<Warning>) {
         let (of, until) = (&certificate.of, &certificate.until);
         let word = if certificate.days_left < 0 { "has ended" } else { "ends soon" };
         let what = format!("certificate {word}: {of}: {until}");
-        let hint = "put a new one in its place, or `journalctl -u maison` says why ours stays";
+        let hint = "put a new one in its place, or `sudo journalctl -u maison` says why ours stays";
         warnings.push(warning(what, hint));
     }
 }
@@ -101,7 +103,7 @@ fn of_configuration(facts: &Facts, warnings: &mut Vec<Warning>) {
     }
     for key in &facts.trial.restart {
         let what = format!("waits for a restart: `{key}`");
-        warnings.push(warning(what, "`systemctl restart maison`"));
+        warnings.push(warning(what, "`sudo systemctl restart maison`"));
     }
 }
 

@@ -136,6 +136,13 @@ certificates
 }
 
 #[test]
+fn a_house_without_rooms_is_told_how_to_get_them() {
+    let page = of(&Status { rooms: Vec::new(), ..status() }, Style::Plain);
+    let told = "\nrooms\n  none yet: `sudo maison scan --write` gives them\n";
+    assert!(page.contains(told), "{page}");
+}
+
+#[test]
 fn colours_change_nothing_but_colours() {
     let coloured = of(&status(), Style::Coloured);
     assert!(coloured.contains("\u{1b}[31mbad\u{1b}[0m"), "{coloured}");
