@@ -44,3 +44,6 @@ pub const DISK_FREE_BYTES_LOW: u64 = 64 * 1024 * 1024;
 /// Lines about changes that nobody has asked for yet: what `maison reload` says of a house that was
 /// edited for an afternoon; older ones are in the log.
 pub const RELOAD_LINES_UNTOLD_MAX: usize = 100;
+
+/// Addresses of this host that are told beside its name: one of each cable and each version of IP.
+pub const ADDRESSES_TOLD_MAX: usize = 4;

@@ -377,3 +377,32 @@ fn what_changed_in_users_and_their_rights_is_told() {
     told(all);
     told("nothing has changed\n");
 }
+
+/// A name that ends with `.local` is found by mDNS only.
+#[test]
+fn addresses_are_printed_beside_a_name_that_may_not_be_found() {
+    let folder = Gateway::prepare(SALON);
+    let config = folder.path().join("maison.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    let text = text.replace("bind = \"127.0.0.1:", "bind = \"0.0.0.0:");
+    let text = text.replace("auth = \"anonymous\"", "auth = \"anonymous\"\nopen = true");
+    fs::write(&config, text).unwrap();
+    let add = |words: &[&str]| {
+        let mut command = crate::gateway::binary();
+        command.current_dir(folder.path()).args(["subscriber", "add", "--rooms", "salon"]);
+        let output = command.args(words).arg("--config").arg(&config).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let names = maison::net::Names::of_this_host();
+    let Some(out) = names.addresses.iter().find(|ip| ip.is_ipv4() && !ip.is_loopback()) else {
+        return eprintln!("this machine is on no network");
+    };
+    let said = add(&["alice", "--no-qr"]);
+    let line = printed(&said, "where ");
+    assert!(line.contains(".local is not found") && line.contains(&out.to_string()), "{line}");
+    assert!(!line.contains("127.0.0.1") && !line.contains("::"), "{line}");
+    let kept = fs::read_to_string(folder.path().join("alice/README.txt")).unwrap();
+    assert!(kept.contains(line), "{kept}");
+    assert!(!add(&["bob", "--no-qr", "--host", "house.example"]).contains("is not found"));
+}

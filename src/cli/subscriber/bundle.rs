@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
+use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -17,9 +18,9 @@ use super::{Place, Ways};
 use crate::access::{Policy, Scope, UserName};
 use crate::cli::ca;
 use crate::cli::invoker::Invoker;
-use crate::config::{Settings, Tls, Transport};
+use crate::config::{Listener, Settings, Tls, Transport};
 use crate::daemon::state;
-use crate::limits::TLS_FILE_BYTES_MAX;
+use crate::limits::{ADDRESSES_TOLD_MAX, TLS_FILE_BYTES_MAX};
 use crate::net::{ClientIdentity, Names, PKCS12_CHANCE_BYTES, read_whole, root_of};
 
 /// A folder for one subscriber.
@@ -54,6 +55,8 @@ pub(super) struct Keys {
 /// By which way a subscriber comes in.
 pub(super) struct Door {
     pub(super) host: Host,
+    /// Where the host may be reached as well, if its name may not be found.
+    pub(super) addresses: Vec<IpAddr>,
     pub(super) port: u16,
     pub(super) is_encrypted: bool,
     /// What it asks; by a password, where there is no listener yet.
@@ -72,7 +75,7 @@ impl Door {
     /// The listener that suits best: encrypted, of MQTT over TCP, and one that lets in by what
     /// there is, as much of it as can be, a certificate first.
     fn find(settings: &Settings, ways: Ways, host: Option<&Host>) -> Result<Self> {
-        let rank = |listener: &&crate::config::Listener| {
+        let rank = |listener: &&Listener| {
             let by_certificate = ways.certificate && ca::trusts_it(listener);
             (
                 listener.tls.is_some(),
@@ -89,13 +92,15 @@ impl Door {
             || (([127, 0, 0, 1], 8883).into(), true),
             |listener| (listener.bind, listener.tls.is_some()),
         );
-        let suggested = if bind.ip().is_loopback() {
-            "localhost".to_owned()
-        } else if bind.ip().is_unspecified() {
-            local_name()
-        } else {
-            bind.ip().to_string()
+        let (suggested, mut addresses) = match bind.ip() {
+            ip if ip.is_loopback() => ("localhost".to_owned(), Vec::new()),
+            ip if ip.is_unspecified() => of_this_host(ip),
+            ip => (ip.to_string(), Vec::new()),
         };
+        let is_own = |listener: &Listener| !matches!(listener.tls, Some(Tls::Files { .. }));
+        if host.is_some() || !best.is_some_and(is_own) {
+            addresses.clear();
+        }
         let host = match host {
             Some(host) => host.clone(),
             None => Host::parse(&suggested).map_err(anyhow::Error::msg)?,
@@ -110,7 +115,7 @@ impl Door {
             Some(Tls::Own) | None => None,
         });
         let port = bind.port();
-        Ok(Self { host, port, is_encrypted, auth, is_foreign, chain })
+        Ok(Self { host, addresses, port, is_encrypted, auth, is_foreign, chain })
     }
 
     /// PEM of the authority that its certificate can be checked by, if that is known here.
@@ -122,11 +127,13 @@ impl Door {
     }
 }
 
-/// As the host is found in a home without a name server.
-fn local_name() -> String {
+/// As the host is found in a home without a name server, and its addresses of that kind.
+fn of_this_host(kind: IpAddr) -> (String, Vec<IpAddr>) {
     let names = Names::of_this_host();
     let local = names.dns.iter().find(|name| name.strip_suffix(".local").is_some());
-    local.unwrap_or(&names.host).clone()
+    let is_meant = |ip: &&IpAddr| !ip.is_loopback() && (kind.is_ipv6() || ip.is_ipv4());
+    let addresses = names.addresses.iter().filter(is_meant).take(ADDRESSES_TOLD_MAX);
+    (local.unwrap_or(&names.host).clone(), addresses.copied().collect())
 }
 
 impl Bundle {

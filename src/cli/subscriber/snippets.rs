@@ -167,6 +167,14 @@ impl Snippets<'_> {
             }
             Login::None => {}
         }
+        if !door.addresses.is_empty() {
+            let addresses: Vec<_> = door.addresses.iter().map(ToString::to_string).collect();
+            let (host, addresses) = (&door.host, addresses.join(", "));
+            let _ = writeln!(
+                text,
+                "where {host} is not found (it wants mDNS), an address does as well: {addresses}\n"
+            );
+        }
         if let Some(id) = self.client_id {
             let _ = writeln!(
                 text,
