@@ -19,8 +19,12 @@ use crate::net::tls::{Identity, Source, TlsError};
 use crate::net::{Authority, Door, Names, Tls};
 use crate::time::Tick;
 
-/// How often it is looked at: an address may change.
+/// How often it is looked at, whatever is known to have changed.
 const LOOK_EVERY: Duration = Duration::from_secs(3600);
+
+/// Names and addresses of this host that changed are not looked at again before: the network may
+/// come after the gateway, and one that comes and goes is not to wear the card.
+const NAMES_REST: Duration = Duration::from_secs(30);
 
 /// How often the clock is looked at: it may be set late, and nobody tells of it.
 const CLOCK_EVERY: Duration = Duration::from_secs(5);
@@ -141,14 +145,14 @@ impl Certificates {
     /// is; for ever. Connections that exist stay as they are, but for those whose own certificates
     /// count no more.
     pub(super) async fn keep_fresh(self, hub: Arc<Hub>) {
-        let mut looked = (self.clock.now(), self.now());
+        let mut looked = self.look();
         loop {
             let left = self.retiring.until().map(|until| until.duration_since(self.now()));
             // One that should be over and is not, because it could not be looked at, waits as well.
             let wait = left.and_then(Result::ok).unwrap_or(CLOCK_EVERY).min(CLOCK_EVERY);
             let _ = timeout(wait, self.retiring.changed.notified()).await;
-            if self.is_due(looked) {
-                looked = (self.clock.now(), self.now());
+            if self.is_due(&looked, Names::of_this_host) {
+                looked = self.look();
                 if let Err(error) = self.refresh(&hub) {
                     warn!(%error, "certificates not renewed");
                 }
@@ -156,14 +160,19 @@ impl Certificates {
         }
     }
 
-    /// Whether it is time to look again: it was long ago, an authority has ended, or the clock was
-    /// set.
-    fn is_due(&self, (at, wall): (Tick, SystemTime)) -> bool {
-        let (passed, now) = (self.clock.now().since(at), self.now());
-        let expected = wall + passed;
+    fn look(&self) -> Look {
+        Look { at: self.clock.now(), wall: self.now(), names: Names::of_this_host() }
+    }
+
+    /// Whether it is time to look again: it was long ago, an authority has ended, the clock was
+    /// set, or the host has other names or addresses.
+    fn is_due(&self, looked: &Look, names: impl FnOnce() -> Names) -> bool {
+        let (passed, now) = (self.clock.now().since(looked.at), self.now());
+        let expected = looked.wall + passed;
         let jump = now.duration_since(expected).unwrap_or_else(|early| early.duration());
         let has_ended = self.retiring.until().is_some_and(|until| now >= until);
-        passed >= LOOK_EVERY || jump > JUMP || has_ended
+        let is_due = passed >= LOOK_EVERY || jump > JUMP || has_ended;
+        is_due || passed >= NAMES_REST && names() != looked.names
     }
 
     /// Looks at all certificates again. Where there is an error, all stays.
@@ -213,6 +222,13 @@ impl Certificates {
         let own = authority.server(state, &names, now)?;
         Ok((authority, own))
     }
+}
+
+/// When certificates were looked at, and by what.
+struct Look {
+    at: Tick,
+    wall: SystemTime,
+    names: Names,
 }
 
 impl Retiring {
@@ -312,13 +328,30 @@ mod tests {
         let set = Arc::new(Set::default());
         let clock: Arc<dyn Clock> = set.clone();
         let certificates = Certificates::new(&Settings::default(), &clock);
-        let looked = (clock.now(), certificates.now());
+        let looked = certificates.look();
         certificates
             .retiring
             .change(retires_after.map(|after| certificates.now() + Duration::from_secs(after)));
         set.passed.store(passed, Ordering::Relaxed);
         set.ahead.store(ahead, Ordering::Relaxed);
-        assert_eq!(certificates.is_due(looked), expected, "{passed} {ahead} {retires_after:?}");
+        let names = || looked.names.clone();
+        let is_due = certificates.is_due(&looked, names);
+        assert_eq!(is_due, expected, "{passed} {ahead} {retires_after:?}");
+    }
+
+    /// As where the router comes after the gateway.
+    #[test]
+    fn certificates_are_looked_at_when_the_host_has_another_address() {
+        let set = Arc::new(Set::default());
+        let clock: Arc<dyn Clock> = set.clone();
+        let certificates = Certificates::new(&Settings::default(), &clock);
+        let looked = certificates.look();
+        let others = || Names::new("pi", [[192, 0, 2, 7].into()]);
+        for (passed, expected) in [(29, false), (30, true)] {
+            set.passed.store(passed, Ordering::Relaxed);
+            assert_eq!(certificates.is_due(&looked, others), expected, "{passed}");
+            assert!(!certificates.is_due(&looked, || looked.names.clone()));
+        }
     }
 
     #[test]
