@@ -52,6 +52,9 @@ pub fn run(arguments: &Arguments, command: Command) -> ExitCode {
     written.map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS)
 }
 
+/// For `…`, which `man` drops with a warning where the locale is C; not to be taken for a request.
+const DOTS: &str = "\\&...";
+
 impl Page {
     /// Its name without the section.
     fn stem(&self) -> &str {
@@ -69,6 +72,9 @@ fn pages(mut command: Command) -> io::Result<Vec<Page>> {
     let mut pages = Vec::new();
     of_command(&command, &mut pages)?;
     pages.push(Page { name: "maison.toml.5".to_owned(), text: of_configuration()? });
+    for page in &mut pages {
+        page.text = String::from_utf8_lossy(&page.text).replace('…', DOTS).into_bytes();
+    }
     Ok(pages)
 }
 

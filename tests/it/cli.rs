@@ -121,10 +121,14 @@ fn every_manual_page_is_rendered_without_a_warning() {
     let mut count = 0;
     for entry in fs::read_dir(&pages).unwrap() {
         let path = entry.unwrap().path();
-        let words = ["-Kutf8", "-man", "-Tutf8", "-ww", "-z", path.to_str().unwrap()];
-        let checked = run("groff", &words);
-        let said = String::from_utf8(checked.stderr).unwrap();
-        assert!(checked.status.success() && said.is_empty(), "{}: {said}", path.display());
+        // As `man` does, where there is UTF-8 and where the locale is C.
+        for device in ["-Tutf8", "-Tascii"] {
+            let macros = ["-Kutf8", "-mtty-char", "-man"];
+            let words = [&macros[..], &[device, "-ww", "-z", path.to_str().unwrap()]].concat();
+            let checked = run("groff", &words);
+            let said = String::from_utf8(checked.stderr).unwrap();
+            assert!(checked.status.success() && said.is_empty(), "{}: {said}", path.display());
+        }
         count += 1;
     }
     assert!(count >= all_commands().len(), "{count}");
