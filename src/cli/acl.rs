@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::exit;
+use super::user::unknown;
 use crate::access::{Access, Principal, UserName};
 use crate::config::Settings;
 use crate::daemon::rights;
-use crate::daemon::state::{self, StateError};
+use crate::daemon::state;
 use crate::mqtt::{TopicError, TopicName};
 
 /// Say what a user may, and which rule decides
@@ -64,7 +65,8 @@ impl Explain {
         let Self { name, topic, client, write, json } = self;
         let users = state::read_users(&settings.gateway.state_dir)?;
         if !users.contains(name) {
-            return Err(StateError::UserUnknown(name.clone()).into());
+            let folder = &settings.gateway.state_dir;
+            bail!(unknown(name, folder, "maison user list"));
         }
         let access = if *write { Access::Write } else { Access::Read };
         let principal = Principal::User(name.as_str().into());

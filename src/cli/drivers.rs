@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::exit;
+use crate::config::one_of;
 use crate::sensors::catalog::{Driver, Facts, Promise, Span, Wiring};
 use crate::units::Quantity;
 
@@ -27,7 +28,9 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     let drivers = match chosen(&arguments.names) {
         Ok(drivers) => drivers,
         Err(unknown) => {
-            super::complain(format_args!("unknown driver: `{unknown}`"));
+            let names = || Driver::ALL.iter().map(|driver| driver.facts().name);
+            let hint = one_of(unknown, names);
+            super::complain(format_args!("unknown driver: `{unknown}`\n  hint: {hint}"));
             return exit::code(exit::FAILED);
         }
     };

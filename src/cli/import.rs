@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
 
 use crate::access::{PasswordHash, Pattern, Rights, Scope, User, UserName, Users};
 use crate::config::Settings;
@@ -41,6 +42,9 @@ enum From {
         /// Add the users; those that are there already stay as they are
         #[arg(long)]
         write: bool,
+        /// All of it on standard output, as a JSON object
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -64,11 +68,17 @@ impl LeftOut {
 
 /// Prints what there is, and adds the users if that is wanted.
 pub fn run(arguments: &Arguments) -> ExitCode {
-    let From::Mosquitto { place, write } = &arguments.from;
+    let From::Mosquitto { place, write, json } = &arguments.from;
     super::with_settings(arguments.config.as_deref(), |settings| {
         let mut left_out = LeftOut::default();
         let mosquitto = Mosquitto::read(place, &mut left_out)?;
         let users = users(&mosquitto, &rights(settings), &mut left_out)?;
+        if *json {
+            let told = object(&mosquitto, &users, &left_out);
+            let added = if *write { add(settings, users)? } else { Added::default() };
+            println!("{}", added.beside(told));
+            return Ok(ExitCode::SUCCESS);
+        }
         print!("{}", mosquitto.listeners());
         for (name, user) in &users {
             println!("# user `{name}`: {}", may(user));
@@ -79,7 +89,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             eprintln!("{}", printable(&said));
         }
         if *write {
-            add(settings, users)?;
+            add(settings, users)?.tell();
         } else {
             println!("# nothing is written; `--write` adds {} users", users.len());
         }
@@ -87,7 +97,47 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     })
 }
 
-fn add(settings: &Settings, users: BTreeMap<UserName, User>) -> Result<()> {
+fn object(
+    mosquitto: &Mosquitto,
+    users: &BTreeMap<UserName, User>,
+    left_out: &LeftOut,
+) -> Map<String, Value> {
+    let users = users.iter().map(|(name, user)| json!({ "name": name.as_str(), "may": may(user) }));
+    let left_out = left_out.0.iter().map(|(Line { file, number, text }, why)| {
+        json!({ "file": file.display().to_string(), "line": number, "text": text, "why": why })
+    });
+    let mut object = Map::new();
+    object.insert("listeners".to_owned(), mosquitto.listeners().into());
+    object.insert("users".to_owned(), users.collect());
+    object.insert("left_out".to_owned(), left_out.collect());
+    object
+}
+
+/// What became of the users.
+#[derive(Debug, Default)]
+struct Added {
+    added: usize,
+    /// Who had been there before.
+    there: Vec<UserName>,
+}
+
+impl Added {
+    fn tell(self) {
+        for name in self.there {
+            eprintln!("there is a user `{name}` already, who stays as before");
+        }
+        println!("# users added: {}", self.added);
+    }
+
+    fn beside(self, mut object: Map<String, Value>) -> Value {
+        let there = self.there.iter().map(|name| Value::from(name.as_str()));
+        object.insert("added".to_owned(), self.added.into());
+        object.insert("stay_as_before".to_owned(), there.collect());
+        Value::Object(object)
+    }
+}
+
+fn add(settings: &Settings, users: BTreeMap<UserName, User>) -> Result<Added> {
     let (mut added, mut there) = (0, Vec::new());
     state::edit_users(&settings.gateway.state_dir, |known| {
         for (name, user) in users {
@@ -100,11 +150,7 @@ fn add(settings: &Settings, users: BTreeMap<UserName, User>) -> Result<()> {
         }
         Ok(())
     })?;
-    for name in there {
-        eprintln!("there is a user `{name}` already, who stays as before");
-    }
-    println!("# users added: {added}");
-    Ok(())
+    Ok(Added { added, there })
 }
 
 /// What is taken over of the texts of mosquitto's files, of any bytes: listeners as TOML, users

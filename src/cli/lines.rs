@@ -15,7 +15,7 @@ use super::exit;
 use crate::bus::Clock;
 use crate::bus::line::{Line, Told};
 use crate::bus::tap::{Said, Taps};
-use crate::config::{Room, Settings};
+use crate::config::{Room, Settings, one_of};
 use crate::daemon::{Fitted, Roster, SystemClock, World, sensors as sampled};
 use crate::limits;
 use crate::sampling::SensorId;
@@ -160,8 +160,8 @@ fn only(settings: &Settings, room: Option<&str>) -> Result<Settings> {
     let Some(room) = room else { return Ok(settings.clone()) };
     let is_it = |it: &&Room| it.slug == room || it.name == room;
     let found = settings.rooms.iter().find(is_it).cloned().with_context(|| {
-        let rooms: Vec<_> = settings.rooms.iter().map(|it| format!("`{}`", it.slug)).collect();
-        format!("no such room: `{room}`\n  hint: there are {}", rooms.join(", "))
+        let rooms = || settings.rooms.iter().map(|it| it.slug.as_str());
+        format!("no such room: `{room}`\n  hint: {}", one_of(room, rooms))
     })?;
     Ok(Settings { rooms: vec![found], ..settings.clone() })
 }

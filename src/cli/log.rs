@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::json;
 
 use super::gateway::{Running, unexpected};
 use super::{complain, exit};
@@ -16,6 +17,9 @@ pub struct Arguments {
     /// What to log from now on, as in `debug` or `info,maison::net=debug`; left out: show it
     #[arg(value_name = "FILTER")]
     filter: Option<String>,
+    /// As a JSON object
+    #[arg(long)]
+    json: bool,
     /// Configuration file of the gateway [default: `/etc/maison/maison.toml`]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -34,7 +38,11 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     };
     match running.ask(Request::Log { filter: arguments.filter.clone() }) {
         Ok(Answer::Log { filter }) => {
-            println!("{filter}");
+            if arguments.json {
+                println!("{}", json!({ "filter": filter }));
+            } else {
+                println!("{filter}");
+            }
             ExitCode::SUCCESS
         }
         Ok(other) => unexpected(&other),

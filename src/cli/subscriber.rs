@@ -20,9 +20,9 @@ use clap::{Args, Subcommand};
 
 use super::ca;
 use super::interruption::Interruption;
-use super::user::first_line;
+use super::user::{self, first_line};
 use crate::access::{ALL_ROOMS, Issued, Pattern, Policy, Scope, UserName, Users};
-use crate::config::{Listener, Settings, nearest};
+use crate::config::{Listener, Settings};
 use crate::daemon::state::{self, StateError};
 use crate::net::ClientIdentity;
 
@@ -408,10 +408,8 @@ fn hinted(settings: &Settings, error: StateError) -> anyhow::Error {
              rooms; `revoke {name}` sends it away, for a new start"
         ),
         StateError::UserUnknown(name) => {
-            let users = state::read_users(&settings.gateway.state_dir).unwrap_or_default();
-            let near = nearest(name.as_str(), users.names().map(UserName::as_str));
-            let meant = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
-            anyhow!("no such user: `{name}`\n  hint: {meant}`maison subscriber list` names them")
+            let folder = &settings.gateway.state_dir;
+            anyhow!(user::unknown(&name, folder, "maison subscriber list"))
         }
         other => other.into(),
     }

@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use super::exit;
 use super::output::Standard;
 use crate::access::UserName;
+use crate::config::nearest;
 use crate::daemon::state::{self, StateError};
 use crate::limits::PASSWORD_BYTES_MAX;
 
@@ -76,10 +77,23 @@ pub fn run(arguments: &Arguments, state_dir: &Path) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            super::complain(&failure);
+            match &failure {
+                Failure::State(StateError::UserUnknown(name)) => {
+                    super::complain(unknown(name, state_dir, "maison user list"));
+                }
+                other => super::complain(other),
+            }
             exit::code(failure.code())
         }
     }
+}
+
+/// What is said of somebody whom `state_dir` does not know: who may be meant, and what names all.
+pub(super) fn unknown(name: &UserName, state_dir: &Path, lists: &str) -> String {
+    let users = state::read_users(state_dir).unwrap_or_default();
+    let near = nearest(name.as_str(), users.names().map(UserName::as_str));
+    let meant = near.map_or_else(String::new, |near| format!("did you mean `{near}`? "));
+    format!("no such user: `{name}`\n  hint: {meant}`{lists}` names them")
 }
 
 fn carry_out(

@@ -31,6 +31,7 @@ const SLIPS: &[&str] = &[
     "check --config FOLDER/none.toml",
     "scan --room 28-01=salon",
     "read nowhere --config FOLDER/maison.toml",
+    "read saloon --config FOLDER/maison.toml",
     "doctor --jsno",
     "status --every 2s",
     "status --config FOLDER/maison.toml",
@@ -58,6 +59,7 @@ const SLIPS: &[&str] = &[
     "import mosquito /etc/mosquitto",
     "import mosquitto FOLDER/none --config FOLDER/maison.toml",
     "drivers --jsonn",
+    "drivers ds18b21",
     "schema x",
     "completions tcsh",
     "man maison-halt",
@@ -115,6 +117,10 @@ fn shape(value: &Value, indent: usize, out: &mut String) {
     }
 }
 
+/// As `mosquitto_passwd` writes it.
+const HASH_OF_MOSQUITTO: &str = "$7$101$DiPa6FDUfcLM3zCJ$+OD4drbwuqS4TCOK1ymNhih/dcuYh71mh4sp++\
+                                 77IUYaa4uzOrv4Tv651KP6Ps1NW1a1qWyFXkLS90mfmaDWtg==";
+
 /// Everything that reads answers in JSON, too.
 #[test]
 fn the_shape_of_every_json_is_as_it_was_agreed_on() {
@@ -125,7 +131,13 @@ fn the_shape_of_every_json_is_as_it_was_agreed_on() {
     gateway.says(&["subscriber", "add", "alice", "--rooms", "salon", "--password", "--no-qr"]);
     let backup = gateway.folder.path().join("copy.db");
     let backup = backup.to_str().unwrap();
-    let commands: [&[&str]; 14] = [
+    let mosquitto = gateway.folder.path().join("mosquitto.conf");
+    let passwords = gateway.folder.path().join("passwords");
+    fs::write(&passwords, format!("carol:{HASH_OF_MOSQUITTO}\n")).unwrap();
+    let lines = format!("password_file {}\nconnection bridge\n", passwords.display());
+    fs::write(&mosquitto, lines).unwrap();
+    let mosquitto = mosquitto.to_str().unwrap();
+    let commands: [&[&str]; 16] = [
         &["check"],
         &["scan"],
         &["read"],
@@ -139,6 +151,8 @@ fn the_shape_of_every_json_is_as_it_was_agreed_on() {
         &["store", "check"],
         &["store", "stats"],
         &["store", "backup", backup],
+        &["log"],
+        &["import", "mosquitto", mosquitto],
         &["drivers"],
     ];
     let mut said = String::new();
@@ -157,7 +171,7 @@ fn the_shape_of_every_json_is_as_it_was_agreed_on() {
                 list.clear();
             }
         }
-        let name = words.join(" ").replace(backup, "FILE");
+        let name = words.join(" ").replace(backup, "FILE").replace(mosquitto, "FILE");
         write!(said, "$ maison {name}").unwrap();
         if !value.is_object() {
             said.push('\n');

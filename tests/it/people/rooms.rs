@@ -98,6 +98,11 @@ fn rooms_that_cannot_be_are_said_with_a_hint_and_nothing_changes() {
     check(&["alice", "cvae"], 1, near);
     check(&["alice", "--add", "cvae"], 1, near);
     check(&["alcie", "cave"], 1, "no such user: `alcie`\n  hint: did you mean `alice`?");
+    for words in [&["acl", "explain", "alcie", "x"][..], &["user", "del", "alcie"]] {
+        let (code, said) = gateway.complains(words);
+        assert_eq!(code, Some(1), "{said}");
+        assert!(said.contains("hint: did you mean `alice`? `maison user list` names"), "{said}");
+    }
     let near = "`alice` has no room `slaon`\n  hint: did you mean `salon`? there are `salon`";
     check(&["alice", "--remove", "slaon"], 1, near);
     check(&["alice", "--remove", "salon"], 1, "may nothing\n  hint: `maison subscriber revoke");
