@@ -6,12 +6,13 @@ use clap::{CommandFactory, Parser, Subcommand};
 use maison::cli::{
     self, acl, ca, check, completions, demo, doctor, drivers, import, log, manual, publish, read,
     record, reload, replay, run, scan, schema, simulate, status, store, subscribe, subscriber,
-    user,
+    user, version::version,
 };
 
 /// The thermometer and the message hub of a house.
 #[derive(Parser)]
-#[command(name = "maison", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "maison", version, long_version = version(), propagate_version = true)]
+#[command(arg_required_else_help = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -68,6 +68,8 @@ fn failed(error: &io::Error) -> ExitCode {
 }
 
 fn pages(mut command: Command) -> io::Result<Vec<Page>> {
+    // The same pages of every build.
+    command = command.long_version(None);
     command.build();
     let mut pages = Vec::new();
     of_command(&command, &mut pages)?;

@@ -38,6 +38,7 @@ pub mod subscribe;
 pub mod subscriber;
 mod table;
 pub mod user;
+pub mod version;
 
 use std::fmt;
 use std::future::Future;

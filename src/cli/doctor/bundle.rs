@@ -16,6 +16,7 @@ use super::{show, users};
 use crate::access::Users;
 use crate::cli::invoker::Invoker;
 use crate::cli::status::Style;
+use crate::cli::version::version;
 use crate::daemon::{state, wall};
 
 const PRIVATE_FILE: u32 = 0o600;
@@ -46,7 +47,7 @@ fn text(patient: &Patient, found: &Found) -> String {
         ("users", of_users(patient, &known)),
         ("status", status(patient)),
     ];
-    let mut text = format!("maison {} at {}\n", env!("CARGO_PKG_VERSION"), wall());
+    let mut text = format!("maison {} at {}\n", version(), wall());
     for (title, content) in sections {
         // A string takes what is written to it.
         let _ = write!(text, "\n== {title} ==\n{}\n", content.trim_end());
