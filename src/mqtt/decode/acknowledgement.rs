@@ -4,8 +4,23 @@ use super::properties::{Section, boxed};
 use super::{Body, DecodeError, reasons};
 use crate::mqtt::kind::{PacketKind, Role};
 use crate::mqtt::{
-    Acknowledgement, ReasonCode, SubscribeAcknowledgement, UnsubscribeAcknowledgement, Version,
+    Acknowledgement, Packet, PacketId, ReasonCode, SubscribeAcknowledgement,
+    UnsubscribeAcknowledgement, Version,
 };
+
+/// One of 3.4 to 3.7 in its shortest form, which nearly all have: nothing of it lies in the buffer
+/// that it came in. `None` for all else, and for what is wrong.
+pub(super) fn short(kind: PacketKind, packet: &[u8]) -> Option<Packet> {
+    let &[_, 2, high, low] = packet else { return None };
+    let answer = Acknowledgement::success(PacketId::new(u16::from_be_bytes([high, low]))?);
+    match kind {
+        PacketKind::PubAck => Some(Packet::PubAck(answer)),
+        PacketKind::PubRec => Some(Packet::PubRec(answer)),
+        PacketKind::PubRel => Some(Packet::PubRel(answer)),
+        PacketKind::PubComp => Some(Packet::PubComp(answer)),
+        _ => None,
+    }
+}
 
 /// One of 3.4 to 3.7.
 pub(super) fn read(

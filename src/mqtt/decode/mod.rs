@@ -93,6 +93,11 @@ impl Decoder {
             self.announced = header.packet_bytes;
             return Ok(None);
         }
+        let packet = buffer.get(..header.packet_bytes).unwrap_or_default();
+        if let Some(short) = acknowledgement::short(header.kind, packet) {
+            buffer.advance(header.packet_bytes);
+            return Ok(Some(short));
+        }
         let is_alone = announced == buffer.len();
         self.take(&header, buffer, is_alone).map(Some)
     }

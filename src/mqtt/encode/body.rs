@@ -2,9 +2,10 @@
 
 use super::properties::seconds;
 use super::sink::{Encode, Sink};
+use crate::mqtt::kind::PacketKind;
 use crate::mqtt::{
     Acknowledgement, AcknowledgementProperties, Auth, Connect, ConnectAcknowledgement, Disconnect,
-    DisconnectProperties, ReasonCode, Subscribe, SubscribeAcknowledgement, SubscribeFilter,
+    DisconnectProperties, Packet, ReasonCode, Subscribe, SubscribeAcknowledgement, SubscribeFilter,
     Unsubscribe, UnsubscribeAcknowledgement, Version, Will,
 };
 
@@ -77,6 +78,22 @@ pub(super) fn connack(connack: &ConnectAcknowledgement, version: Version, sink: 
     } else if let Some(code) = connack.reason.return_code() {
         sink.u8(code);
     }
+}
+
+/// All of a PUBACK, PUBREC, PUBREL or PUBCOMP that says success and nothing else, in any version.
+pub(super) fn short_acknowledgement(packet: &Packet) -> Option<[u8; 4]> {
+    let (Packet::PubAck(answer)
+    | Packet::PubRec(answer)
+    | Packet::PubRel(answer)
+    | Packet::PubComp(answer)) = packet
+    else {
+        return None;
+    };
+    if answer.reason != ReasonCode::Success || answer.properties.is_some() {
+        return None;
+    }
+    let [high, low] = answer.packet_id.get().to_be_bytes();
+    Some([PacketKind::from(packet).first_byte(), 2, high, low])
 }
 
 /// 3.4.2, 3.5.2, 3.6.2 and 3.7.2: as short as it can be said.

@@ -59,6 +59,10 @@ impl Encoder {
         if let Packet::Publish(publish) = packet {
             let payload = self.publish_header(publish, buffer);
             buffer.extend_from_slice(&payload);
+        } else if let Some(whole) = body::short_acknowledgement(packet)
+            && self.packet_bytes_max >= 4
+        {
+            buffer.extend_from_slice(&whole);
         } else if self.write(packet, buffer).is_none()
             && let Some(short) = diagnostics::without(packet)
         {
