@@ -46,8 +46,8 @@ impl Broker {
             Received::Ignore => return,
         };
         // The client forgets the identifier when it hears of it, so that must be kept before.
-        let hold = if let Received::Release(message) = received {
-            self.keep_release(now, id, index, packet_id, message.place)
+        let hold = if let Received::Release(place) = received {
+            self.keep_release(now, id, index, packet_id, place)
         } else {
             let thing = self.sessions[index].id.map(|it| Thing::released(it, packet_id));
             thing.and_then(|thing| self.persistence.hold(id, &thing))

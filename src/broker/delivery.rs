@@ -11,7 +11,7 @@ use super::held;
 use super::outputs::Outputs;
 use super::persistence::{HoldId, Novelty, Pace, Persistence, Thing};
 use super::publish::Publication;
-use super::queue::{Bounds, Dropped, Next};
+use super::queue::{Bounds, Dropped, Entry, Next};
 use super::record::{Change, PageRequest, Place, Queued, SessionId, Share};
 use super::session::{Session, SessionIndex};
 use super::timers::Timer;
@@ -54,15 +54,14 @@ impl Broker {
                 if to.qos == QoS::AtMostOnce {
                     line.write(now, publication.to_publish(now, to), None, None);
                 } else {
-                    let message = publication.kept();
-                    let mut copy = copy(to, message, publication.expires);
-                    place(line.session, &mut copy);
-                    line.send(now, Arc::new(copy), Novelty::New);
+                    let message = publication.copy(to);
+                    let place = place(line.session, &message).map(|(_, place)| place);
+                    line.send(now, Entry { message, place }, Novelty::New);
                 }
             }
             Some(_) | None => {
-                let (index, message) = (to.session, publication.kept());
-                self.queue(now, index, copy(to, message, publication.expires));
+                let index = to.session;
+                self.queue(now, index, publication.copy(to));
             }
         }
     }
@@ -106,12 +105,11 @@ impl Broker {
             let has_window = window.has_room() && !window.has_resends();
             let qos_max = if has_window { QoS::ExactlyOnce } else { QoS::AtMostOnce };
             match line.session.queue.next(now, qos_max, &self.retained, &mut seeks) {
-                Next::Message(message) => {
-                    let topic = &message.message.topic;
-                    if line.session.allowed.read(topic) {
-                        line.send_queued(now, message);
+                Next::Message(entry) => {
+                    if line.session.allowed.read(&entry.message.message.topic) {
+                        line.send_queued(now, entry);
                     } else {
-                        line.persistence.end_queued(now, line.session.id, message.place);
+                        line.persistence.end_queued(now, line.session.id, entry.place);
                     }
                 }
                 Next::Nothing => return,
@@ -150,17 +148,18 @@ impl Broker {
     }
 
     /// Puts a message behind what waits for a session.
-    pub(super) fn queue(&mut self, now: Tick, index: SessionIndex, mut message: Queued) {
+    pub(super) fn queue(&mut self, now: Tick, index: SessionIndex, message: Arc<Queued>) {
         let bounds = self.queue_bounds(&self.sessions[index]);
         let session = &mut self.sessions[index];
         let pace = if session.connection.is_some() { Pace::Shortly } else { Pace::Now };
-        let kept = place(session, &mut message);
-        let message = Arc::new(message);
-        if let Some((id, place)) = kept {
-            let change = Change::Queued { session: id, place, message: Arc::clone(&message) };
+        let kept = place(session, &message);
+        if let Some((session, place)) = kept {
+            let (packet_id, message) = (None, Arc::clone(&message));
+            let change = Change::Queued { session, place, packet_id, message };
             self.persistence.note(now, change, Novelty::New, pace);
         }
-        let dropped = session.queue.push(message, bounds);
+        let place = kept.map(|(_, place)| place);
+        let dropped = session.queue.push(Entry { message, place }, bounds);
         self.count_drops(now, index, dropped);
         self.relieve(now);
     }
@@ -199,18 +198,10 @@ impl Broker {
     }
 }
 
-fn copy(to: Recipient, message: crate::mqtt::Message, expires: Option<Tick>) -> Queued {
-    let Recipient { qos, retain, subscription_ids, share, .. } = to;
-    let (packet_id, place) = (None, None);
-    Queued { message, qos, retain, subscription_ids, share, expires, packet_id, place }
-}
-
-/// Gives a message its place in the store, if it is to have one.
-fn place(session: &mut Session, message: &mut Queued) -> Option<(SessionId, Place)> {
+/// A place in the store for a message, if it is to have one.
+fn place(session: &mut Session, message: &Queued) -> Option<(SessionId, Place)> {
     let id = session.store_id().filter(|_| message.qos > QoS::AtMostOnce)?;
-    let place = session.next_place();
-    message.place = Some(place);
-    Some((id, place))
+    Some((id, session.next_place()))
 }
 
 /// A session with its connection, and what a message passes on its way from one to the other.
@@ -223,27 +214,26 @@ struct Line<'a> {
 
 impl Line<'_> {
     /// Sends a message that waited; what was retained has no place yet.
-    fn send_queued(&mut self, now: Tick, mut message: Arc<Queued>) {
-        let mut novelty = Novelty::Known;
-        if message.place.is_none() {
-            place(self.session, Arc::make_mut(&mut message));
-            novelty = Novelty::New;
+    fn send_queued(&mut self, now: Tick, entry: Entry) {
+        if entry.place.is_some() {
+            return self.send(now, entry, Novelty::Known);
         }
-        self.send(now, message, novelty);
+        let place = place(self.session, &entry.message).map(|(_, place)| place);
+        self.send(now, Entry { place, ..entry }, Novelty::New);
     }
 
     /// Sends a message, and lets the store know under which identifier. For QoS 2 it must, or the
     /// client would take the message for another one after a restart.
-    fn send(&mut self, now: Tick, message: Arc<Queued>, novelty: Novelty) {
-        let at = message.place;
-        let publish = self.session.window.send(now, message);
+    fn send(&mut self, now: Tick, entry: Entry, novelty: Novelty) {
+        let at = entry.place;
+        let kept = self.session.id.zip(at).map(|kept| (kept, Arc::clone(&entry.message)));
+        let publish = self.session.window.send(now, entry);
         let mut hold = None;
-        if let (Some(session), Some(place)) = (self.session.id, at)
-            && let Some(message) = self.session.window.last()
-        {
-            let change = Change::Queued { session, place, message: Arc::clone(message) };
-            match (message.qos, novelty) {
-                (QoS::ExactlyOnce, _) => {
+        if let Some(((session, place), message)) = kept {
+            let packet_id = publish.delivery.packet_id();
+            let change = Change::Queued { session, place, packet_id, message };
+            match (publish.delivery, novelty) {
+                (Delivery::ExactlyOnce(_), _) => {
                     hold = self.persistence.note_for(now, self.connection.id, change, novelty);
                 }
                 (_, Novelty::New) => self.persistence.note(now, change, novelty, Pace::Shortly),

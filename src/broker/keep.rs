@@ -7,7 +7,7 @@ use super::disconnect::Departure;
 use super::objection::Objection;
 use super::persistence::{Novelty, Outcome, Pace};
 use super::record::{
-    Change, Page, Place, Queued, Restored, RestoredSession, RetainedRecord, SessionId, Trouble,
+    Change, Page, Place, Restored, RestoredSession, RetainedRecord, SessionId, Trouble,
 };
 use super::retained::Origin;
 use super::session::{Session, SessionIndex, SessionKey};
@@ -188,7 +188,7 @@ impl Broker {
         session.will = record.will;
         session.received = received.into_iter().collect();
         let last = waiting.last().map(|run| Place(run.first.0.saturating_add(run.messages)));
-        let last_sent = sent.last().and_then(|message: &Queued| message.place);
+        let last_sent = sent.last().map(|sent| sent.place);
         session.durable = last.max(last_sent).unwrap_or_default();
         session.place_after(session.durable);
         // What is released from now on is to come after these, in the store too.

@@ -1,6 +1,7 @@
 //! Publications: what clients and the gateway say, under the rules, to whom it concerns.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use super::connection::Terms;
 use super::delivery::Recipient;
@@ -26,6 +27,8 @@ use crate::time::Tick;
 pub(super) struct Publication {
     message: Message,
     storage: Storage,
+    /// As it was last kept for a client: mostly the next one gets the same.
+    copy: Option<Arc<Queued>>,
     pub(super) qos: QoS,
     /// Whether it was published to be retained.
     pub(super) retain: bool,
@@ -50,16 +53,16 @@ impl Publication {
         let properties = message.properties.as_deref();
         let lifetime = properties.and_then(|properties| properties.message_expiry);
         let expires = lifetime.map(|lifetime| now.after(lifetime));
-        let (storage, publisher, unkept) = (Storage::Borrowed, None, None);
-        Self { message, storage, qos, retain, publisher, expires, unkept }
+        let (storage, copy, publisher, unkept) = (Storage::Borrowed, None, None, None);
+        Self { message, storage, copy, qos, retain, publisher, expires, unkept }
     }
 
     /// A message that was for another member of a group, as it was published.
     pub(super) fn again(message: &Queued, share: &Share) -> Self {
         let (message, expires) = (message.message.clone(), message.expires);
         let &Share { qos, retain, .. } = share;
-        let (storage, publisher, unkept) = (Storage::Kept, None, None);
-        Self { message, storage, qos, retain, publisher, expires, unkept }
+        let (storage, copy, publisher, unkept) = (Storage::Kept, None, None, None);
+        Self { message, storage, copy, qos, retain, publisher, expires, unkept }
     }
 
     /// The same of that client, if it has a session.
@@ -79,8 +82,28 @@ impl Publication {
         Publish { dup, delivery, retain, message, subscription_ids }
     }
 
-    /// The message, to be stored; made fit for that once, however many store it.
-    pub(super) fn kept(&mut self) -> Message {
+    /// The message as a client gets it, to be stored; those who get it alike share it.
+    pub(super) fn copy(&mut self, to: Recipient) -> Arc<Queued> {
+        let Recipient { qos, retain, subscription_ids, share, .. } = to;
+        if let Some(last) = &self.copy
+            && (last.qos, last.retain) == (qos, retain)
+            && last.subscription_ids == subscription_ids
+            && last.share == share
+        {
+            return Arc::clone(last);
+        }
+        let message = match (&self.copy, self.storage) {
+            (Some(other), _) => other.message.clone(),
+            (None, Storage::Kept) => self.message.clone(),
+            (None, Storage::Borrowed) => keep(&self.message),
+        };
+        let expires = self.expires;
+        let copy = Queued { message, qos, retain, subscription_ids, share, expires };
+        Arc::clone(self.copy.insert(Arc::new(copy)))
+    }
+
+    /// The message, to be stored by others than its clients, who share it then.
+    fn kept(&mut self) -> Message {
         if self.storage == Storage::Borrowed {
             self.message = keep(&self.message);
             self.storage = Storage::Kept;

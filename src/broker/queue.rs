@@ -59,6 +59,25 @@ impl Bounds {
     }
 }
 
+/// A message in its turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) message: Arc<Queued>,
+    /// Where the store has it; `None`: it is in memory only.
+    pub(super) place: Option<Place>,
+}
+
+impl Entry {
+    /// The place of a message that can be let go of, because it is durable there.
+    fn pageable(&self, durable: Place) -> Option<Place> {
+        self.place.filter(|place| *place <= durable && self.message.share.is_none())
+    }
+
+    fn weight(&self) -> usize {
+        self.message.weight()
+    }
+}
+
 /// Bytes in all queues together.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gauge(Arc<AtomicUsize>);
@@ -72,10 +91,10 @@ impl Gauge {
 /// See the module. A search holds no messages, so many matches take no memory while they wait.
 #[derive(Debug)]
 pub(super) struct Queue {
-    front: VecDeque<Arc<Queued>>,
+    front: VecDeque<Entry>,
     stored: Stored,
     /// Empty where nothing is stored.
-    back: VecDeque<Arc<Queued>>,
+    back: VecDeque<Entry>,
     /// The page that was asked for: its first place and the last that it can have.
     asked: Option<(Place, Place)>,
     /// Of all three parts.
@@ -101,7 +120,7 @@ struct Waiting {
 #[derive(Debug)]
 pub(super) enum Next {
     /// This is to be sent.
-    Message(Arc<Queued>),
+    Message(Entry),
     /// Nothing may be sent, or there is nothing.
     Nothing,
     /// The search has had its turn.
@@ -159,12 +178,12 @@ impl Queue {
 
     /// Puts a message at the end, and gives up the oldest ones until the rest is within bounds. The
     /// newest stays whatever its size: a client that is away gets a large message nevertheless.
-    pub(super) fn push(&mut self, message: Arc<Queued>, bounds: Bounds) -> Dropped {
-        self.weigh(message.weight());
+    pub(super) fn push(&mut self, entry: Entry, bounds: Bounds) -> Dropped {
+        self.weigh(entry.weight());
         if self.stored.is_empty() {
-            self.front.push_back(message);
+            self.front.push_back(entry);
         } else {
-            self.back.push_back(message);
+            self.back.push_back(entry);
         }
         self.keep(bounds)
     }
@@ -195,15 +214,15 @@ impl Queue {
         if self.stored.is_empty() && self.front.len() > kept.saturating_mul(PAGES_BEHIND) {
             self.back = self.front.split_off(kept);
         }
-        while let Some(place) = self.back.front().and_then(|message| pageable(message, durable)) {
-            let weight = self.back.pop_front().map_or(0, |message| message.weight());
+        while let Some(place) = self.back.front().and_then(|entry| entry.pageable(durable)) {
+            let weight = self.back.pop_front().map_or(0, |entry| entry.weight());
             self.stored.push_back(place, weight);
         }
         while kept == 0
             && !self.stored.is_empty()
-            && let Some(place) = self.front.back().and_then(|message| pageable(message, durable))
+            && let Some(place) = self.front.back().and_then(|entry| entry.pageable(durable))
         {
-            let weight = self.front.pop_back().map_or(0, |message| message.weight());
+            let weight = self.front.pop_back().map_or(0, |entry| entry.weight());
             self.stored.push_front(place, weight);
         }
         self.join();
@@ -219,16 +238,16 @@ impl Queue {
         let mut lost = Dropped::default();
         let Some((_, to)) = self.asked.take_if(|(from, _)| *from == page.from) else { return lost };
         let Ok(messages) = page.messages else { return lost };
-        let until = messages.last().and_then(|message| message.place).unwrap_or(to);
+        let until = messages.last().map_or(to, |(place, _)| *place);
         let mut arrived = messages.into_iter().peekable();
         while let Some((first, _)) = self.stored.span().filter(|(first, _)| *first <= until) {
             // What was given up after it had been asked for.
-            while arrived.next_if(|message| message.place < Some(first)).is_some() {}
+            while arrived.next_if(|(place, _)| *place < first).is_some() {}
             let Some((place, mean)) = self.stored.pop_front() else { break };
             self.weigh_off(mean);
-            if let Some(message) = arrived.next_if(|message| message.place == Some(place)) {
+            if let Some((place, message)) = arrived.next_if(|(arrived, _)| *arrived == place) {
                 self.weigh(message.weight());
-                self.front.push_back(message.into());
+                self.front.push_back(Entry { message: message.into(), place: Some(place) });
             } else {
                 self.taken += 1;
                 lost.add(Some(place));
@@ -257,15 +276,15 @@ impl Queue {
             }
             match retained.step(&mut waiting.search, now, seeks) {
                 Step::Found(kept) => {
-                    let message = kept.to_queued(waiting.qos, waiting.subscription_id);
-                    return Next::Message(message.into());
+                    let message = kept.to_queued(waiting.qos, waiting.subscription_id).into();
+                    return Next::Message(Entry { message, place: None });
                 }
                 Step::Pause => return Next::Pause,
                 Step::End => self.searches.pop_front(),
             };
         }
         match self.front.front() {
-            Some(message) if message.qos <= qos_max => {
+            Some(entry) if entry.message.qos <= qos_max => {
                 self.pop().map_or(Next::Nothing, Next::Message)
             }
             Some(_) => Next::Nothing,
@@ -288,8 +307,8 @@ impl Queue {
     /// Gives up the messages at the front that have expired.
     pub(super) fn drop_expired(&mut self, now: Tick) -> Dropped {
         let mut expired = Dropped::default();
-        while self.front.front().is_some_and(|message| message.is_expired(now)) {
-            expired.add(self.pop().and_then(|message| message.place));
+        while self.front.front().is_some_and(|entry| entry.message.is_expired(now)) {
+            expired.add(self.pop().and_then(|entry| entry.place));
         }
         expired
     }
@@ -304,28 +323,28 @@ impl Queue {
     pub(super) fn take_shared(
         &mut self,
         passes_on: impl Fn(&Arc<str>) -> bool,
-    ) -> Vec<Arc<Queued>> {
+    ) -> Vec<Entry> {
         self.take_if(|message| message.share.as_ref().is_some_and(|it| passes_on(&it.group)))
     }
 
-    fn take_if(&mut self, wanted: impl Fn(&Queued) -> bool) -> Vec<Arc<Queued>> {
+    fn take_if(&mut self, wanted: impl Fn(&Queued) -> bool) -> Vec<Entry> {
         let behind = super::outputs::counted(self.front.len() + self.stored.size().0);
         let starts = [self.taken, self.taken.saturating_add(behind)];
         let (mut gone, mut places) = (Vec::new(), Vec::new());
         for (part, start) in [&mut self.front, &mut self.back].into_iter().zip(starts) {
-            if !part.iter().any(|message| wanted(message)) {
+            if !part.iter().any(|entry| wanted(&entry.message)) {
                 continue;
             }
-            for (message, place) in std::mem::take(part).into_iter().zip(start..) {
-                if wanted(&message) {
-                    gone.push(message);
+            for (entry, place) in std::mem::take(part).into_iter().zip(start..) {
+                if wanted(&entry.message) {
+                    gone.push(entry);
                     places.push(place);
                 } else {
-                    part.push_back(message);
+                    part.push_back(entry);
                 }
             }
         }
-        self.weigh_off(gone.iter().map(|message| message.weight()).sum());
+        self.weigh_off(gone.iter().map(Entry::weight).sum());
         for waiting in &mut self.searches {
             let before = places.partition_point(|&place| place < waiting.after);
             waiting.after -= super::outputs::counted(before);
@@ -356,7 +375,7 @@ impl Queue {
 
     /// The messages that are in memory.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Queued> {
-        self.front.iter().chain(&self.back).map(|message| &**message)
+        self.front.iter().chain(&self.back).map(|entry| &*entry.message)
     }
 
     /// Those that are not.
@@ -374,8 +393,8 @@ impl Queue {
     }
 
     fn drop_oldest(&mut self, dropped: &mut Dropped) {
-        if let Some(message) = self.pop() {
-            return dropped.add(message.place);
+        if let Some(entry) = self.pop() {
+            return dropped.add(entry.place);
         }
         if let Some((place, weight)) = self.stored.pop_front() {
             self.weigh_off(weight);
@@ -406,12 +425,12 @@ impl Queue {
         self.taken.saturating_add(super::outputs::counted(self.messages()))
     }
 
-    fn pop(&mut self) -> Option<Arc<Queued>> {
-        let message = self.front.pop_front()?;
-        self.weigh_off(message.weight());
+    fn pop(&mut self) -> Option<Entry> {
+        let entry = self.front.pop_front()?;
+        self.weigh_off(entry.weight());
         self.taken += 1;
         self.give_back_room();
-        Some(message)
+        Some(entry)
     }
 
     /// A burst's memory is given back.
@@ -424,11 +443,6 @@ impl Queue {
             }
         }
     }
-}
-
-/// The place of a message that can be let go of, because it is durable there.
-fn pageable(message: &Queued, durable: Place) -> Option<Place> {
-    message.place.filter(|place| *place <= durable && message.share.is_none())
 }
 
 /// To whole seconds: what lives does not claim to be dead.

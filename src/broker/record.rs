@@ -78,6 +78,8 @@ pub enum Change {
         session: SessionId,
         /// Where it stands.
         place: Place,
+        /// With which it was sent; it must be sent again with the same ([MQTT-4.4.0-1]).
+        packet_id: Option<PacketId>,
         /// What waits.
         message: Arc<Queued>,
     },
@@ -142,7 +144,7 @@ pub struct Subscription {
     pub retain_as_published: bool,
 }
 
-/// A message for one client.
+/// A message as it is sent: shared by all clients that get it alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queued {
     /// Topic, payload, properties.
@@ -158,10 +160,6 @@ pub struct Queued {
     pub share: Option<Share>,
     /// From when on it is not sent any more.
     pub expires: Option<Tick>,
-    /// With which it was sent; it must be sent again with the same ([MQTT-4.4.0-1]).
-    pub packet_id: Option<PacketId>,
-    /// Where the store has it; `None`: it is in memory only.
-    pub place: Option<Place>,
 }
 
 /// What another member of a group needs to know of a message, to get it as if it had been the
@@ -177,7 +175,7 @@ pub struct Share {
 }
 
 impl Queued {
-    /// Bytes it takes while it waits, in memory or in the store.
+    /// Bytes that it takes while it waits for one client, in memory or in the store.
     pub fn weight(&self) -> usize {
         size_of::<Self>().saturating_add(self.message.weight())
     }
@@ -239,8 +237,8 @@ pub struct Page {
     pub session: SessionId,
     /// From where on they were wanted.
     pub from: Place,
-    /// What is there.
-    pub messages: Result<Vec<Queued>, Trouble>,
+    /// What is there, and where.
+    pub messages: Result<Vec<(Place, Queued)>, Trouble>,
 }
 
 /// All that a store has of earlier lives. Ticks are of this life; what ended while the machine was
@@ -267,9 +265,20 @@ pub struct RestoredSession {
     /// Identifiers whose PUBCOMP is awaited, in their order.
     pub released: Vec<PacketId>,
     /// Messages that were sent under a packet identifier, in order of place.
-    pub sent: Vec<Queued>,
+    pub sent: Vec<Sent>,
     /// The others, which stay in the store: where they stand, in order.
     pub waiting: Vec<Run>,
+}
+
+/// A message that was sent and not acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Where it stands.
+    pub place: Place,
+    /// With which it was sent.
+    pub packet_id: PacketId,
+    /// What was sent.
+    pub message: Queued,
 }
 
 /// Messages in the store whose places follow one another without a gap.

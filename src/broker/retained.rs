@@ -58,8 +58,6 @@ impl Kept {
             subscription_ids: id.map(NonZeroU32::get).into_iter().collect(),
             share: None,
             expires: self.expires,
-            packet_id: None,
-            place: None,
         }
     }
 

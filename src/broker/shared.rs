@@ -7,6 +7,7 @@ use super::Broker;
 use super::delivery::Recipient;
 use super::persistence::Thing;
 use super::publish::Publication;
+use super::queue::Entry;
 use super::record::{Queued, SessionId, Share};
 use super::session::{Session, SessionIndex};
 use super::subscriptions::{GroupIndex, Member};
@@ -74,9 +75,8 @@ impl Broker {
     }
 
     /// Whoever waits until a message is kept waits until it is kept for its new owner.
-    fn share_out(&mut self, now: Tick, from: Option<SessionId>, messages: Vec<Arc<Queued>>) {
-        for message in messages {
-            let place = message.place;
+    fn share_out(&mut self, now: Tick, from: Option<SessionId>, entries: Vec<Entry>) {
+        for Entry { message, place } in entries {
             if let (Some(from), Some(place)) = (from, place) {
                 self.persistence.open_as(&Thing::queued(from, place));
             }
@@ -129,8 +129,8 @@ impl Broker {
 }
 
 /// First what was sent before, then what waits.
-fn take(session: &mut Session, passes_on: impl Fn(&Arc<str>) -> bool) -> Vec<Arc<Queued>> {
-    let mut messages = session.window.take_shared(&passes_on);
-    messages.extend(session.queue.take_shared(&passes_on));
-    messages
+fn take(session: &mut Session, passes_on: impl Fn(&Arc<str>) -> bool) -> Vec<Entry> {
+    let mut entries = session.window.take_shared(&passes_on);
+    entries.extend(session.queue.take_shared(&passes_on));
+    entries
 }

@@ -8,7 +8,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::record::{Place, Queued};
+use super::queue::Entry;
+use super::record::{Place, Sent};
 use crate::mqtt::{Delivery, PacketId, Publish, QoS};
 use crate::time::Tick;
 
@@ -32,7 +33,7 @@ pub(super) struct Window {
 #[derive(Debug)]
 struct Unacknowledged {
     delivery: Delivery,
-    message: Arc<Queued>,
+    entry: Entry,
     transmission: Transmission,
 }
 
@@ -46,8 +47,8 @@ enum Transmission {
 /// What a PUBREC asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Received {
-    /// A PUBREL: the client has this message now.
-    Release(Arc<Queued>),
+    /// A PUBREL: the client has the message now that the store has there.
+    Release(Option<Place>),
     /// Another one.
     ReleaseAgain,
     /// Likewise, though nothing is known of that identifier: the peer can then finish.
@@ -79,36 +80,29 @@ impl Window {
     }
 
     /// Makes the PUBLISH of a message, which is remembered unless its quality is 0.
-    pub(super) fn send(&mut self, now: Tick, message: impl Into<Arc<Queued>>) -> Publish {
-        let mut message = message.into();
-        let delivery = match message.qos {
-            QoS::AtMostOnce => return message.to_publish(now, Delivery::AtMostOnce),
+    pub(super) fn send(&mut self, now: Tick, entry: Entry) -> Publish {
+        let delivery = match entry.message.qos {
+            QoS::AtMostOnce => return entry.message.to_publish(now, Delivery::AtMostOnce),
             QoS::AtLeastOnce => Delivery::AtLeastOnce(self.free_id()),
             QoS::ExactlyOnce => Delivery::ExactlyOnce(self.free_id()),
         };
-        Arc::make_mut(&mut message).packet_id = delivery.packet_id();
-        let publish = message.to_publish(now, delivery);
+        let publish = entry.message.to_publish(now, delivery);
         let transmission = Transmission::Done;
-        self.unacknowledged.push_back(Unacknowledged { delivery, message, transmission });
+        self.unacknowledged.push_back(Unacknowledged { delivery, entry, transmission });
         publish
-    }
-
-    /// The message sent last, if its quality is not 0.
-    pub(super) fn last(&self) -> Option<&Arc<Queued>> {
-        self.unacknowledged.back().map(|sent| &sent.message)
     }
 
     /// What was under way in an earlier life: messages with their identifiers, and identifiers to
     /// be released.
-    pub(super) fn restore(&mut self, sent: Vec<Queued>, released: Vec<PacketId>) {
-        let again = sent.into_iter().filter_map(|message| {
-            let delivery = match (message.qos, message.packet_id?) {
-                (QoS::AtMostOnce, _) => return None,
-                (QoS::AtLeastOnce, id) => Delivery::AtLeastOnce(id),
-                (QoS::ExactlyOnce, id) => Delivery::ExactlyOnce(id),
+    pub(super) fn restore(&mut self, sent: Vec<Sent>, released: Vec<PacketId>) {
+        let again = sent.into_iter().filter_map(|Sent { place, packet_id, message }| {
+            let delivery = match message.qos {
+                QoS::AtMostOnce => return None,
+                QoS::AtLeastOnce => Delivery::AtLeastOnce(packet_id),
+                QoS::ExactlyOnce => Delivery::ExactlyOnce(packet_id),
             };
-            let (message, transmission) = (Arc::new(message), Transmission::Due);
-            Some(Unacknowledged { delivery, message, transmission })
+            let entry = Entry { message: Arc::new(message), place: Some(place) };
+            Some(Unacknowledged { delivery, entry, transmission: Transmission::Due })
         });
         self.unacknowledged = again.collect();
         self.due = self.unacknowledged.len();
@@ -146,21 +140,21 @@ impl Window {
         let sent = self.unacknowledged.iter_mut().find(|sent| sent.is_due())?;
         sent.transmission = Transmission::Done;
         self.due -= 1;
-        let publish = sent.message.to_publish(now, sent.delivery);
-        Some((Publish { dup: true, ..publish }, sent.message.place))
+        let publish = sent.entry.message.to_publish(now, sent.delivery);
+        Some((Publish { dup: true, ..publish }, sent.entry.place))
     }
 
     /// A PUBACK: ends a QoS 1 delivery, that of the message returned; anything else it says is
     /// ignored.
-    pub(super) fn acknowledged(&mut self, id: PacketId) -> Option<Arc<Queued>> {
+    pub(super) fn acknowledged(&mut self, id: PacketId) -> Option<Entry> {
         self.take(Delivery::AtLeastOnce(id))
     }
 
     /// A PUBREC: the message is the client's, its identifier is to be released.
     pub(super) fn received(&mut self, id: PacketId) -> Received {
-        if let Some(message) = self.take(Delivery::ExactlyOnce(id)) {
+        if let Some(entry) = self.take(Delivery::ExactlyOnce(id)) {
             self.released.push_back(id);
-            return Received::Release(message);
+            return Received::Release(entry.place);
         }
         let of_other = |sent: &Unacknowledged| sent.delivery == Delivery::AtLeastOnce(id);
         let is_other = self.unacknowledged.iter().any(of_other);
@@ -173,7 +167,7 @@ impl Window {
     }
 
     /// The client refuses a message, or takes no packet of its size: its delivery is over.
-    pub(super) fn refused(&mut self, delivery: Delivery) -> Option<Arc<Queued>> {
+    pub(super) fn refused(&mut self, delivery: Delivery) -> Option<Entry> {
         self.take(delivery)
     }
 
@@ -182,17 +176,17 @@ impl Window {
     pub(super) fn take_shared(
         &mut self,
         passes_on: impl Fn(&Arc<str>) -> bool,
-    ) -> Vec<Arc<Queued>> {
+    ) -> Vec<Entry> {
         let (taken, kept) =
             std::mem::take(&mut self.unacknowledged).into_iter().partition(|sent| {
-                let share = sent.message.share.as_ref();
+                let share = sent.entry.message.share.as_ref();
                 let of_group = share.is_some_and(|share| passes_on(&share.group));
                 of_group && matches!(sent.delivery, Delivery::AtLeastOnce(_))
             });
         self.unacknowledged = kept;
         self.due = self.unacknowledged.iter().filter(|sent| sent.is_due()).count();
         let taken: VecDeque<Unacknowledged> = taken;
-        taken.into_iter().map(|sent| sent.message).collect()
+        taken.into_iter().map(|sent| sent.entry).collect()
     }
 
     /// A PUBCOMP: ends a QoS 2 delivery that was released; whether there was one.
@@ -204,7 +198,7 @@ impl Window {
     /// What must survive of it, for comparison.
     #[cfg(test)]
     pub(super) fn shape(&self) -> impl std::fmt::Debug {
-        let sent = |sent: &Unacknowledged| (sent.delivery, sent.message.place);
+        let sent = |sent: &Unacknowledged| (sent.delivery, sent.entry.place);
         (self.unacknowledged.iter().map(sent).collect::<Vec<_>>(), self.released.clone())
     }
 
@@ -222,11 +216,11 @@ impl Window {
         unacknowledged.chain(self.released.iter().copied())
     }
 
-    fn take(&mut self, delivery: Delivery) -> Option<Arc<Queued>> {
+    fn take(&mut self, delivery: Delivery) -> Option<Entry> {
         let index = self.unacknowledged.iter().position(|sent| sent.delivery == delivery)?;
         let sent = self.unacknowledged.remove(index)?;
         self.due -= usize::from(sent.is_due());
-        Some(sent.message)
+        Some(sent.entry)
     }
 
     /// The next identifier after the last that is not in use ([MQTT-2.2.1-4]); there is one,
@@ -265,21 +259,21 @@ fn ids_between(one: PacketId, other: PacketId) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::record::Queued;
     use crate::mqtt::{Message, TopicName};
 
-    fn message(qos: QoS) -> Queued {
+    fn message(qos: QoS) -> Entry {
         let topic = TopicName::new("a").unwrap();
         let payload = bytes::Bytes::from_static(b"1");
-        Queued {
+        let message = Queued {
             message: Message { topic, payload, properties: None },
             qos,
             retain: false,
             subscription_ids: Vec::new(),
             share: None,
             expires: None,
-            packet_id: None,
-            place: None,
-        }
+        };
+        Entry { message: Arc::new(message), place: None }
     }
 
     fn id(publish: &Publish) -> u16 {

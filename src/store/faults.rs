@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::{Failure, Figures, Store};
-use crate::broker::record::{Batch, PageRequest, Queued, Restored, Trouble};
+use crate::broker::record::{Batch, PageRequest, Place, Queued, Restored, Trouble};
 use crate::time::{Tick, Timestamp};
 
 /// What is wrong with the disk. A clone is of the same disk.
@@ -89,7 +89,7 @@ impl<S: Store> Store for Faulty<S> {
         request: &PageRequest,
         now: Tick,
         wall: Timestamp,
-    ) -> Result<Vec<Queued>, Failure> {
+    ) -> Result<Vec<(Place, Queued)>, Failure> {
         self.faults.read()?;
         self.store.page(request, now, wall)
     }

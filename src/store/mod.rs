@@ -23,7 +23,7 @@ mod visit;
 
 use std::time::Duration;
 
-use crate::broker::record::{Batch, PageRequest, Queued, Restored};
+use crate::broker::record::{Batch, PageRequest, Place, Queued, Restored};
 use crate::time::{Tick, Timestamp};
 
 pub use failure::{Failure, OpenError};
@@ -56,7 +56,7 @@ pub trait Store: Send {
         request: &PageRequest,
         now: Tick,
         wall: Timestamp,
-    ) -> Result<Vec<Queued>, Failure>;
+    ) -> Result<Vec<(Place, Queued)>, Failure>;
 
     /// All that earlier lives left. Asked once, before anything else.
     fn restore(&mut self, now: Tick, wall: Timestamp) -> Result<Restored, Failure>;

@@ -52,7 +52,8 @@ pub const WORKLOADS: &[Workload] = &[
     Workload { name: "qos-1-clean", operations: MESSAGES, prepare: || clean(QoS::AtLeastOnce) },
     Workload { name: "qos-2-clean", operations: MESSAGES, prepare: || clean(QoS::ExactlyOnce) },
     Workload { name: "readings", operations: MESSAGES, prepare: readings },
-    Workload { name: "fan-out", operations: MESSAGES, prepare: fan_out },
+    Workload { name: "fan-out", operations: MESSAGES, prepare: || fan_out(QoS::AtMostOnce) },
+    Workload { name: "fan-out-1", operations: MESSAGES, prepare: || fan_out(QoS::AtLeastOnce) },
     Workload { name: "absent", operations: MESSAGES, prepare: absent },
 ];
 
@@ -143,14 +144,15 @@ fn readings() -> Work {
     })
 }
 
-/// To fifty subscribers; an operation is a delivery.
-fn fan_out() -> Work {
+/// To fifty subscribers whose sessions end with them; an operation is a delivery.
+fn fan_out(qos: QoS) -> Work {
     let mut house = House::new();
     for _ in 0..FAN {
-        house.subscriber("house/+/temperature", QoS::AtMostOnce);
+        let subscriber = house.client(true);
+        house.subscribe(subscriber, "house/+/temperature", qos);
     }
     let topics = vec![topic("house/living-room/temperature"); MESSAGES / FAN];
-    publishing(house, topics, QoS::AtMostOnce)
+    publishing(house, topics, qos)
 }
 
 /// For a session whose client is away.

@@ -49,7 +49,9 @@ pub(super) fn of(reader: &Reader, change: &Change) -> Value {
         Change::Released { session, packet_id, order: _ } => {
             line.packet_id("released", *session, packet_id.get())
         }
-        Change::Queued { session, place, message } => line.queued(*session, *place, message),
+        Change::Queued { session, place, packet_id, message } => {
+            line.queued(*session, *place, *packet_id, message)
+        }
         Change::Retained(record) => line.retained(record),
         Change::SessionEnd(_)
         | Change::SubscriptionEnd { .. }
@@ -146,9 +148,14 @@ impl Line<'_> {
         self.kind(kind).put("session", session.0).put("packet_id", packet_id)
     }
 
-    fn queued(self, session: SessionId, place: Place, queued: &Queued) -> Self {
-        let Queued { message, qos, retain, subscription_ids, share, expires, packet_id, place: _ } =
-            queued;
+    fn queued(
+        self,
+        session: SessionId,
+        place: Place,
+        packet_id: Option<PacketId>,
+        queued: &Queued,
+    ) -> Self {
+        let Queued { message, qos, retain, subscription_ids, share, expires } = queued;
         let ids = (!subscription_ids.is_empty()).then(|| subscription_ids.clone());
         let share = share.as_ref().map(|Share { group, qos, retain }| {
             json!({ "group": &**group, "qos": qos.bits(), "retain": retain })

@@ -11,9 +11,9 @@ use super::key::{Slot, split};
 use super::row::{Columns, ReadError};
 use crate::access::Principal;
 use crate::broker::record::{
-    Queued, RetainedRecord, SessionId, SessionRecord, Share, Subscription,
+    Place, Queued, RetainedRecord, SessionId, SessionRecord, Share, Subscription,
 };
-use crate::mqtt::{Message, MessageProperties, QoS, TopicName, Will, WillProperties};
+use crate::mqtt::{Message, MessageProperties, PacketId, QoS, TopicName, Will, WillProperties};
 use crate::store::lives::{Life, LifeId};
 use crate::time::Tick;
 
@@ -92,12 +92,12 @@ fn properties(message: &Message) -> Option<Bytes> {
 pub(super) fn queued<T>(
     key: i64,
     life: LifeId,
+    packet_id: Option<PacketId>,
     queued: &Queued,
     payload: Payload<'_>,
     write: impl FnOnce(&[ValueRef]) -> T,
 ) -> T {
-    let Queued { message, qos, retain, subscription_ids, share, expires, packet_id, place: _ } =
-        queued;
+    let Queued { message, qos, retain, subscription_ids, share, expires } = queued;
     let section = properties(message);
     let ids = (!subscription_ids.is_empty()).then(|| join(subscription_ids));
     let [inline, large] = payload.columns();
@@ -119,12 +119,19 @@ pub(super) fn queued<T>(
     ])
 }
 
-/// What a row of `queued` says, and the number of its payload if that is to be filled in.
+/// What a row of `queued` says, but for a large payload.
+pub(super) struct QueuedRow {
+    pub(super) place: Place,
+    pub(super) packet_id: Option<PacketId>,
+    pub(super) message: Queued,
+    pub(super) large: Option<PayloadId>,
+}
+
 /// `translate` turns a tick of a life into one of this life.
 pub(super) fn read_queued(
     columns: &Columns<'_>,
     translate: impl Fn(LifeId, Tick) -> Tick,
-) -> Result<(Queued, Option<PayloadId>), ReadError> {
+) -> Result<QueuedRow, ReadError> {
     let (_, place) = split(columns.required(0)?).ok_or(ReadError::Row("a key is negative"))?;
     let (message, large) = message(columns, 1, 2, 9)?;
     let (expires, _) = expires(columns, 7, translate)?;
@@ -135,18 +142,16 @@ pub(super) fn read_queued(
             Some(Share { group: group.into(), qos, retain })
         }
     };
-    let packet_id = columns.number::<u16>(6)?.and_then(std::num::NonZeroU16::new);
-    let queued = Queued {
+    let packet_id = columns.number::<u16>(6)?.and_then(PacketId::new);
+    let message = Queued {
         message,
         qos: qos(columns, 4)?,
         retain: columns.flag(5)?,
         subscription_ids: columns.text(10)?.map_or(Ok(Vec::new()), split_ids)?,
         share,
         expires,
-        packet_id,
-        place: Some(place),
     };
-    Ok((queued, large))
+    Ok(QueuedRow { place, packet_id, message, large })
 }
 
 /// Writes a row of `retained`.

@@ -44,7 +44,7 @@ use self::trouble::{SqlResult, failure};
 use self::write::{Fact, WriteError, Writer, fact};
 use super::lives::{LifeId, Lives};
 use super::{Durability, Failure, Figures, OpenError, OpenReport, Store};
-use crate::broker::record::{Batch, PageRequest, Queued, Restored};
+use crate::broker::record::{Batch, PageRequest, Place, Queued, Restored};
 use crate::limits::{STORE_LOG_BYTES, STORE_LOG_BYTES_MAX};
 use crate::time::{Tick, Timestamp};
 
@@ -352,7 +352,7 @@ impl Store for SqliteStore {
         request: &PageRequest,
         _now: Tick,
         _wall: Timestamp,
-    ) -> Result<Vec<Queued>, Failure> {
+    ) -> Result<Vec<(Place, Queued)>, Failure> {
         self.freshen().map_err(|error| self.failure(&error))?;
         let Some(slot) = self.slots.find(request.session) else { return Ok(Vec::new()) };
         let read = read::page(&self.connection, slot, request, &self.lives, &mut self.payloads);

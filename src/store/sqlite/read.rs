@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rusqlite::Connection;
 
 use super::key::{Slot, Slots, split};
-use super::message::{self, PayloadId};
+use super::message::{self, PayloadId, QueuedRow};
 use super::payloads::{self, PART_BITS, Payloads};
 use super::row::{Columns, ReadError, Table};
 use super::trouble::SqlResult;
 use super::write::Fact;
 use crate::broker::record::{
-    PageRequest, Place, Queued, Restored, RestoredSession, Run, SessionId,
+    PageRequest, Place, Queued, Restored, RestoredSession, Run, Sent, SessionId,
 };
 use crate::mqtt::PacketId;
 use crate::store::lives::{Life, LifeId, Lives};
@@ -177,8 +177,8 @@ impl<'all> Loader<'all> {
             let index = *loader.by_slot.get(&slot).ok_or(ReadError::Row(NO_SESSION))?;
             loader.speaks_of(columns.number(8)?.map(LifeId));
             if columns.number::<u16>(6)?.is_some() {
-                let sent = loader.message(columns)?;
-                loader.at(index)?.sent.push(sent);
+                let sent = loader.sent(columns)?;
+                loader.at(index)?.sent.extend(sent);
             } else {
                 let bytes = loader.weight(columns)?;
                 extend(&mut loader.at(index)?.waiting, place, bytes);
@@ -187,19 +187,20 @@ impl<'all> Loader<'all> {
         })
     }
 
-    fn message(&mut self, columns: &Columns<'_>) -> Result<Queued, ReadError> {
-        let (mut queued, large) =
-            message::read_queued(columns, |life, at| self.lives.translate(life, at))?;
+    fn sent(&mut self, columns: &Columns<'_>) -> Result<Option<Sent>, ReadError> {
+        let translate = |life, at| self.lives.translate(life, at);
+        let QueuedRow { place, packet_id, mut message, large } =
+            message::read_queued(columns, translate)?;
         if let Some(id) = large {
-            queued.message.payload = self.payloads.read(self.connection, id)?;
+            message.message.payload = self.payloads.read(self.connection, id)?;
         }
-        Ok(queued)
+        Ok(packet_id.map(|packet_id| Sent { place, packet_id, message }))
     }
 
     /// [`Queued::weight`] of a row, without copying it where that can be helped.
     fn weight(&self, columns: &Columns<'_>) -> Result<u64, ReadError> {
         let weight = if columns.bytes(9)?.is_some() {
-            message::read_queued(columns, |_, at| at)?.0.weight()
+            message::read_queued(columns, |_, at| at)?.message.weight()
         } else {
             let payload = columns.bytes(2)?.map_or(0, <[u8]>::len);
             size_of::<Queued>() + columns.required_text(1)?.len() + payload
@@ -304,7 +305,7 @@ pub(super) fn page(
     request: &PageRequest,
     lives: &Lives,
     payloads: &mut Payloads,
-) -> SqlResult<(Vec<Queued>, u64)> {
+) -> SqlResult<(Vec<(Place, Queued)>, u64)> {
     // Beyond the last place there is nothing, and not the last message once more.
     let Ok(from) = slot.key(request.from) else { return Ok((Vec::new(), 0)) };
     let sql = "SELECT * FROM queued WHERE key BETWEEN ? AND ? AND packet_id IS NULL ORDER BY key";
@@ -313,17 +314,17 @@ pub(super) fn page(
     let (mut messages, mut bytes, mut damaged) = (Vec::new(), 0_usize, 0_u64);
     while let Some(row) = rows.next()? {
         let read = Columns::checked(Table::Queued, row).and_then(|columns| {
-            let (mut queued, large) =
+            let QueuedRow { place, mut message, large, .. } =
                 message::read_queued(&columns, |life, at| lives.translate(life, at))?;
             if let Some(id) = large {
-                queued.message.payload = payloads.read(connection, id)?;
+                message.message.payload = payloads.read(connection, id)?;
             }
-            Ok(queued)
+            Ok((place, message))
         });
         match read {
-            Ok(queued) => {
-                bytes = bytes.saturating_add(queued.weight());
-                messages.push(queued);
+            Ok((place, message)) => {
+                bytes = bytes.saturating_add(message.weight());
+                messages.push((place, message));
                 if messages.len() >= request.messages_max || bytes >= request.bytes_max {
                     break;
                 }

@@ -12,6 +12,7 @@ use crate::broker::record::{
     Batch, Change, Place, Queued, RetainedRecord, SessionId, SessionRecord,
 };
 use crate::limits::STORE_PURGE_ROWS;
+use crate::mqtt::PacketId;
 use crate::store::Failure;
 use crate::store::lives::LifeId;
 
@@ -107,7 +108,9 @@ impl<'all> Writer<'all> {
                 let sql = "DELETE FROM received WHERE session = ? AND packet_id = ?";
                 Ok(self.execute(sql, (session.0, packet_id.get()))?)
             }
-            Change::Queued { session, place, message } => self.queued(*session, *place, message),
+            Change::Queued { session, place, packet_id, message } => {
+                self.queued(*session, *place, *packet_id, message)
+            }
             Change::QueuedEnd { session, place } => self.queued_end(*session, *place),
             Change::Released { session, packet_id, order } => {
                 let packet_id = integer(packet_id.get().into());
@@ -190,6 +193,7 @@ impl<'all> Writer<'all> {
         &mut self,
         session: SessionId,
         place: Place,
+        packet_id: Option<PacketId>,
         queued: &Queued,
     ) -> Result<(), WriteError> {
         let Some(slot) = self.slots.find(session) else { return Ok(()) };
@@ -204,7 +208,7 @@ impl<'all> Writer<'all> {
             }
         };
         let write = |row: &[ValueRef]| fill(statement, Table::Queued, row);
-        Ok(message::queued(key, self.life, queued, payload, write)?)
+        Ok(message::queued(key, self.life, packet_id, queued, payload, write)?)
     }
 
     fn queued_end(&mut self, session: SessionId, place: Place) -> Result<(), WriteError> {

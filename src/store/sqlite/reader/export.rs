@@ -9,9 +9,10 @@ use super::super::read;
 use super::super::salvage::ask;
 use super::{Reader, count};
 use crate::broker::record::{
-    Change, PageRequest, Place, Queued, Restored, RestoredSession, SessionId,
+    Change, PageRequest, Place, Queued, Restored, RestoredSession, Sent, SessionId,
 };
 use crate::limits::{PAGE_BYTES_MAX, STORE_EXPORT_MESSAGES_MAX};
+use crate::mqtt::PacketId;
 use crate::store::lives::Lives;
 use crate::store::{Exported, VisitError};
 
@@ -105,8 +106,8 @@ impl Export<'_> {
         for (order, packet_id) in (0..).zip(released) {
             self.hand_over(Change::Released { session, packet_id, order })?;
         }
-        for message in sent {
-            self.message(session, message)?;
+        for Sent { place, packet_id, message } in sent {
+            self.message(session, place, Some(packet_id), message)?;
         }
         let (Some(first), Some(last)) = (waiting.first(), waiting.last()) else { return Ok(()) };
         let last = Place(last.first.0.saturating_add(last.messages).saturating_sub(1));
@@ -114,9 +115,14 @@ impl Export<'_> {
         self.waiting(session, first.first, last, expected)
     }
 
-    fn message(&mut self, session: SessionId, message: Queued) -> Result<(), VisitError> {
-        let place = message.place.unwrap_or_default();
-        self.hand_over(Change::Queued { session, place, message: message.into() })
+    fn message(
+        &mut self,
+        session: SessionId,
+        place: Place,
+        packet_id: Option<PacketId>,
+        message: Queued,
+    ) -> Result<(), VisitError> {
+        self.hand_over(Change::Queued { session, place, packet_id, message: message.into() })
     }
 
     /// The messages that wait, from one place to another.
@@ -133,9 +139,9 @@ impl Export<'_> {
         loop {
             let messages = self.page(&request)?;
             self.payloads.settle();
-            let Some(last) = messages.last().and_then(|message| message.place) else { break };
-            for message in messages {
-                self.message(session, message)?;
+            let Some(&(last, _)) = messages.last() else { break };
+            for (place, message) in messages {
+                self.message(session, place, None, message)?;
             }
             request.from = Place(last.0.saturating_add(1));
         }
@@ -146,7 +152,7 @@ impl Export<'_> {
     }
 
     /// Nothing once the session is over: its slot may stand for another one.
-    fn page(&mut self, request: &PageRequest) -> Result<Vec<Queued>, VisitError> {
+    fn page(&mut self, request: &PageRequest) -> Result<Vec<(Place, Queued)>, VisitError> {
         let Some(slot) = self.slots.find(request.session) else { return Ok(Vec::new()) };
         let (reader, lives, payloads) = (self.reader, &self.lives, &mut self.payloads);
         reader.at_one_moment(|connection| {
