@@ -320,10 +320,7 @@ impl Queue {
     }
 
     /// Takes out the messages that a shared subscription brought and another member can have.
-    pub(super) fn take_shared(
-        &mut self,
-        passes_on: impl Fn(&Arc<str>) -> bool,
-    ) -> Vec<Entry> {
+    pub(super) fn take_shared(&mut self, passes_on: impl Fn(&Arc<str>) -> bool) -> Vec<Entry> {
         self.take_if(|message| message.share.as_ref().is_some_and(|it| passes_on(&it.group)))
     }
 

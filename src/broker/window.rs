@@ -173,10 +173,7 @@ impl Window {
 
     /// Takes out the QoS 1 messages that a shared subscription brought and another member can have.
     /// Those of QoS 2 stay: they are for this client or nobody ([MQTT-4.8.2-4], [MQTT-4.8.2-5]).
-    pub(super) fn take_shared(
-        &mut self,
-        passes_on: impl Fn(&Arc<str>) -> bool,
-    ) -> Vec<Entry> {
+    pub(super) fn take_shared(&mut self, passes_on: impl Fn(&Arc<str>) -> bool) -> Vec<Entry> {
         let (taken, kept) =
             std::mem::take(&mut self.unacknowledged).into_iter().partition(|sent| {
                 let share = sent.entry.message.share.as_ref();

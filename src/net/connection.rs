@@ -62,6 +62,7 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         arrived: Vec::new(),
         backlog: Backlog::None,
         listening: Listening::Open,
+        has_read: false,
         reading: Reading::On,
         decoder: Decoder::new(Role::Client, terms.packet_bytes_before_login),
         encoder: None,
@@ -99,6 +100,8 @@ struct Connection<'a> {
     /// What is behind those.
     backlog: Backlog,
     listening: Listening,
+    /// Whether it is the turn of a write.
+    has_read: bool,
     /// As the outbox said last.
     reading: Reading,
     decoder: Decoder,
@@ -170,7 +173,9 @@ impl Connection<'_> {
     }
 
     /// Does what can be done without waiting; ready when others are to have their turn, or at the
-    /// end. Writes and reads alternate: a peer that is slow to take messages can still acknowledge.
+    /// end. Reads and writes alternate: a peer that is slow to take messages can still acknowledge.
+    /// Between the two are all others who have said something: what is for this peer then, as an
+    /// answer or from them, goes with one write.
     fn poll<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         stream: &mut S,
@@ -180,6 +185,15 @@ impl Connection<'_> {
             self.decode();
         }
         loop {
+            let has_read = mem::take(&mut self.has_read);
+            if !has_read && self.poll_read(stream, context)?.is_ready() {
+                self.has_read = true;
+                if self.may_hand_over() {
+                    return Poll::Ready(Ok(()));
+                }
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             if self.collect() == Flow::Closing {
                 return Poll::Ready(Err(End::ByService));
             }
@@ -187,8 +201,7 @@ impl Connection<'_> {
             if self.may_hand_over() {
                 return Poll::Ready(Ok(()));
             }
-            let read = self.poll_read(stream, context)?;
-            if written.is_pending() && read.is_pending() {
+            if written.is_pending() && !has_read {
                 ready!(self.outbox.poll_changed(context));
             }
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::super::record::{
     Batch, Change, Page, PageRequest, Place, Queued, Restored, RestoredSession, RetainedRecord,
-    Run, SessionId, SessionRecord, Subscription,
+    Run, Sent, SessionId, SessionRecord, Subscription,
 };
 use crate::mqtt::{PacketId, TopicName};
 
@@ -27,7 +27,7 @@ struct Kept {
     received: Vec<PacketId>,
     /// With their order.
     released: BTreeMap<PacketId, u64>,
-    queued: BTreeMap<Place, Queued>,
+    queued: BTreeMap<Place, (Option<PacketId>, Arc<Queued>)>,
 }
 
 impl Disk {
@@ -57,9 +57,8 @@ impl Disk {
             Change::ReceivedEnd { session, packet_id } => {
                 self.kept(session).received.retain(|other| *other != packet_id);
             }
-            Change::Queued { session, place, message } => {
-                assert_eq!(message.place, Some(place));
-                self.kept(session).queued.insert(place, Arc::unwrap_or_clone(message));
+            Change::Queued { session, place, packet_id, message } => {
+                self.kept(session).queued.insert(place, (packet_id, message));
             }
             Change::QueuedEnd { session, place } => drop(self.kept(session).queued.remove(&place)),
             Change::Released { session, packet_id, order } => {
@@ -83,11 +82,11 @@ impl Disk {
     pub(super) fn page(&self, wish: &PageRequest) -> Page {
         let mut bytes = 0;
         let waiting = self.sessions.get(&wish.session).into_iter().flat_map(|kept| &kept.queued);
-        let waiting = waiting.filter(|(place, message)| {
-            (wish.from..=wish.to).contains(*place) && message.packet_id.is_none()
+        let waiting = waiting.filter(|(place, (packet_id, _))| {
+            (wish.from..=wish.to).contains(*place) && packet_id.is_none()
         });
-        let messages = waiting.map(|(_, message)| message.clone()).take(wish.messages_max);
-        let messages = messages.take_while(|message| {
+        let messages = waiting.map(|(place, (_, message))| (*place, Queued::clone(message)));
+        let messages = messages.take(wish.messages_max).take_while(|(_, message)| {
             let is_in = bytes < wish.bytes_max;
             bytes += message.weight();
             is_in
@@ -98,8 +97,14 @@ impl Disk {
     /// All of it, for another life.
     pub(super) fn restore(&self) -> Restored {
         let sessions = self.sessions.iter().map(|(id, kept)| {
-            let (sent, waiting): (Vec<_>, Vec<_>) =
-                kept.queued.values().cloned().partition(|message| message.packet_id.is_some());
+            let (mut sent, mut waiting) = (Vec::new(), Vec::new());
+            for (&place, (packet_id, message)) in &kept.queued {
+                let message = Queued::clone(message);
+                match *packet_id {
+                    Some(packet_id) => sent.push(Sent { place, packet_id, message }),
+                    None => waiting.push((place, message)),
+                }
+            }
             RestoredSession {
                 record: kept.record.clone().unwrap_or_else(|| panic!("{id:?} has no record")),
                 subscriptions: kept.subscriptions.clone().into_iter().collect(),
@@ -125,16 +130,16 @@ impl Kept {
     }
 }
 
-fn runs(messages: &[Queued]) -> Vec<Run> {
+fn runs(messages: &[(Place, Queued)]) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
-    for message in messages {
-        let (place, bytes) = (message.place.unwrap(), u64::try_from(message.weight()).unwrap());
+    for (place, message) in messages {
+        let bytes = u64::try_from(message.weight()).unwrap();
         match runs.last_mut() {
             Some(run) if run.first.0 + run.messages == place.0 => {
                 run.messages += 1;
                 run.bytes += bytes;
             }
-            _ => runs.push(Run { first: place, messages: 1, bytes }),
+            _ => runs.push(Run { first: *place, messages: 1, bytes }),
         }
     }
     runs

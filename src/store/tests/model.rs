@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::broker::record::{
     Batch, Change, PageRequest, Place, Queued, Restored, RestoredSession, RetainedRecord, Run,
-    SessionId, SessionRecord, Subscription,
+    Sent, SessionId, SessionRecord, Subscription,
 };
 use crate::mqtt::PacketId;
 
@@ -22,7 +22,7 @@ struct ModelSession {
     subscriptions: BTreeMap<Arc<str>, Subscription>,
     received: BTreeSet<PacketId>,
     released: BTreeMap<PacketId, u64>,
-    queued: BTreeMap<Place, Queued>,
+    queued: BTreeMap<Place, (Option<PacketId>, Queued)>,
 }
 
 impl Model {
@@ -77,10 +77,9 @@ impl Model {
                     it.received.remove(packet_id);
                 });
             }
-            Change::Queued { session, place, message } => {
-                let message = Queued { place: Some(*place), ..Queued::clone(message) };
+            Change::Queued { session, place, packet_id, message } => {
                 self.at(*session, |it| {
-                    it.queued.insert(*place, message);
+                    it.queued.insert(*place, (*packet_id, Queued::clone(message)));
                 });
             }
             Change::QueuedEnd { session, place } => {
@@ -117,20 +116,20 @@ impl Model {
         }
     }
 
-    pub(crate) fn page(&self, request: &PageRequest) -> Vec<Queued> {
+    pub(crate) fn page(&self, request: &PageRequest) -> Vec<(Place, Queued)> {
         let Some(session) = self.sessions.get(&request.session) else { return Vec::new() };
         let mut bytes = 0;
-        let wanted = session.queued.range(request.from..).map(|(_, queued)| queued);
+        let wanted = session.queued.range(request.from..);
         wanted
-            .take_while(|queued| queued.place <= Some(request.to))
-            .filter(|queued| queued.packet_id.is_none())
+            .take_while(|(place, _)| **place <= request.to)
+            .filter(|(_, (packet_id, _))| packet_id.is_none())
             .take(request.messages_max.max(1))
-            .take_while(|queued| {
+            .take_while(|(_, (_, queued))| {
                 let goes_on = bytes == 0 || bytes < request.bytes_max;
                 bytes += queued.weight();
                 goes_on
             })
-            .cloned()
+            .map(|(place, (_, queued))| (*place, queued.clone()))
             .collect()
     }
 
@@ -143,12 +142,13 @@ impl ModelSession {
     fn restored(&self) -> RestoredSession {
         let mut released: Vec<_> = self.released.iter().map(|(id, order)| (*order, *id)).collect();
         released.sort_unstable();
-        let (sent, waiting): (Vec<_>, Vec<_>) =
-            self.queued.values().cloned().partition(|queued| queued.packet_id.is_some());
-        let mut runs: Vec<Run> = Vec::new();
-        for queued in waiting {
-            let place = queued.place.unwrap();
-            let bytes = u64::try_from(queued.weight()).unwrap();
+        let (mut sent, mut runs) = (Vec::new(), Vec::<Run>::new());
+        for (&place, (packet_id, message)) in &self.queued {
+            if let Some(packet_id) = *packet_id {
+                sent.push(Sent { place, packet_id, message: message.clone() });
+                continue;
+            }
+            let bytes = u64::try_from(message.weight()).unwrap();
             match runs.last_mut().filter(|run| run.first.0 + run.messages == place.0) {
                 Some(run) => (run.messages, run.bytes) = (run.messages + 1, run.bytes + bytes),
                 None => runs.push(Run { first: place, messages: 1, bytes }),

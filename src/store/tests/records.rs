@@ -89,7 +89,7 @@ fn share() -> impl Strategy<Value = Share> {
 
 fn queued() -> impl Strategy<Value = Queued> {
     let how = (qos(), any::<bool>(), vec(1..=268_435_455_u32, 0..4));
-    let rest = (prop::option::of(share()), prop::option::of(tick()), prop::option::of(packet_id()));
+    let rest = (prop::option::of(share()), prop::option::of(tick()));
     (any_message(), how, rest).prop_map(|(message, how, rest)| Queued {
         message,
         qos: how.0,
@@ -97,8 +97,6 @@ fn queued() -> impl Strategy<Value = Queued> {
         subscription_ids: how.2,
         share: rest.0,
         expires: rest.1,
-        packet_id: rest.2,
-        place: None,
     })
 }
 
@@ -116,9 +114,11 @@ fn change() -> impl Strategy<Value = Change> {
             .prop_map(|(session, packet_id)| Change::Received { session, packet_id }),
         1 => (session_id(), packet_id())
             .prop_map(|(session, packet_id)| Change::ReceivedEnd { session, packet_id }),
-        8 => (session_id(), place(), queued()).prop_map(|(session, place, message)| {
-            Change::Queued { session, place, message: message.into() }
-        }),
+        8 => (session_id(), place(), prop::option::of(packet_id()), queued()).prop_map(
+            |(session, place, packet_id, message)| {
+                Change::Queued { session, place, packet_id, message: message.into() }
+            }
+        ),
         2 => (session_id(), place())
             .prop_map(|(session, place)| Change::QueuedEnd { session, place }),
         2 => (session_id(), packet_id(), any::<u32>()).prop_map(|(session, packet_id, order)| {
@@ -200,14 +200,13 @@ pub(crate) fn plain(topic: &str, payload: impl Into<Bytes>) -> Queued {
         subscription_ids: Vec::new(),
         share: None,
         expires: None,
-        packet_id: None,
-        place: None,
     }
 }
 
 /// A message waits.
 pub(crate) fn waits(session: u64, place: u64, message: Queued) -> Change {
-    Change::Queued { session: SessionId(session), place: Place(place), message: message.into() }
+    let (session, place) = (SessionId(session), Place(place));
+    Change::Queued { session, place, packet_id: None, message: message.into() }
 }
 
 /// The changes as a batch.

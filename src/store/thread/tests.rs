@@ -62,7 +62,12 @@ impl Store for Maps {
         Ok(())
     }
 
-    fn page(&mut self, it: &PageRequest, _: Tick, _: Timestamp) -> Result<Vec<Queued>, Failure> {
+    fn page(
+        &mut self,
+        it: &PageRequest,
+        _: Tick,
+        _: Timestamp,
+    ) -> Result<Vec<(Place, Queued)>, Failure> {
         Ok(self.model.page(it))
     }
 

@@ -116,7 +116,7 @@ impl Found {
         Self::new(model.restored(), pages.collect())
     }
 
-    fn new(restored: Restored, pages: Vec<(SessionId, Vec<Queued>)>) -> Self {
+    fn new(restored: Restored, pages: Vec<(SessionId, Vec<(Place, Queued)>)>) -> Self {
         let mut found: BTreeSet<String> = BTreeSet::new();
         found.extend(restored.retained.iter().map(|it| format!("{it:?}")));
         for it in restored.sessions {
@@ -176,8 +176,9 @@ fn batches() -> Vec<Batch> {
         let text = format!("{place} {}", "degrees ".repeat(8));
         let packet_id = (place % 50 == 0).then(|| u16::try_from(place + 1).unwrap());
         let packet_id = packet_id.and_then(|id| id.try_into().ok());
-        let message = Queued { packet_id, ..plain("room1/temperature", text) };
-        waits(place % 3 + 1, place, message)
+        let message = plain("room1/temperature", text).into();
+        let (session, place) = (SessionId(place % 3 + 1), Place(place));
+        Change::Queued { session, place, packet_id, message }
     });
     let messages: Vec<_> = messages.collect();
     let steps = messages.chunks(40).map(|chunk| batch(chunk.to_vec()));

@@ -9,13 +9,13 @@ use crate::store::tests::model::{Model, sorted};
 use crate::store::tests::records::{batch, batches, plain, session_of, waits};
 
 /// All pages of a session, a few messages at a time.
-fn pages(store: &mut SqliteStore, request: &PageRequest) -> Vec<Queued> {
-    let mut all: Vec<Queued> = Vec::new();
+fn pages(store: &mut SqliteStore, request: &PageRequest) -> Vec<(Place, Queued)> {
+    let mut all = Vec::new();
     let mut request = *request;
     loop {
         let page = store.page(&request, NOW, WALL).unwrap();
-        let Some(last) = page.last() else { return all };
-        request.from = Place(last.place.unwrap().0 + 1);
+        let Some((last, _)) = page.last() else { return all };
+        request.from = Place(last.0 + 1);
         all.extend(page);
     }
 }

@@ -29,7 +29,7 @@ fn places(store: &mut SqliteStore, session: u64) -> Vec<u64> {
         bytes_max: usize::MAX,
     };
     let page = store.page(&request, NOW, WALL).unwrap();
-    page.into_iter().map(|queued| queued.place.unwrap().0).collect()
+    page.into_iter().map(|(place, _)| place.0).collect()
 }
 
 /// Commits batches of 50 messages until that fails; how many are there, and how it failed.

@@ -197,10 +197,10 @@ fn a_check_knows_what_must_be_so_among_rows() {
     });
     broken("1 packet identifiers are in flight twice in one session", |connection| {
         for place in [0, 1] {
-            let sent = Queued { packet_id: Some(PacketId::MIN), ..plain("a", "b") };
             let write = |row: &[ValueRef]| put(connection, Table::Queued, row);
             let (life, payload) = (LifeId(1), message::Payload::Inline(b"b"));
-            message::queued(place, life, &sent, payload, write).unwrap();
+            let packet_id = Some(PacketId::MIN);
+            message::queued(place, life, packet_id, &plain("a", "b"), payload, write).unwrap();
         }
     });
     broken("1 places are taken twice in the order of release", |connection| {
