@@ -267,7 +267,10 @@ impl Hub {
     /// Hands `inputs` to the brain and does at once what it says; then tells the subscribers of
     /// events what happened. What that causes goes to the log only, so that it comes to an end.
     pub(super) fn enter(&self, inputs: impl IntoIterator<Item = Input>) {
-        let now = self.clock.now();
+        self.enter_at(self.clock.now(), inputs);
+    }
+
+    fn enter_at(&self, now: Tick, inputs: impl IntoIterator<Item = Input>) {
         let mut brain = self.lock();
         let mut events = Vec::new();
         for input in inputs {
@@ -390,8 +393,8 @@ const fn is_heavy(packet: &Packet) -> bool {
 }
 
 impl<'a> Turn<'a> {
-    fn begins(clock: &'a dyn Clock) -> Self {
-        Self { clock, end: clock.now().after(TURN), packets: 0, is_heavy: false }
+    fn begins(clock: &'a dyn Clock, now: Tick) -> Self {
+        Self { clock, end: now.after(TURN), packets: 0, is_heavy: false }
     }
 
     /// Whether one more packet may follow; the first few always may.
@@ -419,13 +422,15 @@ impl Service for Hub {
     }
 
     fn received(&self, connection: ConnectionId, packets: &mut Vec<Packet>) {
-        let mut turn = Turn::begins(&*self.clock);
+        let now = self.clock.now();
+        let mut turn = Turn::begins(&*self.clock, now);
         packets.reverse();
-        self.enter(iter::from_fn(|| {
+        let packets_in_turn = iter::from_fn(|| {
             let packet = if turn.goes_on() { packets.pop() } else { None };
             turn.is_heavy = packet.as_ref().is_some_and(is_heavy);
             packet.map(|packet| Input::Packet { connection, packet })
-        }));
+        });
+        self.enter_at(now, packets_in_turn);
         packets.reverse();
     }
 

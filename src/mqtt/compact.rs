@@ -24,6 +24,41 @@ impl Message {
     }
 }
 
+/// One after the other, in one piece of memory. That of a few bytes holds the count of those who
+/// share it, too.
+pub(super) fn together(one: &[u8], other: &[u8]) -> Bytes {
+    match one.len().saturating_add(other.len()) {
+        ..=40 => Bytes::from_owner(Few::<40>::new(one, other)),
+        41..=72 => Bytes::from_owner(Few::<72>::new(one, other)),
+        73..=104 => Bytes::from_owner(Few::<104>::new(one, other)),
+        105..=136 => Bytes::from_owner(Few::<136>::new(one, other)),
+        _ => Bytes::from([one, other].concat()),
+    }
+}
+
+/// At most `N` bytes. With its count of owners it fills what an allocator gives, in steps of 16.
+struct Few<const N: usize> {
+    bytes: [u8; N],
+    length: usize,
+}
+
+impl<const N: usize> Few<N> {
+    fn new(one: &[u8], other: &[u8]) -> Self {
+        let mut bytes = [0; N];
+        let (front, rest) = bytes.split_at_mut(one.len());
+        let (back, _) = rest.split_at_mut(other.len());
+        front.copy_from_slice(one);
+        back.copy_from_slice(other);
+        Self { bytes, length: one.len() + other.len() }
+    }
+}
+
+impl<const N: usize> AsRef<[u8]> for Few<N> {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
 impl MessageProperties {
     fn compact(&self) -> Self {
         Self {

@@ -57,8 +57,9 @@ impl Encoder {
     /// what is larger than the peer or the protocol takes.
     pub fn encode(&mut self, packet: &Packet, buffer: &mut BytesMut) {
         if let Packet::Publish(publish) = packet {
-            let payload = self.publish_header(publish, buffer);
-            buffer.extend_from_slice(&payload);
+            if self.write_header(publish, buffer) {
+                buffer.extend_from_slice(&publish.message.payload);
+            }
         } else if let Some(whole) = body::short_acknowledgement(packet)
             && self.packet_bytes_max >= 4
         {
@@ -76,6 +77,12 @@ impl Encoder {
     /// written.
     #[must_use = "the payload must follow"]
     pub fn publish_header(&mut self, publish: &Publish, buffer: &mut BytesMut) -> Bytes {
+        let is_written = self.write_header(publish, buffer);
+        if is_written { publish.message.payload.clone() } else { Bytes::new() }
+    }
+
+    /// Whether the packet is written at all.
+    fn write_header(&mut self, publish: &Publish, buffer: &mut BytesMut) -> bool {
         let topic = &publish.message.topic;
         let form = match self.version {
             Version::V5 => self.aliases.form(topic),
@@ -86,13 +93,10 @@ impl Encoder {
             TopicForm::NameWithAlias(_) => self.write_publish(publish, TopicForm::Name, buffer),
             TopicForm::Name | TopicForm::Alias(_) => None,
         });
-        match written {
-            Some(form) => {
-                self.aliases.written(topic, form);
-                publish.message.payload.clone()
-            }
-            None => Bytes::new(),
+        if let Some(form) = written {
+            self.aliases.written(topic, form);
         }
+        written.is_some()
     }
 
     fn write_publish(

@@ -3,9 +3,10 @@
 use std::borrow::Borrow;
 use std::fmt;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use bytestring::ByteString;
 
+use super::compact::together;
 use crate::limits::{TOPIC_BYTES_MAX, TOPIC_LEVELS_MAX};
 
 #[cfg(test)]
@@ -83,12 +84,9 @@ impl TopicName {
 
     /// The same with a payload behind it: one piece of memory for both, as they live together.
     pub(super) fn compact_with(&self, payload: &[u8]) -> (Self, Bytes) {
-        let mut both = BytesMut::with_capacity(self.0.len().saturating_add(payload.len()));
-        both.extend_from_slice(self.as_str().as_bytes());
-        let topic = both.split().freeze();
-        both.extend_from_slice(payload);
-        let topic = ByteString::try_from(topic).expect("it is text here, too");
-        (Self(topic), both.freeze())
+        let mut both = together(self.as_str().as_bytes(), payload);
+        let topic = ByteString::try_from(both.split_to(self.0.len()));
+        (Self(topic.expect("it is text here, too")), both)
     }
 }
 
