@@ -158,8 +158,8 @@ impl Broker {
             let change = Change::Queued { session, place, packet_id, message };
             self.persistence.note(now, change, Novelty::New, pace);
         }
-        let place = kept.map(|(_, place)| place);
-        let dropped = session.queue.push(Entry { message, place }, bounds);
+        let entry = Entry { message, place: kept.map(|(_, place)| place) };
+        let dropped = session.queue.push(entry, bounds);
         self.count_drops(now, index, dropped);
         self.relieve(now);
     }

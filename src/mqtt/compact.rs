@@ -133,6 +133,17 @@ mod tests {
         assert!(!pointers(&compact).iter().any(|pointer| shared.contains(pointer)));
     }
 
+    /// Whatever piece of memory their length asks for.
+    #[test]
+    fn compacted_messages_are_equal_at_each_length() {
+        for (topic_length, payload_length) in (1..150).flat_map(|it| [(it, 0), (it, 3), (1, it)]) {
+            let topic = TopicName::new("é".repeat(topic_length)).unwrap();
+            let payload = Bytes::from(vec![b'x'; payload_length]);
+            let message = Message { topic, payload, properties: None };
+            assert_eq!(message.compact(), message);
+        }
+    }
+
     #[test]
     fn large_payloads_stay_where_they_are() {
         let topic = TopicName::new("étage/salon").unwrap();

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{Event, Input};
+use super::super::record::Queued;
+use super::super::{Event, Input, Keeping};
 use super::*;
 use crate::limits;
 use crate::mqtt::{Message, MessageProperties, QoS};
@@ -37,6 +38,24 @@ fn messages_of_qos_1_and_2_wait_for_an_absent_client() {
     house.hears(client, "t=2 q1");
     house.hears(client, "t=3 q1");
     house.is_at_rest();
+}
+
+#[test]
+fn those_who_get_a_message_alike_share_it_while_it_waits() {
+    let mut house = House::with(|settings| settings.keeping = Keeping::Nothing);
+    for (name, qos) in [("a", QoS::AtLeastOnce), ("b", QoS::AtLeastOnce), ("c", QoS::ExactlyOnce)] {
+        let (client, _) = house.connect_as(lasting(name));
+        house.subscribe(client, "t", qos);
+        house.cut(client);
+    }
+    let publisher = house.connect("publisher");
+    house.publish(publisher, "t", "1", QoS::ExactlyOnce);
+    let sessions = house.broker.sessions.iter();
+    let waiting: Vec<&Queued> = sessions.flat_map(|(_, session)| session.queue.iter()).collect();
+    let [a, b, c] = waiting[..] else { panic!("{waiting:?}") };
+    assert!(std::ptr::eq(a, b));
+    assert_eq!((b.qos, c.qos), (QoS::AtLeastOnce, QoS::ExactlyOnce));
+    assert_eq!(b.message.payload.as_ptr(), c.message.payload.as_ptr());
 }
 
 #[test]

@@ -9,8 +9,8 @@ use crate::limits::{
     USER_PROPERTIES_PER_PACKET_MAX,
 };
 use crate::mqtt::{
-    Decoder, Delivery, Encoder, Message, Packet, Publish, ReasonCode, Role, TopicName, Version,
-    encoded_len,
+    Acknowledgement, Decoder, Delivery, Encoder, Message, Packet, PacketId, Publish, ReasonCode,
+    Role, TopicName, Version, encoded_len,
 };
 
 fn publish(topic: &str, payload: impl Into<Bytes>) -> Publish {
@@ -180,6 +180,19 @@ fn publishes_too_large_for_the_peer_are_not_written() {
     encoder.encode(&packet, &mut buffer);
     assert!(encoder.publish_header(&publish, &mut buffer).is_empty());
     assert!(buffer.is_empty());
+}
+
+/// [MQTT-3.1.2-24]: also the shortest that there are.
+#[test]
+fn acknowledgements_too_large_for_the_peer_are_not_written() {
+    let packet = Packet::PubAck(Acknowledgement::success(PacketId::MIN));
+    for (packet_bytes_max, written) in [(3, 0), (4, 4)] {
+        let mut encoder = Encoder::new(Version::V5);
+        encoder.set_packet_bytes_max(packet_bytes_max);
+        let mut buffer = BytesMut::new();
+        encoder.encode(&packet, &mut buffer);
+        assert_eq!(buffer.len(), written);
+    }
 }
 
 /// What each of `topics` takes on the wire, and that all arrive as they were.

@@ -161,8 +161,8 @@ fn drain(store: &mut SqliteStore) {
     let mut messages = 0_usize;
     loop {
         let page = store.page(&request, NOW, WALL).unwrap();
-        let Some(last) = page.last() else { break };
-        request.from = Place(last.place.unwrap().0 + 1);
+        let Some((last, _)) = page.last() else { break };
+        request.from = Place(last.0 + 1);
         messages += page.len();
     }
     println!("{messages} messages paged in {:?}", began.elapsed());
@@ -203,5 +203,9 @@ fn a_large_payload() {
     };
     let page = store.page(&request, NOW, WALL).unwrap();
     let more = resident_kib().saturating_sub(before);
-    println!("{} B paged in {:?}, {more} KiB more", page[0].message.payload.len(), began.elapsed());
+    println!(
+        "{} B paged in {:?}, {more} KiB more",
+        page[0].1.message.payload.len(),
+        began.elapsed()
+    );
 }

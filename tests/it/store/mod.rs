@@ -39,10 +39,9 @@ fn waits(session: u64, place: u64, payload: &Bytes) -> Change {
         subscription_ids: Vec::new(),
         share: None,
         expires: None,
-        packet_id: None,
-        place: None,
     };
-    Change::Queued { session: SessionId(session), place: Place(place), message: message.into() }
+    let (session, place) = (SessionId(session), Place(place));
+    Change::Queued { session, place, packet_id: None, message: message.into() }
 }
 
 fn batch(changes: impl IntoIterator<Item = Change>) -> Batch {
