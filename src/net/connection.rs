@@ -175,7 +175,7 @@ impl Connection<'_> {
     /// Does what can be done without waiting; ready when others are to have their turn, or at the
     /// end. Reads and writes alternate: a peer that is slow to take messages can still acknowledge.
     /// Between the two are all others who have said something: what is for this peer then, as an
-    /// answer or from them, goes with one write.
+    /// answer or from them, goes with one write. Who is owed no answer is read on.
     fn poll<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         stream: &mut S,
@@ -187,6 +187,9 @@ impl Connection<'_> {
         loop {
             let has_read = mem::take(&mut self.has_read);
             if !has_read && self.poll_read(stream, context)?.is_ready() {
+                if !self.may_hand_over() && !self.has_answers() {
+                    continue;
+                }
                 self.has_read = true;
                 if self.may_hand_over() {
                     return Poll::Ready(Ok(()));
@@ -252,6 +255,11 @@ impl Connection<'_> {
             && self.reading == Reading::On
             && !self.writer.is_crowded()
             && self.claim.standing() != Standing::Waiting
+    }
+
+    /// Whether there is something to be written.
+    fn has_answers(&self) -> bool {
+        self.outbox.is_changed() || self.writer.is_busy()
     }
 
     /// Whether there is something to hand over, and it may be.

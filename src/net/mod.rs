@@ -150,6 +150,11 @@ impl Outbox {
         if queue.is_closed { Flow::Closing } else { Flow::Open(queue.reading) }
     }
 
+    /// Whether anything has happened since [`Outbox::take`].
+    pub fn is_changed(&self) -> bool {
+        self.lock().is_changed
+    }
+
     /// Ready if anything has happened since [`Outbox::take`]; only one waits at a time.
     pub fn poll_changed(&self, context: &Context<'_>) -> Poll<()> {
         let mut queue = self.lock();

@@ -32,7 +32,9 @@ impl Wire {
 
     fn say(&mut self, packet: &'static [u8]) {
         self.packets.push_back(packet);
-        self.waker.take().map(Waker::wake);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
     }
 }
 
@@ -99,8 +101,9 @@ struct Relay(Mutex<Vec<Arc<Outbox>>>);
 impl Service for Relay {
     fn opened(&self, _peer: Peer, outbox: Arc<Outbox>) -> ConnectionId {
         let mut outboxes = self.0.lock().unwrap();
+        let id = u64::try_from(outboxes.len()).unwrap();
         outboxes.push(outbox);
-        ConnectionId(outboxes.len() as u64 - 1)
+        ConnectionId(id)
     }
 
     fn received(&self, connection: ConnectionId, packets: &mut Vec<Packet>) {
@@ -131,12 +134,20 @@ async fn what_others_say_at_the_same_time_goes_with_the_answer_in_one_write() {
         sleep(Duration::from_secs(1)).await;
         assert_eq!(mem::take(&mut wire.lock().unwrap().done), "rw");
     }
-    for _ in 0..3 {
-        for (wire, packet) in wires.iter().zip([MESSAGE, PINGREQ]) {
-            wire.lock().unwrap().say(packet);
+    for order in [[0, 1], [1, 0], [0, 1]] {
+        for wire in order {
+            wires[wire].lock().unwrap().say([MESSAGE, PINGREQ][wire]);
         }
-        sleep(Duration::from_secs(1)).await;
-        let done = wires.each_ref().map(|wire| mem::take(&mut wire.lock().unwrap().done));
-        assert_eq!(done, ["r", "rw"]);
+        assert_eq!(done(&wires).await, ["r", "rw"]);
+        for _ in 0..3 {
+            wires[0].lock().unwrap().say(MESSAGE);
+        }
+        assert_eq!(done(&wires).await, ["rrr", "w"], "there was nothing to answer in between");
     }
+}
+
+/// What has been done since that was last asked.
+async fn done(wires: &[Arc<Mutex<Wire>>; 2]) -> [String; 2] {
+    sleep(Duration::from_secs(1)).await;
+    wires.each_ref().map(|wire| mem::take(&mut wire.lock().unwrap().done))
 }
