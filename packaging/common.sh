@@ -6,6 +6,9 @@ made=$PWD/target/packages
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 # The moment that files in packages are of: that of the last commit, unless it is said.
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
+# The commit, for `maison --version`: one for all that a release consists of.
+export MAISON_COMMIT=${MAISON_COMMIT:-$(git rev-parse --short=8 HEAD 2>/dev/null || true)}
+[ -n "$MAISON_COMMIT" ] || unset MAISON_COMMIT
 export TZ=UTC LC_ALL=C.UTF-8
 umask 022
 
